@@ -1,0 +1,38 @@
+"""Turn a small image into a function and draw it at any size.
+
+The public names are loaded when they are first used, so that `amortized-sr --help` does not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amortized_sr.config import ModelConfig as ModelConfig
+    from amortized_sr.config import build_model as build_model
+    from amortized_sr.continuous import ContinuousImage as ContinuousImage
+    from amortized_sr.model import AmortizedSR as AmortizedSR
+    from amortized_sr.upscaler import Upscaler as Upscaler
+    from amortized_sr.upscaler import upscale as upscale
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AmortizedSR": "model",
+    "ContinuousImage": "continuous",
+    "ModelConfig": "config",
+    "Upscaler": "upscaler",
+    "build_model": "config",
+    "upscale": "upscaler",
+}
+
+__all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

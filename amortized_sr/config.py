@@ -1,0 +1,114 @@
+"""What a model is made of, as one flat record, and the only place where names become classes."""
+
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from torch import nn
+
+from amortized_sr.encoders.base import Encoder
+from amortized_sr.encoders.edsr import EDSR
+from amortized_sr.fields.base import Field
+from amortized_sr.fields.blend import Neighbors
+from amortized_sr.fields.concat import ConcatField, Unfold
+from amortized_sr.fields.film import FilmField, ModulationHead
+from amortized_sr.fields.hyper import Footprint, HyperField, hyper_head
+from amortized_sr.model import AmortizedSR
+from amortized_sr.resize import InterpolationName, interpolation_kernel
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides a model's parameters and what it computes.
+
+    Attributes:
+        channels: Colour channels: 1 (grey, applied to each channel of a colour image) or 3.
+        encoder: Trunk that turns the image into features.
+        encoder_width: Feature channels.
+        encoder_blocks: Residual blocks.
+        field: What turns (offset, cell, code) into colour.
+        head_width: `hyper`: width of the two hidden layers between features and codes; 0 for a single convolution.
+        frequencies: `hyper`: sinusoids per axis; a code holds (2 * frequencies + 1)^2 numbers per colour.
+        footprint: `hyper`: `point`, `gauss` (learned blur) or `box` (exact mean over the output pixel). The
+            interpolated image below is averaged over the pixel as well when this is `box`.
+        field_width: `concat` and `film`: hidden width.
+        field_depth: `concat` and `film`: hidden layers.
+        neighbors: Latent cells that answer for a point: 1, or 4 blended without seams.
+        skip: Interpolation to which the field adds its part.
+        mean: Mean of the training images.
+        deviation: Standard deviation of the training images.
+    """
+
+    channels: Literal[1, 3] = 3
+    encoder: Literal["edsr"] = "edsr"
+    encoder_width: int = 64
+    encoder_blocks: int = 8
+    field: Literal["hyper", "concat", "film"] = "hyper"
+    head_width: int = 256
+    frequencies: int = 3
+    footprint: Footprint = "gauss"
+    field_width: int = 256
+    field_depth: int = 4
+    neighbors: Neighbors = 4
+    skip: InterpolationName = "bicubic"
+    mean: float = 0.45
+    deviation: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model can have, before anything is allocated."""
+        bounds = {
+            "encoder_width": (1, 1024),
+            "encoder_blocks": (0, 128),
+            "head_width": (0, 4096),
+            "frequencies": (0, 32),
+            "field_width": (1, 4096),
+            "field_depth": (1, 64),
+            "mean": (0, 1),
+            "deviation": (1e-3, 10),
+        }
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be between {low} and {high}, got {value}")
+
+
+def build_model(config: ModelConfig) -> AmortizedSR:
+    """Return a freshly initialised model."""
+    encoder = _build_encoder(config)
+    head, field = _build_field(config, encoder.out_channels)
+    return AmortizedSR(
+        encoder=encoder,
+        head=head,
+        field=field,
+        skip=interpolation_kernel(config.skip, region=config.footprint == "box"),
+        channels=config.channels,
+        mean=config.mean,
+        deviation=config.deviation,
+    )
+
+
+def _build_encoder(config: ModelConfig) -> Encoder:
+    match config.encoder:
+        case "edsr":
+            return EDSR(config.channels, config.encoder_width, config.encoder_blocks)
+        case _:
+            assert_never(config.encoder)
+
+
+def _build_field(config: ModelConfig, features: int) -> tuple[nn.Module, Field]:
+    match config.field:
+        case "hyper":
+            hyper = HyperField(config.channels, config.frequencies, config.neighbors, config.footprint)
+            return hyper_head(features, config.head_width, hyper.code_channels), hyper
+        case "concat":
+            return Unfold(), ConcatField(
+                9 * features,
+                config.channels,
+                config.field_width,
+                config.field_depth,
+                config.neighbors,
+            )
+        case "film":
+            film = FilmField(config.channels, config.field_width, config.field_depth, config.neighbors)
+            return ModulationHead(features, film.code_channels), film
+        case _:
+            assert_never(config.field)

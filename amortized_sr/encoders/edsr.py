@@ -1,0 +1,34 @@
+"""The EDSR trunk: plain residual blocks at the image's own resolution."""
+
+from typing import final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amortized_sr.encoders.base import Encoder
+from amortized_sr.layers import ResidualBlock
+
+
+@final
+class EDSR(Encoder):
+    """A convolution, `num_blocks` residual blocks and a convolution, with a skip around the blocks.
+
+    Edges are continued by repetition rather than by zeros: a black frame is an edge that is not in the image.
+
+    References:
+        Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPRW 2017.
+        https://arxiv.org/abs/1707.02921
+    """
+
+    def __init__(self, channels: int, width: int, num_blocks: int) -> None:
+        super().__init__()
+        self.out_channels = width
+        self.receptive_radius = 2 * num_blocks + 2
+        self.first = nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate")
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(num_blocks)))
+        self.last = nn.Conv2d(width, width, 3, padding=1, padding_mode="replicate")
+
+    def forward(self, image: Float[Tensor, "batch colour height width"]) -> Float[Tensor, "batch channel height width"]:
+        """Return the features of a normalised image."""
+        shallow = self.first(image)
+        return shallow + self.last(self.blocks(shallow))

@@ -1,0 +1,1 @@
+"""Networks from (offset, cell, code) to colour, one file each."""

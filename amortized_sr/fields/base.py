@@ -1,0 +1,46 @@
+"""What every field promises."""
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amortized_sr.sampling import Axis
+
+
+class Field(nn.Module, ABC):
+    """A coordinate network that one latent cell's code turns into that cell's contribution to an image.
+
+    The learned part of the picture at a pixel is the sum of the contributions of all cells that reach it. Blending
+    weights are part of the contribution, because only then a footprint's mean can be exact.
+
+    Attributes:
+        code_channels: Number of channels of the latent that the field reads.
+    """
+
+    code_channels: int
+
+    @abstractmethod
+    def reach(self, cell: float) -> float:
+        """Return the distance, in latent cells, from which on a contribution to a footprint of `cell` is zero."""
+
+    @abstractmethod
+    def forward(
+        self,
+        offset: Float[Tensor, "*shape 2"],
+        cell: Float[Tensor, "*shape 2"],
+        code: Float[Tensor, "*shape channel"],
+    ) -> Float[Tensor, "*shape colour"]:
+        """Return what one latent cell contributes to each query.
+
+        Args:
+            offset: `(y, x)` of the query relative to the latent cell's centre, in cells of the latent grid.
+            cell: Extent `(y, x)` of the query's footprint, in cells of the latent grid; 0 asks for a point.
+            code: The latent cell's code.
+        """
+
+    @abstractmethod
+    def render_grid(
+        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the sum of contributions for every pixel of a grid; equal to querying each pixel."""

@@ -1,0 +1,33 @@
+"""How the cells that reach a point share it."""
+
+from typing import Literal, assert_never
+
+from jaxtyping import Float
+from torch import Tensor
+
+Neighbors = Literal[1, 4]
+"""How many latent cells answer for a point: the nearest, or the four around it."""
+
+
+def blend_radius(neighbors: Neighbors) -> float:
+    """Return the distance, in cells, from which on a cell has no weight."""
+    return neighbors**0.5 / 2
+
+
+def blend_weight(offset: Float[Tensor, "*shape 2"], neighbors: Neighbors) -> Float[Tensor, "*shape 1"]:
+    """Return the weight of a cell: a partition of unity over the cells around a point.
+
+    One neighbour: the half-open cell itself. Four: the bilinear weights, LIIF's "local ensemble".
+
+    References:
+        Chen et al., "Learning Continuous Image Representation with Local Implicit Image Function", CVPR 2021,
+        section 3. https://arxiv.org/abs/2012.09161
+    """
+    match neighbors:
+        case 1:
+            weight = ((offset >= -0.5) & (offset < 0.5)).to(offset.dtype)
+        case 4:
+            weight = (1 - offset.abs()).clamp(min=0)
+        case _:
+            assert_never(neighbors)
+    return weight.prod(dim=-1, keepdim=True)

@@ -1,0 +1,63 @@
+"""LIIF's field: an MLP that reads code, offset and cell side by side."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from amortized_sr.fields.base import Field
+from amortized_sr.fields.blend import Neighbors, blend_radius, blend_weight
+from amortized_sr.layers import mlp
+from amortized_sr.sampling import Axis, render_points
+
+
+@final
+class ConcatField(Field):
+    """`weight(offset) * MLP([code, offset, cell])`.
+
+    The most general and the most expensive field: the whole MLP runs for every neighbour of every output pixel.
+
+    References:
+        Chen et al., "Learning Continuous Image Representation with Local Implicit Image Function", CVPR 2021.
+        https://arxiv.org/abs/2012.09161
+    """
+
+    def __init__(self, code_channels: int, channels: int, width: int, depth: int, neighbors: Neighbors) -> None:
+        super().__init__()
+        self.code_channels = code_channels
+        self.neighbors: Neighbors = neighbors
+        self.network = mlp(code_channels + 4, width, depth, channels)
+
+    def reach(self, cell: float) -> float:
+        """Return the blend's radius: the footprint is an input, it does not widen the support."""
+        return blend_radius(self.neighbors)
+
+    def forward(
+        self,
+        offset: Float[Tensor, "*shape 2"],
+        cell: Float[Tensor, "*shape 2"],
+        code: Float[Tensor, "*shape channel"],
+    ) -> Float[Tensor, "*shape colour"]:
+        """Return what one latent cell contributes to each query."""
+        colour = self.network(torch.cat((code, offset, cell), dim=-1))
+        return blend_weight(offset, self.neighbors) * colour
+
+    def render_grid(
+        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the sum of contributions for every pixel of a grid, point by point."""
+        return render_points(self, latent, rows, columns, self.reach(max(rows.step, columns.step)))
+
+
+@final
+class Unfold(nn.Module):
+    """The head of the concat field: each cell's code is the features of its 3x3 neighbourhood."""
+
+    def forward(
+        self, features: Float[Tensor, "batch channel height width"]
+    ) -> Float[Tensor, "batch code height width"]:
+        """Return nine times as many channels."""
+        padded = functional.pad(features, (1, 1, 1, 1), mode="replicate")
+        return functional.unfold(padded, 3).unflatten(2, features.shape[-2:])

@@ -1,0 +1,81 @@
+"""A SIREN whose layers the code scales and shifts."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amortized_sr.fields.base import Field
+from amortized_sr.fields.blend import Neighbors, blend_radius, blend_weight
+from amortized_sr.layers import SineLayer
+from amortized_sr.sampling import Axis, render_points
+
+
+@final
+class FilmField(Field):
+    """`weight(offset) * SIREN(offset, cell)`, each layer's pre-activation multiplied by 1 + scale and shifted.
+
+    A code holds the modulations themselves, `(scale, shift)` of each layer in turn, so that everything that makes
+    them runs once per latent cell and not once per output pixel.
+
+    References:
+        Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018.
+        https://arxiv.org/abs/1709.07871
+        Dupont et al., "From data to functa: Your data point is a function", ICML 2022.
+        https://arxiv.org/abs/2201.12204
+        Dupont et al., "COIN++: Neural Compression Across Modalities", TMLR 2022. https://arxiv.org/abs/2201.12904
+    """
+
+    def __init__(self, channels: int, width: int, depth: int, neighbors: Neighbors, omega: float = 6.0) -> None:
+        super().__init__()
+        self.code_channels = 2 * width * depth
+        self.neighbors: Neighbors = neighbors
+        self.layers = nn.ModuleList(
+            SineLayer(width if index else 4, width, omega if index == 0 else 1.0, first=index == 0)
+            for index in range(depth)
+        )
+        self.colour = nn.Linear(width, channels)
+
+    def reach(self, cell: float) -> float:
+        """Return the blend's radius: the footprint is an input, it does not widen the support."""
+        return blend_radius(self.neighbors)
+
+    def forward(
+        self,
+        offset: Float[Tensor, "*shape 2"],
+        cell: Float[Tensor, "*shape 2"],
+        code: Float[Tensor, "*shape channel"],
+    ) -> Float[Tensor, "*shape colour"]:
+        """Return what one latent cell contributes to each query."""
+        hidden = torch.cat((offset, cell), dim=-1)
+        modulations = code.chunk(len(self.layers), dim=-1)
+        for layer, modulation in zip(self.layers, modulations, strict=True):
+            assert isinstance(layer, SineLayer)
+            scale, shift = modulation.chunk(2, dim=-1)
+            hidden = torch.sin(layer.preactivation(hidden) * (1 + scale) + shift)
+        return blend_weight(offset, self.neighbors) * self.colour(hidden)
+
+    def render_grid(
+        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the sum of contributions for every pixel of a grid, point by point."""
+        return render_points(self, latent, rows, columns, self.reach(max(rows.step, columns.step)))
+
+
+@final
+class ModulationHead(nn.Module):
+    """The head of the film field: features -> modulations, the identity at the start."""
+
+    def __init__(self, in_channels: int, code_channels: int) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, code_channels, 1)
+        nn.init.zeros_(self.project.weight)
+        assert self.project.bias is not None
+        nn.init.zeros_(self.project.bias)
+
+    def forward(
+        self, features: Float[Tensor, "batch channel height width"]
+    ) -> Float[Tensor, "batch code height width"]:
+        """Return the modulations of every cell."""
+        return self.project(features)

@@ -1,0 +1,163 @@
+"""The default field: shared functions of the offset, whose linear combination the latent writes.
+
+The latent is the output of a hypernetwork: per cell and colour, the weights of the last layer of a coordinate
+network that all cells and all images share and that never sees an image.
+"""
+
+import math
+from typing import Literal, assert_never, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from amortized_sr.fields.base import Field
+from amortized_sr.fields.blend import Neighbors, blend_radius
+from amortized_sr.sampling import Axis, render_separable, separable_contribution
+
+Footprint = Literal["point", "gauss", "box"]
+"""What a field answers for: the value at the centre, a learned Gaussian average, the exact mean over the cell."""
+
+
+@final
+class HyperField(Field):
+    """`sum_jk code[c, j, k] phi_j(offset_y) phi_k(offset_x)` with windowed sinusoids `phi`.
+
+    `phi` is a `LocalFourier` basis, the same on both axes. Its product form makes a grid as cheap as two banded
+    matrix products at any scale, integer or not, different in x and y, in any window.
+
+    References:
+        Becker et al., "Thera: Aliasing-Free Arbitrary-Scale Super-Resolution with Neural Heat Fields", 2023
+        (learned sinusoids combined by a hypernetwork). https://arxiv.org/abs/2311.17643
+        Song et al., "OPE-SR: Orthogonal Position Encoding for Designing a Parameter-free Upsampling Module in
+        Arbitrary-scale Image Super-Resolution", CVPR 2023 (product of one-dimensional sinusoids).
+    """
+
+    def __init__(self, channels: int, num_frequencies: int, neighbors: Neighbors, footprint: Footprint) -> None:
+        super().__init__()
+        self.basis = LocalFourier(num_frequencies, neighbors, footprint)
+        self.code_channels = channels * self.basis.num_functions**2
+
+    def reach(self, cell: float) -> float:
+        """Return the basis' reach."""
+        return self.basis.reach(cell)
+
+    def forward(
+        self,
+        offset: Float[Tensor, "*shape 2"],
+        cell: Float[Tensor, "*shape 2"],
+        code: Float[Tensor, "*shape channel"],
+    ) -> Float[Tensor, "*shape colour"]:
+        """Return what one latent cell contributes to each query."""
+        return separable_contribution(self.basis)(offset, cell, code)
+
+    def render_grid(
+        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the sum of contributions for every pixel of a grid, by two banded matrix products."""
+        return render_separable(self.basis, latent, rows, columns)
+
+
+@final
+class LocalFourier(nn.Module):
+    """`1, cos(w_i t), sin(w_i t)` of one axis' offset t, under a window that makes neighbouring cells blend.
+
+    With one neighbour the window is the cell itself. With four it is the raised cosine `(1 + cos(pi t)) / 2` on
+    [-1, 1]: a partition of unity with a continuous slope, and itself a sum of cosines, so that the mean of every
+    function over any footprint has a closed form.
+
+    Attributes:
+        num_functions: 1 + 2 * the number of frequencies.
+    """
+
+    window_shift: Tensor
+    window_share: Tensor
+
+    def __init__(self, num_frequencies: int, neighbors: Neighbors, footprint: Footprint) -> None:
+        super().__init__()
+        self.num_functions = 1 + 2 * num_frequencies
+        self.footprint: Footprint = footprint
+        self.radius = blend_radius(neighbors)
+        # In units of pi radians per cell, that is, of the Nyquist frequency of the latent grid.
+        self.frequency = nn.Parameter(torch.arange(1.0, num_frequencies + 1))
+        # Standard deviation of the Gaussian footprint in cells of the output; that of a box is 0.289.
+        self.blur = nn.Parameter(torch.tensor(math.sqrt(1 / 12))) if footprint == "gauss" else None
+        window = ((0.0, 1.0),) if neighbors == 1 else ((-1.0, 0.25), (0.0, 0.5), (1.0, 0.25))
+        shift, share = zip(*window, strict=True)
+        self.register_buffer("window_shift", torch.tensor(shift), persistent=False)
+        self.register_buffer("window_share", torch.tensor(share), persistent=False)
+
+    def reach(self, cell: float) -> float:
+        """Return the distance from which on all functions are zero for a footprint of `cell`."""
+        return self.radius + cell / 2 if self.footprint == "box" else self.radius
+
+    def forward(
+        self, offset: Float[Tensor, "*shape"], cell: Float[Tensor, "*#shape"]
+    ) -> Float[Tensor, "*shape functions"]:
+        """Return the functions' values, or their means over the footprint.
+
+        Args:
+            offset: In cells of the latent grid.
+            cell: Extent of the footprint, in cells of the latent grid.
+        """
+        frequency = math.pi * torch.cat((self.frequency.new_zeros(1), self.frequency))
+        offset, cell = offset.to(frequency), cell.to(frequency).expand_as(offset)
+        match self.footprint:
+            case "point":
+                cosine, sine = self._waves(frequency, offset, torch.zeros_like(offset), self._inside(offset))
+            case "gauss":
+                assert self.blur is not None
+                cosine, sine = self._waves(frequency, offset, torch.zeros_like(offset), self._inside(offset))
+                damping = torch.exp(-0.5 * (self.blur * cell[..., None] * frequency) ** 2)
+                cosine, sine = damping * cosine, damping * sine
+            case "box":
+                low = (offset - cell / 2).clamp(-self.radius, self.radius)
+                high = (offset + cell / 2).clamp(-self.radius, self.radius)
+                share = torch.where(cell > 0, (high - low) / cell.clamp(min=1e-12), self._inside(offset))
+                cosine, sine = self._waves(frequency, (low + high) / 2, high - low, share)
+            case _:
+                assert_never(self.footprint)
+        return torch.cat((cosine, sine[..., 1:]), dim=-1)
+
+    def _inside(self, offset: Tensor) -> Tensor:
+        return ((offset >= -self.radius) & (offset < self.radius)).to(offset.dtype)
+
+    def _waves(self, frequency: Tensor, centre: Tensor, extent: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means of window * cosine and window * sine over intervals, times `share`.
+
+        The window's cosines turn each frequency into a sum of shifted ones, and the mean of a sinusoid over an
+        interval is its value at the centre times a sinc.
+        """
+        shifted = frequency[:, None] + math.pi * self.window_shift
+        angle = centre[..., None, None] * shifted
+        weight = self.window_share * torch.sinc(extent[..., None, None] * shifted / (2 * math.pi))
+        cosine = (weight * torch.cos(angle)).sum(-1) * share[..., None]
+        sine = (weight * torch.sin(angle)).sum(-1) * share[..., None]
+        return cosine, sine
+
+
+def hyper_head(in_channels: int, hidden_channels: int, code_channels: int) -> nn.Sequential:
+    """Return the head of the hyper field: features -> codes, with the heavy layers at the image's resolution.
+
+    Args:
+        in_channels: Number of features.
+        hidden_channels: Width of the two hidden layers; 0 for a single convolution.
+        code_channels: Number of weights that a cell's code holds.
+    """
+    if hidden_channels == 0:
+        last = nn.Conv2d(in_channels, code_channels, 3, padding=1, padding_mode="replicate")
+        layers: list[nn.Module] = [last]
+    else:
+        last = nn.Conv2d(hidden_channels, code_channels, 1)
+        layers = [
+            nn.Conv2d(in_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
+            nn.ReLU(),
+            nn.Conv2d(hidden_channels, hidden_channels, 1),
+            nn.ReLU(),
+            last,
+        ]
+    # Training starts near the interpolated image instead of from a random texture on top of it.
+    nn.init.trunc_normal_(last.weight, std=1e-2 / math.sqrt(last.in_channels))
+    assert last.bias is not None
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers)

@@ -1,0 +1,65 @@
+"""Building blocks of encoders and fields: residual block, sine layer with its initialisation, MLP."""
+
+import math
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@final
+class ResidualBlock(nn.Module):
+    """Convolution, ReLU, convolution, added to the input; no normalisation, as in EDSR."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate")
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate")
+
+    def forward(
+        self, features: Float[Tensor, "batch channel height width"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Return the features plus their residual."""
+        return features + self.second(torch.relu(self.first(features)))
+
+
+@final
+class SineLayer(nn.Module):
+    """`sin(omega (W x + b))`, initialised so that pre-activations keep their distribution through depth.
+
+    Args:
+        in_width: Number of inputs.
+        out_width: Number of outputs.
+        omega: Frequency factor; the first layer's sets the band of the whole network.
+        first: Whether the inputs are coordinates rather than sines.
+
+    References:
+        Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020,
+        section 3.2. https://arxiv.org/abs/2006.09661
+    """
+
+    def __init__(self, in_width: int, out_width: int, omega: float, first: bool = False) -> None:
+        super().__init__()
+        self.omega = omega
+        self.linear = nn.Linear(in_width, out_width)
+        bound = 1 / in_width if first else math.sqrt(6 / in_width) / omega
+        nn.init.uniform_(self.linear.weight, -bound, bound)
+
+    def preactivation(self, inputs: Float[Tensor, "*shape inputs"]) -> Float[Tensor, "*shape outputs"]:
+        """Return `omega (W x + b)`, for callers that modulate it before the sine."""
+        return self.omega * self.linear(inputs)
+
+    def forward(self, inputs: Float[Tensor, "*shape inputs"]) -> Float[Tensor, "*shape outputs"]:
+        """Return the sine of the pre-activation."""
+        return torch.sin(self.preactivation(inputs))
+
+
+def mlp(in_width: int, hidden_width: int, num_hidden: int, out_width: int) -> nn.Sequential:
+    """Return a ReLU network with `num_hidden` hidden layers."""
+    layers: list[nn.Module] = []
+    width = in_width
+    for _ in range(num_hidden):
+        layers += [nn.Linear(width, hidden_width), nn.ReLU()]
+        width = hidden_width
+    return nn.Sequential(*layers, nn.Linear(width, out_width))

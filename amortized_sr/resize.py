@@ -1,0 +1,122 @@
+"""Resampling kernels: the antialiased degradation, and interpolation as one-dimensional kernels.
+
+A kernel answers for a point (its value) or for a footprint (its exact mean over one output pixel).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from amortized_sr.coords import Size
+
+InterpolationName = Literal["bilinear", "bicubic"]
+
+
+def shrink(
+    image: Float[Tensor, "batch channel height width"], size: Size
+) -> Float[Tensor, "batch channel rows columns"]:
+    """Shrink an image with the antialiased bicubic kernel (a = -0.5), which Pillow calls BICUBIC.
+
+    Args:
+        image: Any values.
+        size: `(height, width)` of the result in pixels, at most the image's own.
+    """
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    return functional.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def degrade(
+    image: Float[Tensor, "batch channel height width"], size: Size
+) -> Float[Tensor, "batch channel rows columns"]:
+    """Make the low-resolution input of a high-resolution target: shrink it and round it to 8 bits.
+
+    Equal to Pillow's `resize(..., BICUBIC)` of an 8-bit image within 1/255.
+
+    Args:
+        image: Values in [0, 1].
+        size: `(height, width)` of the result in pixels.
+
+    Returns:
+        Multiples of 1/255 in [0, 1].
+    """
+    return (shrink(image, size).clamp(0, 1) * 255).round() / 255
+
+
+@dataclass(frozen=True)
+class InterpolationKernel:
+    """A one-dimensional interpolation kernel with unit sum over the integers.
+
+    Args:
+        radius: The kernel is zero from this distance on, in source pixels.
+        value: Kernel at a distance.
+        integral: Antiderivative of the kernel, exact beyond `radius` too.
+        region: Answer with the mean over the footprint instead of the value at its centre.
+    """
+
+    radius: float
+    value: Callable[[Tensor], Tensor]
+    integral: Callable[[Tensor], Tensor]
+    region: bool = False
+
+    def reach(self, cell: float) -> float:
+        """Return the largest distance at which a source pixel still contributes to a footprint of `cell`."""
+        return self.radius + cell / 2 if self.region else self.radius
+
+    def __call__(self, offset: Float[Tensor, "*shape"], cell: Float[Tensor, "*#shape"]) -> Float[Tensor, "*shape 1"]:
+        """Return the weight of a source pixel for an output pixel.
+
+        Args:
+            offset: Output pixel's centre relative to the source pixel's centre, in source pixels.
+            cell: Extent of the output pixel, in source pixels; 0 asks for a point.
+        """
+        if not self.region:
+            return self.value(offset)[..., None]
+        # A difference of antiderivatives cancels digits, so it is taken in float64 (which MPS does not have).
+        wide = torch.float32 if offset.device.type == "mps" else torch.float64
+        centre, extent = offset.to(wide), cell.to(wide).expand_as(offset)
+        mean = (self.integral(centre + extent / 2) - self.integral(centre - extent / 2)) / extent.clamp(min=1e-6)
+        return torch.where(extent < 1e-6, self.value(centre), mean).to(offset.dtype)[..., None]
+
+
+def interpolation_kernel(name: InterpolationName, region: bool = False) -> InterpolationKernel:
+    """Return a named interpolation kernel.
+
+    References:
+        Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE TASSP 1981 (bicubic, a = -0.5).
+    """
+    match name:
+        case "bilinear":
+            return InterpolationKernel(1.0, _tent, _tent_integral, region)
+        case "bicubic":
+            return InterpolationKernel(2.0, _cubic, _cubic_integral, region)
+        case _:
+            assert_never(name)
+
+
+def _tent(t: Tensor) -> Tensor:
+    return (1 - t.abs()).clamp(min=0)
+
+
+def _tent_integral(t: Tensor) -> Tensor:
+    t = t.clamp(-1, 1)
+    return t - t * t.abs() / 2
+
+
+def _cubic(t: Tensor) -> Tensor:
+    """Keys' kernel with a = -0.5: 1.5 t^3 - 2.5 t^2 + 1 inside 1, -0.5 t^3 + 2.5 t^2 - 4 t + 2 inside 2."""
+    t = t.abs().clamp(max=2)
+    return torch.where(t < 1, (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2)
+
+
+def _cubic_integral(t: Tensor) -> Tensor:
+    """Antiderivative of `_cubic`, odd: the outer branch's constant makes both branches meet at 1 (13/24)."""
+    sign, t = t.sign(), t.abs().clamp(max=2)
+    inner = ((0.375 * t - 2.5 / 3) * t * t + 1) * t
+    outer = (((-0.125 * t + 2.5 / 3) * t - 2) * t + 2) * t - 1 / 6
+    return sign * torch.where(t < 1, inner, outer)
