@@ -1,0 +1,50 @@
+"""The command line: one function per command, whose signature is its interface.
+
+Everything heavy is imported inside the functions, so that `--help` answers at once.
+"""
+
+from typing import Annotated
+
+import typer
+
+from amortized_sr.cli.info import info
+from amortized_sr.cli.train import train
+from amortized_sr.cli.upscale import upscale
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from amortized_sr import __version__
+
+        typer.echo(f"amortized-sr {__version__}")
+        raise typer.Exit
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line `args`, or the process' own, and exit.
+
+    Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage, 130 interrupted.
+    """
+    app = typer.Typer(
+        name="amortized-sr",
+        help="Turn small images into functions and draw them at any size.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_common)
+    app.command()(upscale)
+    # LightningCLI reads everything after `train` itself, `--help` included.
+    passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    app.command(context_settings=passed_on)(train)
+    app.command()(info)
+    app(args=args)
+
+
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass

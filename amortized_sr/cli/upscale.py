@@ -1,0 +1,239 @@
+"""`amortized-sr upscale`."""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from amortized_sr.upscaler import Upscaler
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Size = tuple[int, int]
+
+
+def upscale(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Image files.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File, or for several inputs folder; default: beside the input.",
+        ),
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", "-s", help="Output size over input size, such as 4 or 3.7."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Output size in pixels, such as 1024x768.")] = None,
+    width: Annotated[int | None, typer.Option(help="Output width in pixels; keeps proportions.")] = None,
+    height: Annotated[int | None, typer.Option(help="Output height in pixels; keeps proportions.")] = None,
+    longest: Annotated[int | None, typer.Option(help="Longer side in pixels; keeps proportions.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-n", metavar="NAME|PATH", help="Bundled weights or a .safetensors file."),
+    ] = None,
+    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model and device as well.")] = False,
+) -> None:
+    """Draw images at any size, with one forward pass each."""
+    if quiet and verbose:
+        raise typer.BadParameter("choose one of --quiet and --verbose")
+    label, resolve = _parse_target(scale, size, width, height, longest)
+    jobs = _plan(inputs, output, label)
+    report = _Report(as_json, quiet, verbose)
+    try:
+        _run(jobs, resolve, model, device, overwrite, report)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
+    report.finish()
+
+
+def _parse_target(
+    scale: float | None,
+    size: str | None,
+    width: int | None,
+    height: int | None,
+    longest: int | None,
+) -> tuple[str, Callable[[Size], Size]]:
+    """Return a label for file names and the function from an input's size to its output's.
+
+    Raises:
+        typer.BadParameter: If not exactly one option is given, or its value makes no sense.
+    """
+    options = {
+        "--scale": scale,
+        "--size": size,
+        "--width": width,
+        "--height": height,
+        "--longest": longest,
+    }
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) != 1:
+        said = "got " + " and ".join(given) if given else "got none"
+        raise typer.BadParameter(f"choose one of {', '.join(options)}; {said}")
+    if scale is not None:
+        if not (math.isfinite(scale) and scale > 0):
+            raise typer.BadParameter(f"--scale must be a positive number, such as 4 or 3.7, got {scale}")
+        return f"x{scale:g}", lambda own: _scaled(own, scale)
+    if size is not None:
+        exact = _parse_size(size)
+        return size.lower(), lambda own: exact
+    for name, value in (("--width", width), ("--height", height), ("--longest", longest)):
+        if value is not None and value < 1:
+            raise typer.BadParameter(f"{name} must be at least 1 pixel, got {value}")
+    if width is not None:
+        return f"w{width}", lambda own: (_proportion(own[0], width, own[1]), width)
+    if height is not None:
+        return f"h{height}", lambda own: (height, _proportion(own[1], height, own[0]))
+    assert longest is not None
+    return f"l{longest}", lambda own: (
+        _proportion(own[0], longest, max(own)),
+        _proportion(own[1], longest, max(own)),
+    )
+
+
+def _parse_size(text: str) -> Size:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got {text!r}")
+    return int(parts[1]), int(parts[0])
+
+
+def _scaled(own: Size, scale: float) -> Size:
+    from amortized_sr.upscaler import scaled_size
+
+    return scaled_size(own, scale)
+
+
+def _proportion(side: int, wanted: int, reference: int) -> int:
+    return max(1, (side * wanted * 2 + reference) // (2 * reference))
+
+
+def _plan(inputs: list[Path], output: Path | None, label: str) -> list[tuple[Path, Path]]:
+    """Return each input with its output, none of them twice and none of them an input.
+
+    Raises:
+        typer.BadParameter: If that is impossible.
+    """
+    into_folder = output is not None and (output.is_dir() or len(inputs) > 1)
+    if output is not None and into_folder and not output.is_dir():
+        raise typer.BadParameter(f"several inputs need a folder as --output; {output} is not one, create it first")
+    jobs: dict[Path, Path] = {}
+    for path in inputs:
+        folder = path.parent if output is None else output
+        place = folder / f"{path.stem}_{label}.png" if output is None or into_folder else output
+        if place in jobs.values():
+            raise typer.BadParameter(f"two inputs would be written to {place}; upscale them one at a time with -o")
+        if any(place.absolute() == other.absolute() for other in inputs):
+            raise typer.BadParameter(f"{place} is an input; choose another --output")
+        jobs[path] = place
+    return list(jobs.items())
+
+
+def _run(
+    jobs: list[tuple[Path, Path]],
+    resolve: Callable[[Size], Size],
+    model: str | None,
+    device: DeviceName,
+    overwrite: bool,
+    report: "_Report",
+) -> None:
+    # Costs a second, so it waits until the command line is known to make sense.
+    from amortized_sr.image_io import ImageError, check_output, read_picture, write_picture
+    from amortized_sr.weights import DEFAULT_MODEL
+
+    upscaler: Upscaler | None = None
+    for path, place in jobs:
+        begin = time.perf_counter()
+        if place.exists() and not overwrite:
+            report.skipped(path, place)
+            continue
+        try:
+            picture = read_picture(path)
+            own = picture.height, picture.width
+            try:
+                size = resolve(own)
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from None
+            check_output(place, size)
+            if upscaler is None:
+                upscaler = _load(model or DEFAULT_MODEL, device, report)
+            write_picture(upscaler.upscale(picture, size=size), place)
+        except ImageError as error:
+            report.failed(path, str(error))
+        else:
+            report.done(path, place, own, size, time.perf_counter() - begin)
+
+
+def _load(model: str, device: DeviceName, report: "_Report") -> "Upscaler":
+    from amortized_sr.upscaler import Upscaler
+
+    try:
+        upscaler = Upscaler.from_pretrained(model, device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    report.loaded(model, str(upscaler.device))
+    return upscaler
+
+
+@dataclass
+class _Report:
+    """What the user gets to read: lines or JSON objects on stdout, errors on stderr."""
+
+    as_json: bool
+    quiet: bool
+    verbose: bool
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def loaded(self, model: str, device: str) -> None:
+        if self.verbose and not self.as_json:
+            typer.echo(f"model {model} on {device}")
+
+    def done(self, path: Path, place: Path, own: Size, size: Size, seconds: float) -> None:
+        self._tell(
+            f"{path}  {own[1]}x{own[0]} -> {size[1]}x{size[0]}  {seconds:.2f} s  {place}",
+            input=str(path),
+            status="done",
+            output=str(place),
+            width=size[1],
+            height=size[0],
+            seconds=round(seconds, 4),
+        )
+
+    def skipped(self, path: Path, place: Path) -> None:
+        self._tell(
+            f"{path}  skipped: {place} exists; --overwrite replaces it",
+            input=str(path),
+            status="skipped",
+            output=str(place),
+        )
+
+    def failed(self, path: Path, reason: str) -> None:
+        typer.echo(f"error: {reason}", err=True)
+        self._tell("", input=str(path), status="failed", error=reason)
+
+    def finish(self) -> None:
+        """Print the totals of several inputs, and leave with the exit code."""
+        if not (self.as_json or self.quiet) and self.counts.total() > 1:
+            typer.echo(", ".join(f"{count} {status}" for status, count in self.counts.items()))
+        raise typer.Exit(1 if self.counts["failed"] else 0)
+
+    def _tell(self, line: str, status: str, **facts: str | float) -> None:
+        self.counts[status] += 1
+        if self.as_json:
+            typer.echo(json.dumps({"status": status, **facts}))
+        elif line and not self.quiet:
+            typer.echo(line)

@@ -1,0 +1,211 @@
+"""Weights -> device -> pictures: what users call. PIL in -> PIL out, tensor in -> tensor out."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, final, overload
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from amortized_sr.continuous import ContinuousImage
+from amortized_sr.coords import WHOLE, Size, Window, check_window
+from amortized_sr.image_io import (
+    MAX_OUTPUT_PIXELS,
+    picture_to_tensor,
+    read_picture,
+    tensor_to_picture,
+)
+from amortized_sr.resize import shrink
+from amortized_sr.weights import DEFAULT_MODEL, TrainedModel, load_weights
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+# Larger outputs are drawn in tiles of this side: beyond it, one tile's intermediates leave the caches anyway.
+_TILE = 2048
+
+
+def scaled_size(size: Size, scale: float) -> Size:
+    """Return the size of an image of `size` at `scale`: rounded, at least one pixel.
+
+    Raises:
+        ValueError: If the scale is not a positive number, or the result would be absurdly large.
+    """
+    if not (isinstance(scale, int | float) and math.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale must be a positive number, got {scale}; for example 4 or 2.5")
+    height, width = (max(1, math.floor(side * scale + 0.5)) for side in size)
+    if height * width > MAX_OUTPUT_PIXELS:
+        raise ValueError(
+            f"scale {scale:g} of a {size[1]}x{size[0]} image gives {width}x{height} pixels, more than the limit of "
+            f"{MAX_OUTPUT_PIXELS:,}; use a smaller scale"
+        )
+    return height, width
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """Return the device of that name, or the best one there is for `auto`.
+
+    Raises:
+        ValueError: If this machine does not have it.
+    """
+    available = available_devices()
+    if name == "auto":
+        return torch.device(available[-1])
+    if name not in available:
+        raise ValueError(f"device {name!r} is not available here; available: {', '.join(available)}")
+    return torch.device(name)
+
+
+def available_devices() -> list[DeviceName]:
+    """Return the devices of this machine, the fastest last."""
+    devices: list[DeviceName] = ["cpu"]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    if torch.cuda.is_available():
+        devices.append("cuda")
+    return devices
+
+
+@final
+class Upscaler:
+    """A trained model on a device, ready for pictures.
+
+    Example:
+        >>> upscaler = Upscaler.from_pretrained()
+        >>> upscaler.upscale(Image.new("RGB", (8, 6)), scale=2.5).size
+        (20, 15)
+    """
+
+    def __init__(self, trained: TrainedModel, device: DeviceName = "auto") -> None:
+        self.trained = trained
+        self.device = choose_device(device)
+        # Convolutions read and write channels together twice as fast in this layout.
+        self.model = trained.model.to(self.device).to(memory_format=torch.channels_last)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path = DEFAULT_MODEL, device: DeviceName = "auto") -> "Upscaler":
+        """Load bundled weights by name, or a local `.safetensors` file.
+
+        Raises:
+            WeightsError: If there are no such weights or they cannot be used.
+            ValueError: If the device is not available.
+        """
+        return cls(load_weights(source), device)
+
+    @overload
+    def encode(self, image: Image.Image) -> "Picture": ...
+    @overload
+    def encode(self, image: Tensor) -> ContinuousImage: ...
+    def encode(self, image: Image.Image | Tensor) -> "Picture | ContinuousImage":
+        """Return the image as a function that can be rendered at any size.
+
+        Args:
+            image: A picture of mode `L` or `RGB`, or a tensor `(batch, 1 or 3, height, width)` in [0, 1].
+
+        Returns:
+            A `Picture`, whose renderings are pictures, or a `ContinuousImage`, whose renderings are tensors.
+
+        Raises:
+            ValueError: If the mode or the shape is not supported.
+        """
+        if isinstance(image, Image.Image):
+            return Picture(self._encode(picture_to_tensor(image)), image.info.get("icc_profile"))
+        return self._encode(image)
+
+    @overload
+    def upscale(self, image: Image.Image, scale: float | None = None, size: Size | None = None) -> Image.Image: ...
+    @overload
+    def upscale(self, image: Tensor, scale: float | None = None, size: Size | None = None) -> Tensor: ...
+    def upscale(
+        self, image: Image.Image | Tensor, scale: float | None = None, size: Size | None = None
+    ) -> Image.Image | Tensor:
+        """Return the image with `scale` times as many pixels a side, or with `size` pixels.
+
+        Sizes below the image's own are reached by shrinking the rendering with the antialiased bicubic kernel.
+
+        Args:
+            image: As for `encode`.
+            scale: Output size over input size, any positive number.
+            size: `(height, width)` of the result in pixels.
+
+        Returns:
+            A picture for a picture, a tensor in [0, 1] for a tensor.
+
+        Raises:
+            ValueError: If not exactly one of `scale` and `size` is given, or its value makes no sense.
+        """
+        if (scale is None) == (size is None):
+            raise ValueError("give either scale or size, not both and not neither")
+        function = self._encode(picture_to_tensor(image) if isinstance(image, Image.Image) else image)
+        target = size if scale is None or size is not None else scaled_size(function.size, scale)
+        assert target is not None
+        if isinstance(image, Image.Image):
+            return Picture(function, image.info.get("icc_profile")).render(target)
+        return _render(function, target).clamp(0, 1)
+
+    @torch.inference_mode()
+    def _encode(self, image: Tensor) -> ContinuousImage:
+        return self.model.encode(image.to(self.device, torch.float32))
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """One PIL picture as a function: a `ContinuousImage` whose renderings are pictures again.
+
+    Attributes:
+        function: The image as a function of the coordinate, for everything that is not a picture.
+        icc_profile: Colour profile of the original, given to every rendering.
+    """
+
+    function: ContinuousImage
+    icc_profile: bytes | None = None
+
+    @torch.inference_mode()
+    def __call__(
+        self, coord: Float[Tensor, "query 2"], cell: Float[Tensor, " 2"] | None = None
+    ) -> Float[Tensor, "query colour"]:
+        """Return the colours at points `(y, x)` in [-1, 1], not clamped."""
+        return self.function(coord, cell)[0]
+
+    def render(self, size: Size, window: Window = WHOLE) -> Image.Image:
+        """Return the picture, or the part of it in `window = (y0, x0, y1, x1)`, with `size = (height, width)`."""
+        picture = tensor_to_picture(_render(self.function, size, window))
+        if self.icc_profile:
+            picture.info["icc_profile"] = self.icc_profile
+        return picture
+
+
+@torch.inference_mode()
+def _render(function: ContinuousImage, size: Size, window: Window = WHOLE) -> Tensor:
+    """Render in tiles; what is asked for with fewer pixels than the image has is drawn in full, then shrunk."""
+    y0, x0, y1, x1 = check_window(window)
+    height, width = function.size
+    own = math.ceil((y1 - y0) / 2 * height), math.ceil((x1 - x0) / 2 * width)
+    drawn = max(size[0], own[0]), max(size[1], own[1])
+    return shrink(function.render(drawn, window, tile=_TILE), size)
+
+
+def upscale(
+    image: Image.Image | str | Path,
+    scale: float | None = None,
+    size: Size | None = None,
+    model: str | Path = DEFAULT_MODEL,
+    device: DeviceName = "auto",
+) -> Image.Image:
+    """Upscale one picture or image file, loading the weights for this one call.
+
+    Args:
+        image: A picture of mode `L` or `RGB`, or the path of an image file.
+        scale: Output size over input size.
+        size: `(height, width)` of the result in pixels, instead of `scale`.
+        model: Bundled name or `.safetensors` file.
+        device: Where to compute.
+
+    Raises:
+        ValueError: With a sentence, for whatever cannot be done (`ImageError` and `WeightsError` are ValueErrors).
+    """
+    picture = image if isinstance(image, Image.Image) else read_picture(Path(image))
+    return Upscaler.from_pretrained(model, device).upscale(picture, scale, size)
