@@ -1,0 +1,1 @@
+"""Files -> decoded images -> crops -> training pairs."""

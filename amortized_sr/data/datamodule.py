@@ -1,0 +1,203 @@
+"""The LightningDataModule: MNIST or a folder of images -> training pairs and validation targets."""
+
+from pathlib import Path
+from typing import Literal, final
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from amortized_sr.data.cache import ImageStore
+from amortized_sr.data.folder import read_folder
+from amortized_sr.data.mnist import read_mnist
+from amortized_sr.data.pairs import (
+    CropDataset,
+    Pair,
+    ScaleRange,
+    StepSampler,
+    TargetBatch,
+    collate_crops,
+    make_pair,
+)
+
+
+@final
+class SuperResolutionData(LightningDataModule):
+    """Random crops at random scales for training, whole images for validation.
+
+    The loader hands out 8-bit targets; the low-resolution images are made from them in batch, on the training
+    device.
+
+    Args:
+        source: `mnist` or `folder`.
+        root: For `mnist` the folder that holds (or gets) `MNIST/raw`; for `folder` the folder with the images.
+        val_root: `folder`: a folder with validation images; without it, images of `root` are held out.
+        val_count: How many images are held out from training (the last of MNIST's training split, randomly chosen
+            ones of a folder), or the most that are read from `val_root`.
+        channels: 1 for grey, 3 for colour; must be the network's.
+        crop_size: Side of the training targets in pixels, at most the images' own.
+        scales: Range of scales, and side of the low-resolution training images.
+        batch_size: Crops per step and process.
+        steps_per_epoch: Training steps between two validations.
+        augment: Whether crops are flipped and transposed at random.
+        num_workers: Processes that cut crops; the images are decoded already, so 0 is usually enough.
+        cache: Folder for decoded images that are used again by the next run; None decodes into memory.
+        seed: Decides order, crops, augmentation and scales.
+    """
+
+    def __init__(
+        self,
+        source: Literal["mnist", "folder"],
+        root: Path,
+        val_root: Path | None = None,
+        val_count: int = 16,
+        channels: Literal[1, 3] = 3,
+        crop_size: int = 96,
+        scales: ScaleRange = ScaleRange(),  # noqa: B008 (frozen)
+        batch_size: int = 16,
+        steps_per_epoch: int = 500,
+        augment: bool = True,
+        num_workers: int = 0,
+        cache: Path | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.source: Literal["mnist", "folder"] = source
+        self.root = root
+        self.val_root = val_root
+        self.val_count = val_count
+        self.channels: Literal[1, 3] = channels
+        self.crop_size = crop_size
+        self.scales = scales
+        self.batch_size = batch_size
+        self.steps_per_epoch = steps_per_epoch
+        self.augment = augment
+        self.num_workers = num_workers
+        self.cache = cache
+        self.seed = seed
+        self.train_store: ImageStore | None = None
+        self.val_store: ImageStore | None = None
+
+    def prepare_data(self) -> None:
+        """Fetch MNIST, or decode the folder into its cache, in one process before the others look for it."""
+        if self.source == "mnist":
+            read_mnist(self.root, train=True)
+        elif self.cache is not None:
+            read_folder(self.root, self.channels, self.cache)
+
+    def setup(self, stage: str) -> None:
+        """Read the images and divide them into training and validation images."""
+        if self.train_store is not None:
+            return
+        match self.source:
+            case "mnist":
+                store, val_store = read_mnist(self.root, train=True), None
+            case "folder":
+                store = self._read(self.root)
+                val_store = self._read(self.val_root) if self.val_root else None
+        if val_store is None:
+            store, val_store = self._hold_out(store)
+        self.val_store = val_store.select(range(min(len(val_store), self.val_count)))
+        self.train_store = self._large_enough(store)
+
+    def train_dataloader(self) -> DataLoader[tuple[int, Tensor]]:
+        """Return a loader that goes on where the trainer is."""
+        assert self.train_store is not None
+        assert self.trainer is not None
+        sampler = StepSampler(
+            self.steps_per_epoch,
+            self.batch_size,
+            first_step=self.trainer.global_step * self.trainer.accumulate_grad_batches,
+            rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
+        )
+        dataset = CropDataset(self.train_store, self.crop_size, self.augment, self.seed)
+        return DataLoader(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=collate_crops,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        """Return a loader of 8-bit `(batch, channel, height, width)` targets, each with images of one size."""
+        assert self.val_store is not None
+        return DataLoader(_SameSizeBatches(self.val_store, most=256), batch_size=None)
+
+    def on_after_batch_transfer(self, batch: TargetBatch | Tensor, dataloader_idx: int) -> Pair | Tensor:
+        """Degrade training targets where they are now: on the training device."""
+        if not isinstance(batch, TargetBatch):
+            return batch
+        image_side, target_side = self.scales.draw(self.crop_size, self.seed, batch.step)
+        return make_pair(batch.target[..., :target_side, :target_side], (image_side, image_side))
+
+    def facts(self) -> dict[str, object]:
+        """Return what is worth remembering about the data beside the settings."""
+        assert self.train_store is not None
+        assert self.val_store is not None
+        return {
+            "source": self.source,
+            "train_images": len(self.train_store),
+            "val_images": len(self.val_store),
+        }
+
+    def _read(self, root: Path) -> ImageStore:
+        store, report = read_folder(root, self.channels, self.cache)
+        rank_zero_info(str(report))
+        return store
+
+    def _hold_out(self, store: ImageStore) -> tuple[ImageStore, ImageStore]:
+        if not 0 < self.val_count < len(store):
+            raise ValueError(
+                f"val_count must leave images for training: got {self.val_count} of {len(store)} images; "
+                "lower it or name a val_root"
+            )
+        order = np.arange(len(store))
+        if self.source == "folder":
+            order = np.random.default_rng(self.seed).permutation(order)
+        kept = len(store) - self.val_count
+        return store.select(order[:kept].tolist()), store.select(order[kept:].tolist())
+
+    def _large_enough(self, store: ImageStore) -> ImageStore:
+        chosen = [
+            index for index, (height, width, _) in enumerate(store.shapes) if min(height, width) >= self.crop_size
+        ]
+        if not chosen:
+            largest = max(min(height, width) for height, width, _ in store.shapes)
+            raise ValueError(
+                f"all {len(store)} training images are smaller than crop_size {self.crop_size}; "
+                f"set --data.crop_size to at most {largest}"
+            )
+        if len(chosen) < len(store):
+            rank_zero_info(f"left out {len(store) - len(chosen)} images smaller than crop_size {self.crop_size}")
+        return store.select(chosen)
+
+
+@final
+class _SameSizeBatches(Dataset[Tensor]):
+    """Whole images, in batches of one size, because images of several sizes do not stack."""
+
+    def __init__(self, store: ImageStore, most: int) -> None:
+        self.store = store
+        groups: dict[tuple[int, int, int], list[int]] = {}
+        for index, shape in enumerate(store.shapes):
+            groups.setdefault(shape, []).append(index)
+        # Large images go one by one: a validation batch must not need more memory than a training batch.
+        self.batches = [
+            group[begin : begin + size]
+            for shape, group in groups.items()
+            for size in (max(1, min(most, 2**18 // (shape[0] * shape[1]))),)
+            for begin in range(0, len(group), size)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Tensor:
+        images = np.stack([self.store[image] for image in self.batches[index]])
+        return torch.from_numpy(images).permute(0, 3, 1, 2)

@@ -1,0 +1,109 @@
+"""Any folder of images -> decoded store, with a report of what was found."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from amortized_sr.data.cache import ImageStore, Pixels, load_store, pack, save_store
+from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, read_picture
+
+# Behind transparent training images; most of them are drawn for light pages.
+_BACKGROUND = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    """What a folder of images holds.
+
+    Attributes:
+        root: The folder.
+        sizes: `(height, width)` of each readable image, in the order of the store.
+        modes: How many images were grey (`L`) and colour (`RGB`).
+        unreadable: Why each unreadable file was left out, by path.
+    """
+
+    root: Path
+    sizes: list[tuple[int, int]]
+    modes: Counter[str]
+    unreadable: dict[str, str]
+
+    def __str__(self) -> str:
+        """Return a few lines for a person."""
+        lines = [f"{self.root}: {len(self.sizes)} images, {len(self.unreadable)} unreadable"]
+        heights, widths = zip(*self.sizes, strict=True)
+        megapixels = sum(height * width for height, width in self.sizes) / 1e6
+        modes = ", ".join(f"{count} {mode}" for mode, count in self.modes.most_common())
+        lines.append(
+            f"  width {min(widths)}-{max(widths)}, height {min(heights)}-{max(heights)}, "
+            f"{megapixels:.1f} megapixels, {modes}"
+        )
+        lines += [f"  left out: {reason}" for reason in self.unreadable.values()]
+        return "\n".join(lines)
+
+
+def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) -> tuple[ImageStore, FolderReport]:
+    """Decode all images below a folder, in the order of their paths.
+
+    Hidden files and files without an image's suffix are passed over. Colour images become grey, or grey ones
+    colour, as `channels` says; transparent ones are put on white.
+
+    Args:
+        root: The folder; subfolders are read too.
+        channels: 1 for grey, 3 for colour.
+        cache: Folder for the decoded bytes, which are used again while the images' files stay the same; None
+            decodes into memory.
+
+    Raises:
+        ImageError: If there is no such folder, or no readable image in it.
+    """
+    if not root.is_dir():
+        raise ImageError(f"{root}: no such folder; give a folder with images")
+    paths = sorted(path for path in root.rglob("*") if _looks_like_image(path, root))
+    if not paths:
+        raise ImageError(
+            f"{root}: no image files in this folder or below it; files ending in "
+            f"{' '.join(sorted(READABLE_SUFFIXES))} are looked at"
+        )
+    file = None if cache is None else cache / f"{_fingerprint(paths, channels)}.npy"
+    if file is not None and (cached := load_store(file)) is not None:
+        store, notes = cached
+        return store, FolderReport(root, _sizes(store), Counter(notes["modes"]), notes["unreadable"])
+    modes: Counter[str] = Counter()
+    unreadable: dict[str, str] = {}
+    arrays: list[Pixels] = []
+    for path in paths:
+        try:
+            picture = read_picture(path, background=_BACKGROUND)
+        except ImageError as error:
+            unreadable[str(path)] = str(error)
+            continue
+        modes[picture.mode] += 1
+        converted = picture.convert("L" if channels == 1 else "RGB")
+        arrays.append(np.array(converted).reshape(picture.height, picture.width, channels))
+    if not arrays:
+        raise ImageError(
+            f"{root}: none of the {len(paths)} image files can be read; the first: {unreadable[str(paths[0])]}"
+        )
+    store = pack(arrays)
+    if file is not None:
+        save_store(file, store, {"modes": modes, "unreadable": unreadable})
+    return store, FolderReport(root, _sizes(store), modes, unreadable)
+
+
+def _sizes(store: ImageStore) -> list[tuple[int, int]]:
+    return [(height, width) for height, width, _ in store.shapes]
+
+
+def _looks_like_image(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return not hidden and path.suffix.lower() in READABLE_SUFFIXES and path.is_file()
+
+
+def _fingerprint(paths: list[Path], channels: int) -> str:
+    """Return a name for the decoded state of these files, which changes when one of them does."""
+    known = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    return hashlib.sha256(repr((channels, known)).encode()).hexdigest()[:16]

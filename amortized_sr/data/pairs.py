@@ -1,0 +1,171 @@
+"""Targets and scales -> training pairs, all of it a function of the seed and the step, and of nothing else.
+
+Because no global random state is involved, a resumed run sees the same pairs as an uninterrupted one, and N
+processes together see the same pairs as one process with N times the batch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from amortized_sr.coords import Size
+from amortized_sr.data.cache import ImageStore, Pixels
+from amortized_sr.resize import degrade
+
+# Separate streams of random numbers: (seed, stream, number).
+_ORDER, _CROP, _SCALE = range(3)
+
+
+class TargetBatch(NamedTuple):
+    """Crops on their way to the training device, still 8 bit.
+
+    Attributes:
+        target: `(batch, channel, crop, crop)`.
+        step: Number of the training step, which decides the scale.
+    """
+
+    target: UInt8[Tensor, "batch channel height width"]
+    step: int
+
+
+class Pair(NamedTuple):
+    """A low-resolution image and what it should become."""
+
+    image: Float[Tensor, "batch channel rows columns"]
+    target: Float[Tensor, "batch channel height width"]
+
+
+@dataclass(frozen=True)
+class ScaleRange:
+    """How the size of a training pair is drawn.
+
+    Args:
+        low: Smallest scale.
+        high: Largest scale; scales are uniform between both.
+        image_size: Largest side of the low-resolution image, in pixels. The target is cropped to scale times that,
+            if the crop is larger; with small crops the image shrinks instead.
+    """
+
+    low: float = 1.0
+    high: float = 4.0
+    image_size: int = 24
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        if not 1 <= self.low <= self.high:
+            raise ValueError(f"scales must satisfy 1 <= low <= high, got {self.low} to {self.high}")
+        if self.image_size < 1:
+            raise ValueError(f"image_size must be at least 1 pixel, got {self.image_size}")
+
+    def draw(self, crop_size: int, seed: int, step: int) -> tuple[int, int]:
+        """Return the sides of the image and of the target, in pixels, for a training step."""
+        scale = np.random.default_rng((seed, _SCALE, step)).uniform(self.low, self.high)
+        target = min(crop_size, round(self.image_size * scale))
+        return max(1, round(target / scale)), target
+
+
+@final
+class StepSampler(Sampler[list[tuple[int, int]]]):
+    """Batches of `(step, sample number)`, epoch after epoch, from any step on.
+
+    Args:
+        steps_per_epoch: Training steps between two validations.
+        batch_size: Samples per step and process.
+        first_step: Where to begin: the number of steps that an interrupted run had done.
+        rank: Number of this process.
+        world_size: Number of processes, which share the samples of a step.
+    """
+
+    def __init__(self, steps_per_epoch: int, batch_size: int, first_step: int, rank: int, world_size: int) -> None:
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.next_step = first_step
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        """Return the number of steps of a whole epoch, also when the first one is entered in its middle."""
+        return self.steps_per_epoch
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        """Yield what is left of the epoch."""
+        begin = self.next_step
+        self.next_step = (begin // self.steps_per_epoch + 1) * self.steps_per_epoch
+        for step in range(begin, self.next_step):
+            first = (step * self.world_size + self.rank) * self.batch_size
+            yield [(step, number) for number in range(first, first + self.batch_size)]
+
+
+@final
+class CropDataset(Dataset[tuple[int, Tensor]]):
+    """Random crops of a store's images.
+
+    Sample number `n` is a crop of one image; every image is used once before any is used again.
+
+    Args:
+        store: The images, all at least `crop_size` high and wide.
+        crop_size: Side of the crops in pixels.
+        augment: Whether to flip and transpose at random.
+        seed: Decides everything that is random.
+    """
+
+    def __init__(self, store: ImageStore, crop_size: int, augment: bool, seed: int) -> None:
+        self.store = store
+        self.crop_size = crop_size
+        self.augment = augment
+        self.seed = seed
+        self._order: tuple[int, Pixels | np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.store)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[int, Tensor]:
+        """Return the step and the crop `(channel, crop, crop)` of a `(step, sample number)`."""
+        step, number = key
+        image = self.store[self._image_index(number)]
+        return step, torch.from_numpy(self._crop(image, number)).permute(2, 0, 1)
+
+    def _image_index(self, number: int) -> int:
+        turn, place = divmod(number, len(self.store))
+        if self._order[0] != turn:
+            self._order = (
+                turn,
+                np.random.default_rng((self.seed, _ORDER, turn)).permutation(len(self.store)),
+            )
+        return int(self._order[1][place])
+
+    def _crop(self, image: Pixels, number: int) -> Pixels:
+        random = np.random.default_rng((self.seed, _CROP, number))
+        top, left = (int(random.integers(0, side - self.crop_size + 1)) for side in image.shape[:2])
+        crop = image[top : top + self.crop_size, left : left + self.crop_size]
+        if self.augment:
+            vertical, horizontal, transpose = random.integers(0, 2, 3).tolist()
+            crop = crop[:: 1 - 2 * vertical, :: 1 - 2 * horizontal]
+            crop = crop.transpose(1, 0, 2) if transpose else crop
+        return np.array(crop, order="C")
+
+
+def collate_crops(samples: list[tuple[int, Tensor]]) -> TargetBatch:
+    """Stack the samples of one step."""
+    return TargetBatch(torch.stack([crop for _, crop in samples]), samples[0][0])
+
+
+def make_pair(target: UInt8[Tensor, "batch channel height width"], image_size: Size) -> Pair:
+    """Degrade 8-bit targets to low-resolution images, on the device where they are."""
+    exact = target.float() / 255
+    return Pair(degrade(exact, image_size), exact)
+
+
+def crop_to_multiple(
+    target: UInt8[Tensor, "batch channel height width"], scale: int
+) -> UInt8[Tensor, "batch channel rows columns"]:
+    """Cut off the last rows and columns so that height and width are multiples of `scale`."""
+    height, width = target.shape[-2:]
+    return target[..., : height - height % scale, : width - width % scale]

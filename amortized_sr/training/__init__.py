@@ -1,0 +1,1 @@
+"""The only home of Lightning and wandb, together with `data/datamodule.py`."""

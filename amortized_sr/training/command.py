@@ -1,0 +1,206 @@
+"""`amortized-sr train`: LightningCLI over the task and the data, with the habits of a run folder."""
+
+import logging
+import os
+import sys
+import warnings
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, final
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.trainer.states import TrainerStatus
+
+from amortized_sr.data.datamodule import SuperResolutionData
+from amortized_sr.image_io import ImageError
+from amortized_sr.training.callbacks import (
+    ExportWeights,
+    MovingAverage,
+    NonFiniteGuard,
+    ProgressBar,
+    SamplePictures,
+    TrainingDivergedError,
+)
+from amortized_sr.training.task import SuperResolutionTask
+
+WandbMode = Literal["disabled", "offline", "online"]
+
+
+def train(args: list[str]) -> int:
+    """Train as a command line says and return the exit code.
+
+    Args:
+        args: What follows `amortized-sr train`.
+    """
+    _quieten()
+    try:
+        cli = TrainCLI(
+            SuperResolutionTask,
+            SuperResolutionData,
+            args=args,
+            run=False,
+            seed_everything_default=0,
+            save_config_kwargs={"overwrite": True},
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={
+                "prog": "amortized-sr train",
+                "description": "Train on MNIST or on any folder of images. Start from a file of configs/.",
+            },
+            trainer_defaults={
+                "max_epochs": -1,
+                "gradient_clip_val": 1.0,
+                "log_every_n_steps": 20,
+                # The data module shares the samples of a step among processes itself.
+                "use_distributed_sampler": False,
+            },
+        )
+        return cli.fit()
+    except TrainingDivergedError as error:
+        return _fail(error, 1)
+    except (ImageError, ValueError) as error:
+        return _fail(error, 2)
+
+
+def _fail(error: Exception, code: int) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return code
+
+
+def _quieten() -> None:
+    """Silence advice that does not apply here; everything else of Lightning's is shown."""
+    for message in (
+        # The images are decoded already, and the sampler resumes at any step.
+        ".*does not have many workers.*",
+        ".*your dataloader is not resumable.*",
+        # Resuming continues in the folder on purpose; the old log is kept beside the new one.
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*Experiment logs directory .* exists and is not empty.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "litlogger" not in record.getMessage() and "Tip:" not in record.getMessage()
+    )
+
+
+@final
+class TrainCLI(LightningCLI):
+    """LightningCLI with a run folder, wandb by a word, and resuming by `last`."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what concerns the run as a whole."""
+        parser.add_argument(
+            "--run_dir",
+            type=Path,
+            default=Path("runs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"),
+            help="Folder for checkpoints, log, sample pictures and model.safetensors.",
+        )
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="Resume from a .ckpt file, or `last` for the run folder's.",
+        )
+        parser.add_argument("--wandb", type=WandbMode, default="disabled", help="Whether to log to wandb as well.")
+        parser.add_argument(
+            "--ema_decay",
+            type=float,
+            default=0.999,
+            help="Decay of the moving average of the weights.",
+        )
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("model.network.channels", "data.channels")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401
+        """Parse, without the warning that `sys.argv` is set too: it holds the same words after `train`."""
+        self.config = parser.parse_args(args)
+
+    def before_instantiate_classes(self) -> None:
+        """Check the run folder and choose the precision."""
+        self.run_dir: Path = self.config.run_dir
+        self.checkpoint = self._find_checkpoint()
+        trainer = self.config.trainer
+        if trainer.max_steps == -1 and trainer.max_epochs in (None, -1) and trainer.max_time is None:
+            raise ValueError(
+                "nothing says when to stop; set --trainer.max_steps, --trainer.max_epochs or --trainer.max_time"
+            )
+        if trainer.precision is None:
+            trainer.precision = "bf16-mixed" if _has_bfloat16(trainer.accelerator) else "32-true"
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401
+        """Return a trainer with the callbacks and loggers that every run has."""
+        average = MovingAverage(self.config.ema_decay)
+        callbacks: list[Callback] = [
+            average,
+            NonFiniteGuard(),
+            SamplePictures(self.run_dir / "samples"),
+            ExportWeights(self.run_dir / "model.safetensors", average, seed=int(self.config.seed_everything)),
+            LearningRateMonitor("step"),
+            ModelCheckpoint(
+                self.run_dir / "checkpoints",
+                filename="best",
+                monitor="val/psnr",
+                mode="max",
+                save_last=True,
+                save_on_exception=True,
+                enable_version_counter=False,
+            ),
+        ]
+        if self.config.trainer.enable_progress_bar is not False:
+            callbacks.append(ProgressBar())
+        return super().instantiate_trainer(callbacks=callbacks, logger=self._loggers(), **kwargs)
+
+    def fit(self) -> int:
+        """Train and return the exit code."""
+        try:
+            self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True)
+        except SystemExit:
+            # Lightning's end after Ctrl-C, once the checkpoint is written.
+            if self.trainer.state.status != TrainerStatus.INTERRUPTED:
+                raise
+            self._say(f"interrupted; resume with: --run_dir {self.run_dir} --ckpt_path last")
+            return 130
+        weights = self.run_dir / "model.safetensors"
+        self._say(f"wrote {weights}; try it: amortized-sr upscale IMAGE --scale 4 --model {weights}")
+        return 0
+
+    def _say(self, text: str) -> None:
+        if self.trainer.is_global_zero:
+            sys.stdout.write(f"{text}\n")
+
+    def _find_checkpoint(self) -> str | None:
+        last = self.run_dir / "checkpoints" / "last.ckpt"
+        chosen = self.config.ckpt_path
+        if chosen == "last":
+            chosen = str(last)
+        if chosen is not None and not Path(chosen).is_file():
+            raise ValueError(f"no checkpoint {chosen}; name the run with --run_dir, or leave --ckpt_path out")
+        # Processes that DDP starts later find the folder that the first one has begun.
+        if chosen is None and last.exists() and "LOCAL_RANK" not in os.environ:
+            raise ValueError(
+                f"{self.run_dir} holds a run already; resume it with --ckpt_path last, or choose another --run_dir"
+            )
+        return chosen
+
+    def _loggers(self) -> list[Logger]:
+        log = self.run_dir / "metrics.csv"
+        if log.exists() and "LOCAL_RANK" not in os.environ:
+            number = sum(1 for _ in self.run_dir.glob("metrics*.csv"))
+            log.rename(self.run_dir / f"metrics_before_{number}.csv")
+        loggers: list[Logger] = [CSVLogger(self.run_dir.parent, name=self.run_dir.name, version="")]
+        if self.config.wandb != "disabled":
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            offline = self.config.wandb == "offline"
+            loggers.append(WandbLogger(project="amortized_sr", save_dir=self.run_dir, offline=offline))
+        return loggers
+
+
+def _has_bfloat16(accelerator: str) -> bool:
+    """Return whether bfloat16 is computed by the hardware, not emulated more slowly than float32."""
+    if torch.cuda.is_available() and accelerator != "cpu":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
