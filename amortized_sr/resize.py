@@ -26,9 +26,7 @@ def shrink(
         image: Any values.
         size: `(height, width)` of the result in pixels, at most the image's own.
     """
-    if tuple(image.shape[-2:]) == tuple(size):
-        return image
-    return functional.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
+    return _shrink_height(_shrink_width(image, size[1]), size[0])
 
 
 def degrade(
@@ -36,7 +34,8 @@ def degrade(
 ) -> Float[Tensor, "batch channel rows columns"]:
     """Make the low-resolution input of a high-resolution target: shrink it and round it to 8 bits.
 
-    Equal to Pillow's `resize(..., BICUBIC)` of an 8-bit image within 1/255.
+    Equal to Pillow's `resize(..., BICUBIC)` of an 8-bit image within 1/255: like Pillow, first along x, then along
+    y, with rounding after each.
 
     Args:
         image: Values in [0, 1].
@@ -45,7 +44,30 @@ def degrade(
     Returns:
         Multiples of 1/255 in [0, 1].
     """
-    return (shrink(image, size).clamp(0, 1) * 255).round() / 255
+    return _round(_shrink_height(_round(_shrink_width(image, size[1])), size[0]))
+
+
+def _shrink_width(image: Tensor, width: int) -> Tensor:
+    if width == image.shape[-1]:
+        return image
+    return _interpolate(image, (image.shape[-2], width))
+
+
+def _shrink_height(image: Tensor, height: int) -> Tensor:
+    if height == image.shape[-2]:
+        return image
+    if image.shape[-1] == 1:
+        # torch 2.15 repeats the first row of a result that is one pixel wide, so two columns are computed.
+        return _interpolate(image.expand(-1, -1, -1, 2), (height, 2))[..., :1]
+    return _interpolate(image, (height, image.shape[-1]))
+
+
+def _interpolate(image: Tensor, size: Size) -> Tensor:
+    return functional.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def _round(image: Tensor) -> Tensor:
+    return (image.clamp(0, 1) * 255).round() / 255
 
 
 @dataclass(frozen=True)

@@ -75,13 +75,21 @@ def _quieten() -> None:
     """Silence advice that does not apply here; everything else of Lightning's is shown."""
     for message in (
         # The images are decoded already, and the sampler resumes at any step.
-        ".*does not have many workers.*",
-        ".*your dataloader is not resumable.*",
+        "does not have many workers",
+        "your dataloader is not resumable",
         # Resuming continues in the folder on purpose; the old log is kept beside the new one.
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*Experiment logs directory .* exists and is not empty.*",
+        "Checkpoint directory .* exists and is not empty",
+        "Experiment logs directory .* exists and is not empty",
+        # A short epoch's loss is in the progress bar.
+        "smaller than the logging interval",
+        # The size of the weights, which the summary would guess, is printed nowhere else either.
+        "is not supported by the model summary",
+        # Lightning 2.6 calls what torch 2.15 and jsonargparse 4 have renamed.
+        "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+        "JsonargparseDeprecationWarning",
+        r"was deprecated in v4\.49\.0 and will be removed in v5",
     ):
-        warnings.filterwarnings("ignore", message)
+        warnings.filterwarnings("ignore", f"(?s).*{message}")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "litlogger" not in record.getMessage() and "Tip:" not in record.getMessage()
     )
@@ -129,7 +137,7 @@ class TrainCLI(LightningCLI):
                 "nothing says when to stop; set --trainer.max_steps, --trainer.max_epochs or --trainer.max_time"
             )
         if trainer.precision is None:
-            trainer.precision = "bf16-mixed" if _has_bfloat16(trainer.accelerator) else "32-true"
+            trainer.precision = "bf16-mixed" if has_bfloat16(trainer.accelerator) else "32-true"
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401
         """Return a trainer with the callbacks and loggers that every run has."""
@@ -147,6 +155,8 @@ class TrainCLI(LightningCLI):
                 mode="max",
                 save_last=True,
                 save_on_exception=True,
+                # After validation: a run resumed at an epoch's end has no value to monitor before its next one.
+                save_on_train_epoch_end=False,
                 enable_version_counter=False,
             ),
         ]
@@ -199,7 +209,7 @@ class TrainCLI(LightningCLI):
         return loggers
 
 
-def _has_bfloat16(accelerator: str) -> bool:
+def has_bfloat16(accelerator: str) -> bool:
     """Return whether bfloat16 is computed by the hardware, not emulated more slowly than float32."""
     if torch.cuda.is_available() and accelerator != "cpu":
         return torch.cuda.is_bf16_supported()
