@@ -8,6 +8,7 @@ asked would damage it. EXIF orientation is applied; an ICC profile is carried al
 import contextlib
 import os
 import secrets
+import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,17 +62,19 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
     Raises:
         ImageError: If the file is not an image, is damaged, or is of a kind that is not supported.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ImageError(f"{path}: is a directory, not an image file; name the files in it, for example {path}/*.png")
     try:
         with warnings.catch_warnings():
+            # Pillow warns of damaged metadata, which does not change the picture.
+            warnings.simplefilter("ignore")
             # An image whose header asks for gigabytes is an attack or an accident.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_READABLE) as image:
                 _refuse_unsupported(path, image, background)
                 image.load()
                 return _as_picture(image, background)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ImageError(f"{path}: no such file; check the path") from None
     except PermissionError:
         raise ImageError(f"{path}: permission denied; make the file readable") from None
@@ -85,17 +88,23 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
         ) from None
     except ImageError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    # Pillow lets through whatever its parsers run into in a file that was cut or changed.
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, struct.error) as error:
         raise ImageError(f"{path}: the file is damaged ({error}); get it again") from None
 
 
 def _refuse_unsupported(path: Path, image: Image.Image, background: tuple[int, int, int] | None) -> None:
     """Refuse, from the header, what would be damaged by converting it to 8-bit grey or RGB."""
-    if getattr(image, "n_frames", 1) > 1:
-        raise ImageError(f"{path}: animations are not supported yet; extract the frames first")
-    if _bits_per_sample(image) > 8:
-        raise ImageError(f"{path}: 16 bit images are not supported yet; convert to 8 bit first")
-    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F", "I"):
+    # The further pictures of an MPO file, which phones write as .jpg, are previews or a map of the brightness.
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise ImageError(
+            f"{path}: files of several pictures, such as animations, are not supported yet; extract the pictures first"
+        )
+    if image.mode == "F":
+        raise ImageError(f"{path}: floating point images are not supported yet; convert to 8 bit first")
+    if (bits := _bits_per_sample(image)) > 8:
+        raise ImageError(f"{path}: {bits} bit images are not supported yet; convert to 8 bit first")
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "I"):
         raise ImageError(f"{path}: mode {image.mode} is not supported yet; convert to RGB first")
     if background is None and image.has_transparency_data:
         raise ImageError(
@@ -109,10 +118,12 @@ def _bits_per_sample(image: Image.Image) -> int:
         return 16
     if image.format == "TIFF":
         return max(getattr(image, "tag_v2", {}).get(258, (8,)))
-    # Pillow reads 16-bit colour PNG and PPM files as 8 bit; only the decoder's raw mode tells.
+    # Pillow reads 16-bit colour PNG and PPM files as 8 bit; only what it tells the decoder gives them away.
     tiles = getattr(image, "tile", [])
-    raw = str(tiles[0][3]) if tiles else ""
-    return 16 if ";16" in raw else 8
+    options = tiles[0].args if tiles else ""
+    if image.format == "PPM" and isinstance(options, tuple):
+        return int(options[-1]).bit_length()
+    return 16 if ";16B" in str(options) else 8
 
 
 def _as_picture(image: Image.Image, background: tuple[int, int, int] | None) -> Image.Image:
@@ -134,13 +145,15 @@ def picture_to_tensor(picture: Image.Image) -> Float[Tensor, "1 channel height w
     """Return an 8-bit picture of mode `L` or `RGB` as float32 values in [0, 1].
 
     Raises:
-        ValueError: If the picture has another mode.
+        ValueError: If the picture has another mode or no pixels.
     """
     if picture.mode not in ("L", "RGB"):
         raise ValueError(
             f"a picture of mode {picture.mode} is not supported yet; convert it to L or RGB first, "
             "for example picture.convert('RGB')"
         )
+    if 0 in picture.size:
+        raise ValueError(f"a picture of {picture.width}x{picture.height} pixels is empty; give one with pixels")
     values = torch.from_numpy(np.array(picture)).reshape(picture.height, picture.width, -1)
     return values.permute(2, 0, 1)[None].float() / 255
 
@@ -172,9 +185,9 @@ def check_output(path: Path, size: Size) -> None:
         raise ImageError(
             f"{path}: {width}x{height} pixels are more than the limit of {MAX_OUTPUT_PIXELS:,}; ask for a smaller size"
         )
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ImageError(f"{path}: is a directory; name a file in it")
-    if not path.absolute().parent.is_dir():
+    if not os.path.isdir(path.absolute().parent):
         raise ImageError(f"{path}: the folder {path.absolute().parent} does not exist; create it first")
 
 
@@ -186,9 +199,12 @@ def write_picture(picture: Image.Image, path: Path) -> None:
     """
     check_output(path, (picture.height, picture.width))
     name, _, options = _WRITABLE[path.suffix.lower()]
+    profile = picture.info.get("icc_profile")
+    if profile and name == "BMP":
+        raise ImageError(f"{path}: BMP cannot hold the picture's colour profile; use .png or .tif")
     try:
         with replacing(path) as file:
-            picture.save(file, format=name, icc_profile=picture.info.get("icc_profile"), **options)
+            picture.save(file, format=name, icc_profile=profile, **options)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ImageError(f"{path}: cannot be written ({reason}); choose another place with -o") from None
@@ -197,7 +213,8 @@ def write_picture(picture: Image.Image, path: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` when the block ends, and vanishes if the block fails."""
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+    # File systems count bytes, of which a letter may have four, and take at most 255.
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("xb") as file:
             yield file

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Literal, final, overload
 
@@ -33,13 +34,31 @@ def scaled_size(size: Size, scale: float) -> Size:
     Raises:
         ValueError: If the scale is not a positive number, or the result would be absurdly large.
     """
-    if not (isinstance(scale, int | float) and math.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale must be a positive number, got {scale}; for example 4 or 2.5")
-    height, width = (max(1, math.floor(side * scale + 0.5)) for side in size)
+    if not (isinstance(scale, int | float) and 0 < scale < math.inf):
+        raise ValueError(f"scale must be a positive number, got {scale!r}; for example 4 or 2.5")
+    # Beyond this limit one row is too long already, and the products below might be infinite.
+    limited = min(scale, 2 * MAX_OUTPUT_PIXELS)
+    height, width = (max(1, math.floor(side * limited + 0.5)) for side in size)
     if height * width > MAX_OUTPUT_PIXELS:
         raise ValueError(
-            f"scale {scale:g} of a {size[1]}x{size[0]} image gives {width}x{height} pixels, more than the limit of "
-            f"{MAX_OUTPUT_PIXELS:,}; use a smaller scale"
+            f"scale {scale} of a {size[1]}x{size[0]} image gives {width}x{height} pixels"
+            f"{'' if scale == limited else ' and more'}, above the limit of {MAX_OUTPUT_PIXELS:,}; use a smaller scale"
+        )
+    return height, width
+
+
+def check_size(size: Size) -> Size:
+    """Return the size of an output, as plain numbers, if it makes sense.
+
+    Raises:
+        ValueError: If it is not two positive whole numbers, or absurdly large.
+    """
+    if len(size) != 2 or not all(isinstance(side, Integral) and side > 0 for side in size):
+        raise ValueError(f"size must be (height, width) in whole pixels, at least 1 each, got {size!r}")
+    height, width = int(size[0]), int(size[1])
+    if height * width > MAX_OUTPUT_PIXELS:
+        raise ValueError(
+            f"size {width}x{height} is more than the limit of {MAX_OUTPUT_PIXELS:,} pixels; ask for a smaller one"
         )
     return height, width
 
@@ -131,7 +150,7 @@ class Upscaler:
             size: `(height, width)` of the result in pixels.
 
         Returns:
-            A picture for a picture, a tensor in [0, 1] for a tensor.
+            A picture for a picture; for a tensor a tensor in [0, 1] of its type and on its device.
 
         Raises:
             ValueError: If not exactly one of `scale` and `size` is given, or its value makes no sense.
@@ -143,7 +162,7 @@ class Upscaler:
         assert target is not None
         if isinstance(image, Image.Image):
             return Picture(function, image.info.get("icc_profile")).render(target)
-        return _render(function, target).clamp(0, 1)
+        return _render(function, target).clamp(0, 1).to(image)
 
     @torch.inference_mode()
     def _encode(self, image: Tensor) -> ContinuousImage:
@@ -181,9 +200,11 @@ class Picture:
 @torch.inference_mode()
 def _render(function: ContinuousImage, size: Size, window: Window = WHOLE) -> Tensor:
     """Render in tiles; what is asked for with fewer pixels than the image has is drawn in full, then shrunk."""
+    size = check_size(size)
     y0, x0, y1, x1 = check_window(window)
     height, width = function.size
-    own = math.ceil((y1 - y0) / 2 * height), math.ceil((x1 - x0) / 2 * width)
+    # A window's borders are rounded numbers: a millionth of a pixel is none.
+    own = math.ceil((y1 - y0) / 2 * height - 1e-6), math.ceil((x1 - x0) / 2 * width - 1e-6)
     drawn = max(size[0], own[0]), max(size[1], own[1])
     return shrink(function.render(drawn, window, tile=_TILE), size)
 

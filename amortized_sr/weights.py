@@ -3,10 +3,11 @@
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -101,10 +102,9 @@ def load_weights(source: str | Path) -> TrainedModel:
             f"{path}: not a readable .safetensors file ({error}); pickled checkpoints (.ckpt, .pt) are not accepted, "
             "training writes a model.safetensors beside them"
         ) from None
-    for name, tensor in tensors.items():
-        _check_values(path, name, tensor)
+    state = {name: _checked_values(path, name, tensor) for name, tensor in tensors.items()}
     model = build_model(config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    model.load_state_dict(state)
     return TrainedModel(model.eval().requires_grad_(False), config, facts, path)
 
 
@@ -118,9 +118,9 @@ def find_weights(source: str | Path) -> Path:
     if str(source) in bundled:
         return bundled[str(source)]
     path = Path(source)
-    if path.is_dir() and (path / "model.safetensors").is_file():
+    if os.path.isfile(path / "model.safetensors"):
         return path / "model.safetensors"
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(
             f"no weights named {str(source)!r}; bundled are {', '.join(bundled) or 'none'}, "
             "or give the path of a .safetensors file"
@@ -137,14 +137,32 @@ def _read_header(path: Path, header: dict[str, str]) -> tuple[ModelConfig, dict[
         )
     try:
         values = json.loads(header["config"])
+        if not isinstance(values, dict):
+            raise TypeError(f"config must be an object, got {type(values).__name__}")
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(ModelConfig)})
         if unknown:
             raise WeightsError(f"{path}: unknown setting {unknown[0]!r} in the header; install a newer version")
-        return ModelConfig(**values), json.loads(header["training"])
-    except (KeyError, TypeError, ValueError) as error:
+        _check_types(values)
+        facts = json.loads(header["training"])
+        if not isinstance(facts, dict):
+            raise TypeError(f"training must be an object, got {type(facts).__name__}")
+        return ModelConfig(**values), facts
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, WeightsError):
             raise
         raise WeightsError(f"{path}: the header's configuration is not valid ({error}); get the file again") from None
+
+
+def _check_types(values: dict[str, Any]) -> None:
+    """Check each setting against its annotation, which Python itself does not do."""
+    hints = get_type_hints(ModelConfig)
+    for name, value in values.items():
+        hint = hints[name]
+        if get_origin(hint) is Literal:
+            if not any(type(value) is type(choice) and value == choice for choice in get_args(hint)):
+                raise ValueError(f"{name} must be one of {', '.join(map(str, get_args(hint)))}, got {value!r}")
+        elif type(value) not in ((int, float) if hint is float else (hint,)):
+            raise TypeError(f"{name} must be of type {hint.__name__}, got {value!r}")
 
 
 def _build_empty(path: Path, config: ModelConfig) -> AmortizedSR:
@@ -171,8 +189,11 @@ def _compare(path: Path, expected: dict[str, tuple[int, ...]], found: dict[str, 
             raise WeightsError(f"{path}: tensor {name!r} has shape {found[name]}, the model needs {shape}")
 
 
-def _check_values(path: Path, name: str, tensor: Tensor) -> None:
+def _checked_values(path: Path, name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor in float32, in which all its values must be finite."""
     if not tensor.is_floating_point():
         raise WeightsError(f"{path}: tensor {name!r} has type {tensor.dtype}, not a floating point type")
-    if not tensor.isfinite().all():
+    values = tensor.float()
+    if not values.isfinite().all():
         raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity; train again or get the file again")
+    return values

@@ -3,6 +3,8 @@
 Everything heavy is imported inside the functions, so that `--help` answers at once.
 """
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -12,12 +14,13 @@ from amortized_sr.cli.train import train
 from amortized_sr.cli.upscale import upscale
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         from amortized_sr import __version__
 
         typer.echo(f"amortized-sr {__version__}")
         raise typer.Exit
+    return wanted
 
 
 def main(args: list[str] | None = None) -> None:
@@ -25,6 +28,9 @@ def main(args: list[str] | None = None) -> None:
 
     Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage, 130 interrupted.
     """
+    # The name of a file may hold what the terminal's encoding does not have; that must not end the work.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     app = typer.Typer(
         name="amortized-sr",
         help="Turn small images into functions and draw them at any size.",

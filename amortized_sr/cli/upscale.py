@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +20,7 @@ Size = tuple[int, int]
 
 
 def upscale(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Image files.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Image files.")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -128,19 +129,24 @@ def _plan(inputs: list[Path], output: Path | None, label: str) -> list[tuple[Pat
     Raises:
         typer.BadParameter: If that is impossible.
     """
-    into_folder = output is not None and (output.is_dir() or len(inputs) > 1)
-    if output is not None and into_folder and not output.is_dir():
+    into_folder = output is not None and (os.path.isdir(output) or len(inputs) > 1)
+    if output is not None and into_folder and not os.path.isdir(output):
         raise typer.BadParameter(f"several inputs need a folder as --output; {output} is not one, create it first")
-    jobs: dict[Path, Path] = {}
+    # Two ways of writing one path, or a link, must not hide that it is one file.
+    sources = {os.path.realpath(path) for path in inputs}
+    targets: set[str] = set()
+    jobs: list[tuple[Path, Path]] = []
     for path in inputs:
         folder = path.parent if output is None else output
         place = folder / f"{path.stem}_{label}.png" if output is None or into_folder else output
-        if place in jobs.values():
+        target = os.path.realpath(place)
+        if target in targets:
             raise typer.BadParameter(f"two inputs would be written to {place}; upscale them one at a time with -o")
-        if any(place.absolute() == other.absolute() for other in inputs):
+        if target in sources:
             raise typer.BadParameter(f"{place} is an input; choose another --output")
-        jobs[path] = place
-    return list(jobs.items())
+        targets.add(target)
+        jobs.append((path, place))
+    return jobs
 
 
 def _run(
@@ -158,7 +164,7 @@ def _run(
     upscaler: Upscaler | None = None
     for path, place in jobs:
         begin = time.perf_counter()
-        if place.exists() and not overwrite:
+        if os.path.exists(place) and not overwrite:
             report.skipped(path, place)
             continue
         try:
@@ -167,7 +173,7 @@ def _run(
             try:
                 size = resolve(own)
             except ValueError as error:
-                raise typer.BadParameter(str(error)) from None
+                raise ImageError(f"{path}: {error}") from None
             check_output(place, size)
             if upscaler is None:
                 upscaler = _load(model or DEFAULT_MODEL, device, report)
@@ -231,7 +237,7 @@ class _Report:
             typer.echo(", ".join(f"{count} {status}" for status, count in self.counts.items()))
         raise typer.Exit(1 if self.counts["failed"] else 0)
 
-    def _tell(self, line: str, status: str, **facts: str | float) -> None:
+    def _tell(self, line: str, status: str, **facts: str | int | float) -> None:
         self.counts[status] += 1
         if self.as_json:
             typer.echo(json.dumps({"status": status, **facts}))

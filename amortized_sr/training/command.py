@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 import torch
+from jsonargparse import ArgumentError
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -50,6 +51,8 @@ def train(args: list[str]) -> int:
             parser_kwargs={
                 "prog": "amortized-sr train",
                 "description": "Train on MNIST or on any folder of images. Start from a file of configs/.",
+                # One sentence instead of two pages of usage before it.
+                "exit_on_error": False,
             },
             trainer_defaults={
                 "max_epochs": -1,
@@ -62,7 +65,7 @@ def train(args: list[str]) -> int:
         return cli.fit()
     except TrainingDivergedError as error:
         return _fail(error, 1)
-    except (ImageError, ValueError) as error:
+    except (ArgumentError, ImageError, ValueError) as error:
         return _fail(error, 2)
 
 
