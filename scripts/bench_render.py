@@ -1,0 +1,91 @@
+"""Time 32x32x3 -> 1024x1024 and 1000x1000 in process, as ratios to Pillow's bicubic resize of the same image.
+
+Protocol: encode + render to a float tensor, batch 1, float32, all threads of the machine; median of the runs after
+three unmeasured ones; Pillow resizes the same 8-bit picture, in turn with the model, in the same process. The
+`concat` field has LIIF's size (3x3 unfolding of 64 features, 4 hidden layers of 256, 4 neighbours) on the same
+encoder as the default weights, and is timed on a band of the output, in proportion.
+
+    python scripts/bench_render.py [--model NAME] [--runs 30]
+"""
+
+import argparse
+import dataclasses
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+
+from amortized_sr import ModelConfig, Upscaler, build_model
+from amortized_sr.weights import DEFAULT_MODEL
+
+_CONCAT_BAND = 32  # of 1024 rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--runs", type=int, default=30)
+    arguments = parser.parse_args()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+    upscaler = Upscaler.from_pretrained(arguments.model, device="cpu")
+    model = upscaler.model
+    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    with torch.inference_mode():
+        cases: dict[str, Callable[[], object]] = {
+            "Pillow bicubic 1024": lambda: picture.resize((1024, 1024), Image.Resampling.BICUBIC),
+            "encode": lambda: model.encode(image),
+            "encode + render 1024": lambda: model(image, (1024, 1024)),
+            "encode + render 1000": lambda: model(image, (1000, 1000)),
+            "encode + render 1003x997": lambda: model(image, (1003, 997)),
+        }
+        medians = _interleaved(cases, arguments.runs)
+        before = _peak_mebibytes()
+        model(image, (1024, 1024))
+        print(f"peak memory of the process {_peak_mebibytes():.0f} MiB (with torch loaded; {before:.0f} before)")
+        medians["concat, encode + render 1024"] = _concat_seconds(upscaler.trained.config, image)
+    pillow = medians["Pillow bicubic 1024"]
+    print(f"\nmodel {arguments.model}\n\n| 32x32x3 to | ms | times Pillow |\n|---|---|---|")
+    for name, seconds in medians.items():
+        print(f"| {name} | {seconds * 1e3:.1f} | {seconds / pillow:.2f} |")
+    ours = medians["encode + render 1024"]
+    print(f"\nhyper is {medians['concat, encode + render 1024'] / ours:.0f} times faster than concat;", end=" ")
+    print(f"1000x1000 takes {medians['encode + render 1000'] / ours:.2f} times as long as 1024x1024")
+
+
+def _interleaved(cases: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+    """Return medians of runs in turn, so that a busy moment of the machine meets all cases."""
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for run in range(runs + 3):
+        for name, case in cases.items():
+            begin = time.perf_counter()
+            case()
+            if run >= 3:
+                times[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _concat_seconds(config: ModelConfig, image: torch.Tensor) -> float:
+    """Return the time of a concat field of LIIF's size, from a band of rows."""
+    liif = dataclasses.replace(
+        config, field="concat", encoder_width=64, field_width=256, field_depth=4, neighbors=4, channels=3
+    )
+    model = build_model(liif).eval()
+    function = model.encode(image)
+    window = (-1.0, -1.0, -1.0 + 2.0 * _CONCAT_BAND / 1024, 1.0)
+    band = _interleaved({"band": lambda: function.render((_CONCAT_BAND, 1024), window)}, runs=3)["band"]
+    encode = _interleaved({"encode": lambda: model.encode(image)}, runs=3)["encode"]
+    return encode + band * 1024 / _CONCAT_BAND
+
+
+def _peak_mebibytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

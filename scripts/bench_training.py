@@ -1,0 +1,70 @@
+"""Time training steps: images and supervised megapixels per second, and the share of time spent on loading data.
+
+Protocol: the committed configuration of MNIST (or the one named) on random images of the crop's size, so that no
+download is measured; 100 steps after 10 unmeasured ones. "Loading" is the time the loop waits for the next batch of
+crops plus the time to degrade it; the rest is forward, backward and the optimiser.
+
+    python scripts/bench_training.py [--config configs/mnist.yaml] [--steps 100]
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.data.cache import pack
+from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, make_pair
+from amortized_sr.training.command import has_bfloat16
+from amortized_sr.training.losses import pixel_loss
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("configs/mnist.yaml"))
+    parser.add_argument("--steps", type=int, default=100)
+    arguments = parser.parse_args()
+    settings = yaml.safe_load(arguments.config.read_text())
+    data = settings["data"]
+    network = ModelConfig(**settings["model"]["network"])
+    side, batch_size = data["crop_size"], data["batch_size"]
+    random = np.random.default_rng(0)
+    images = (random.integers(0, 256, (side, side, network.channels), dtype=np.uint8) for _ in range(2000))
+    dataset = CropDataset(pack(images), side, data["augment"], seed=0)
+    sampler = StepSampler(10**6, batch_size, first_step=0, rank=0, world_size=1)
+    loader = iter(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, collate_fn=collate_crops))
+    scales = ScaleRange(**data["scales"])
+    model = build_model(network).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters())
+    bfloat16 = has_bfloat16("cpu")
+    loading = total = 0.0
+    pixels = 0
+    for step in range(10 + arguments.steps):
+        begin = time.perf_counter()
+        batch = next(loader)
+        image_side, target_side = scales.draw(side, 0, batch.step)
+        pair = make_pair(batch.target[..., :target_side, :target_side], (image_side, image_side))
+        loaded = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            loss = pixel_loss("mse", model(pair.image, (target_side, target_side)), pair.target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step >= 10:
+            loading += loaded - begin
+            total += time.perf_counter() - begin
+            pixels += batch_size * target_side**2
+    images_per_second = batch_size * arguments.steps / total
+    print(f"{arguments.config}: {torch.get_num_threads()} threads, {'bfloat16' if bfloat16 else 'float32'}")
+    print("| steps/s | images/s | supervised Mpixel/s | loading share |\n|---|---|---|---|")
+    print(
+        f"| {arguments.steps / total:.1f} | {images_per_second:.0f} | {pixels / total / 1e6:.2f} "
+        f"| {loading / total:.1%} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What several test files share: a small random model, the shared data, and the same seed for every test."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import nn
+
+from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.weights import save_weights
+
+# The same examples every time, and no deadline: a busy machine is not a wrong result.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu") is not None:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def small_config(request: pytest.FixtureRequest) -> ModelConfig:
+    """A model of a few thousand parameters; `parametrize("small_config", [1], indirect=True)` makes it grey."""
+    channels = getattr(request, "param", 3)
+    return ModelConfig(channels=channels, encoder_width=8, encoder_blocks=1, head_width=16, frequencies=2)
+
+
+@pytest.fixture
+def small_weights(tmp_path: Path, small_config: ModelConfig) -> Path:
+    """A `.safetensors` of a random small model, in a folder of its own."""
+    model = build_model(small_config)
+    assert isinstance(model.head, nn.Sequential)
+    # A fresh model is almost plain interpolation: what it adds has to show in 8 bits.
+    nn.init.normal_(model.head[-1].weight, std=0.1)
+    path = tmp_path / "weights" / "small.safetensors"
+    path.parent.mkdir()
+    save_weights(path, model.state_dict(), small_config, {})
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data sets beside the repository."""
+    place = Path(os.environ.get("AMORTIZED_SR_SHARED", ROOT.parent / "shared"))
+    if not (place / "data").is_dir():
+        pytest.skip(f"needs shared data: {place / 'data'} is not there; set AMORTIZED_SR_SHARED")
+    return place

@@ -1,0 +1,22 @@
+import shutil
+
+import pytest
+
+from amortized_sr.data.mnist import read_mnist
+
+
+@pytest.fixture(scope="session")
+def mnist_root(shared_data, tmp_path_factory):
+    # torchvision extracts beside the archives.
+    root = tmp_path_factory.mktemp("data")
+    shutil.copytree(shared_data / "data" / "MNIST", root / "MNIST")
+    return root
+
+
+def test_the_real_digits_are_read(mnist_root):
+    for train, count, mean in ((True, 60_000, 0.1307), (False, 10_000, 0.1325)):
+        store = read_mnist(mnist_root, train)
+        assert len(store) == count
+        assert set(store.shapes) == {(28, 28, 1)}
+        # 0.1307 is the mean that every tutorial normalises with.
+        assert store.moments()[0] == pytest.approx(mean, abs=1e-4)

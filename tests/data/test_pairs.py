@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amortized_sr.data.cache import pack
+from amortized_sr.data.pairs import (
+    CropDataset,
+    ScaleRange,
+    StepSampler,
+    collate_crops,
+    crop_to_multiple,
+    make_pair,
+)
+from amortized_sr.resize import degrade
+
+
+def store(count=5, side=12, channels=3):
+    random = np.random.default_rng(0)
+    return pack(random.integers(0, 256, (side + index, side, channels), dtype=np.uint8) for index in range(count))
+
+
+def batches(rank=0, world_size=1, batch_size=4, first_step=0, epochs=2, steps_per_epoch=3):
+    dataset = CropDataset(store(), 8, augment=True, seed=1)
+    sampler = StepSampler(steps_per_epoch, batch_size, first_step, rank, world_size)
+    return [collate_crops([dataset[key] for key in keys]) for _ in range(epochs) for keys in sampler]
+
+
+def test_a_run_that_begins_later_sees_what_the_whole_run_saw():
+    whole = batches()
+    for first_step in (1, 3, 4):
+        rest = batches(first_step=first_step)
+        assert [batch.step for batch in rest][: 6 - first_step] == list(range(first_step, 6))
+        for late, early in zip(rest, whole[first_step:], strict=False):
+            assert torch.equal(late.target, early.target)
+
+
+def test_processes_together_see_the_batch_of_one_process():
+    alone = batches(batch_size=4)
+    first, second = (batches(rank=rank, world_size=2, batch_size=2) for rank in (0, 1))
+    for whole, *parts in zip(alone, first, second, strict=True):
+        assert torch.equal(whole.target, torch.cat([part.target for part in parts]))
+        assert {whole.step} == {part.step for part in parts}
+
+
+def test_every_image_is_used_once_before_any_is_used_again():
+    dataset = CropDataset(store(), 8, augment=False, seed=3)
+    for turn in range(3):
+        assert sorted(dataset._image_index(5 * turn + place) for place in range(5)) == [0, 1, 2, 3, 4]
+
+
+def test_crops_are_parts_of_their_image_and_differ():
+    images = store(count=1, side=30)
+    dataset = CropDataset(images, 8, augment=False, seed=0)
+    crops = [dataset[0, number][1].permute(1, 2, 0).numpy() for number in range(20)]
+    windows = np.lib.stride_tricks.sliding_window_view(images[0], (8, 8, 3))[:, :, 0]
+    assert all((windows == crop).all(axis=(2, 3, 4)).any() for crop in crops)
+    assert len({crop.tobytes() for crop in crops}) > 15
+
+
+def test_augmentation_reaches_all_eight_orientations_and_no_more():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+    dataset = CropDataset(pack([image]), 8, augment=True, seed=0)
+    seen = {dataset[0, number][1].numpy().tobytes() for number in range(200)}
+    turned = [np.rot90(flipped, k) for flipped in (image, image[:, ::-1]) for k in range(4)]
+    assert seen == {np.ascontiguousarray(one[..., 0]).tobytes() for one in turned}
+
+
+def test_without_augmentation_an_image_of_the_crops_size_comes_whole():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+    dataset = CropDataset(pack([image]), 8, augment=False, seed=0)
+    assert all((dataset[0, number][1][0].numpy() == image[..., 0]).all() for number in range(5))
+
+
+@given(
+    low=st.floats(1.0, 4.0),
+    high=st.floats(4.0, 8.0),
+    image_size=st.integers(4, 48),
+    crop=st.integers(16, 200),
+    step=st.integers(0, 10**6),
+)
+def test_scales_stay_in_their_range_and_sides_in_their_limits(low, high, image_size, crop, step):
+    image, target = ScaleRange(low, high, image_size).draw(crop, 0, step)
+    assert 1 <= image <= image_size
+    assert target <= crop
+    # Sides are whole pixels, so a scale can miss its range by what half a pixel of the image makes.
+    assert target / (image + 0.5) <= high + 1e-9
+    assert image == 1 or target / (image - 0.5) >= low - 1e-9
+
+
+def test_scales_cover_their_range_continuously():
+    drawn = [ScaleRange(1.0, 4.0, 28).draw(28, 0, step)[0] for step in range(2000)]
+    assert set(drawn) == set(range(7, 29))
+
+
+@pytest.mark.parametrize("values", [(0.5, 4.0, 8), (3.0, 2.0, 8), (1.0, 4.0, 0)])
+def test_senseless_scale_ranges_are_refused(values):
+    with pytest.raises(ValueError, match="got"):
+        ScaleRange(*values)
+
+
+def test_a_pair_is_the_target_and_its_degradation():
+    target = torch.randint(0, 256, (2, 3, 12, 12), dtype=torch.uint8)
+    pair = make_pair(target, (4, 5))
+    assert torch.equal(pair.target, target.float() / 255)
+    assert torch.equal(pair.image, degrade(target.float() / 255, (4, 5)))
+
+
+def test_cropping_to_a_multiple_cuts_the_end():
+    target = torch.arange(7 * 5, dtype=torch.uint8).reshape(1, 1, 7, 5)
+    assert torch.equal(crop_to_multiple(target, 3), target[..., :6, :3])
+    assert torch.equal(crop_to_multiple(target, 1), target)

@@ -1,0 +1,288 @@
+"""The promises of images as functions, for every field."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
+
+SMALL = ModelConfig(
+    encoder_width=6, encoder_blocks=1, head_width=8, frequencies=2, field_width=8, field_depth=2, channels=3
+)
+HYPER = [
+    dataclasses.replace(SMALL, footprint=footprint, neighbors=neighbors, skip=skip)
+    for footprint in ("point", "gauss", "box")
+    for neighbors in (1, 4)
+    for skip in ("bilinear", "bicubic")
+]
+OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in ("concat", "film") for n in (1, 4)]
+ALL = HYPER + OTHERS
+BOX = [config for config in HYPER if config.footprint == "box"]
+
+
+def name(config):
+    return f"{config.field}-{config.footprint}-{config.neighbors}-{config.skip}"
+
+
+def make(config, seed=0):
+    """Return a model in float64 whose field says something loud."""
+    torch.manual_seed(seed)
+    model = build_model(config).double()
+    for parameter in [*model.head.parameters(), *model.field.parameters()]:
+        torch.nn.init.normal_(parameter, std=0.5)
+    return model
+
+
+def image(batch=2, channels=3, height=5, width=4):
+    return torch.rand(batch, channels, height, width, dtype=torch.float64)
+
+
+sizes = st.tuples(st.integers(1, 23), st.integers(1, 23))
+
+
+@st.composite
+def windows(draw):
+    y0, x0 = draw(st.floats(-1, 0.8)), draw(st.floats(-1, 0.8))
+    return y0, x0, draw(st.floats(y0 + 0.05, 1)), draw(st.floats(x0 + 0.05, 1))
+
+
+@pytest.mark.parametrize("config", ALL, ids=name)
+@settings(max_examples=8)
+@given(size=sizes, window=windows())
+def test_rendering_a_grid_equals_querying_its_points(config, size, window):
+    function = make(config).encode(image())
+    grid = pixel_grid(size, window, torch.float64).flatten(0, 1)
+    cell = torch.tensor(pixel_cell(size, window), dtype=torch.float64)
+    queried = function(grid, cell).movedim(-1, 1).unflatten(-1, size)
+    rendered = function.render(size, window)
+    # Grid positions are multiples of 2^-20 of a cell, and a query exactly between two cells may fall either side.
+    close = (rendered - queried).abs().amax(dim=1) < 2e-4
+    assert close.double().mean() > (0.9 if config.neighbors == 1 else 0.9999)
+
+
+@pytest.mark.parametrize("config", [config for config in ALL if config.neighbors == 1], ids=name)
+def test_rendering_equals_querying_away_from_cell_borders(config):
+    function = make(config).encode(image(height=5, width=3))
+    size = (35, 21)  # odd scale: no pixel centre lies on a border between cells
+    grid = pixel_grid(size, dtype=torch.float64).flatten(0, 1)
+    cell = torch.tensor(pixel_cell(size), dtype=torch.float64)
+    queried = function(grid, cell).movedim(-1, 1).unflatten(-1, size)
+    torch.testing.assert_close(function.render(size), queried, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("config", [config for config in ALL if config.neighbors == 4], ids=name)
+def test_four_neighbours_are_continuous_across_cell_borders(config):
+    function = make(config).encode(image(height=4, width=4))
+    # Straight through cells and borders, along both axes and a diagonal.
+    line = torch.linspace(-0.999, 0.999, 10001, dtype=torch.float64)
+    flat = torch.full_like(line, 0.123)
+    for coord in (torch.stack((line, flat), -1), torch.stack((flat, line), -1), torch.stack((line, line), -1)):
+        colour = function(coord, torch.tensor([0.05, 0.05], dtype=torch.float64))
+        steps = colour.diff(dim=1).abs().amax(dim=(0, 2))
+        # A jump would stand out from the steps beside it; the steepest slope does not.
+        assert steps.max() < 0.08
+        assert steps.max() < 2 * steps.sort().values[-5]
+
+
+def test_one_neighbour_jumps_at_cell_borders():
+    # The test above can fail: this is what it looks for.
+    function = make(dataclasses.replace(SMALL, neighbors=1)).encode(image(height=4, width=4))
+    border = torch.tensor([[-1e-9, 0.1], [1e-9, 0.1]], dtype=torch.float64)
+    colour = function(border, torch.tensor([0.05, 0.05], dtype=torch.float64))
+    assert colour.diff(dim=1).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("config", BOX, ids=name)
+@settings(max_examples=10)
+@given(size=st.tuples(st.integers(1, 17), st.integers(1, 17)), window=windows())
+def test_box_footprints_average_exactly(config, size, window):
+    function = make(config).encode(image())
+    fine = function.render((2 * size[0], 2 * size[1]), window)
+    # The loudest colours are near 10; positions are rounded to 2^-22 of a cell.
+    torch.testing.assert_close(
+        torch.nn.functional.avg_pool2d(fine, 2), function.render(size, window), atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.parametrize("config", BOX, ids=name)
+def test_the_learned_part_alone_averages_exactly(config):
+    model = make(config)
+    picture = image()
+    learned = [
+        model.encode(picture).render(size) - silent(model).encode(picture).render(size) for size in ((14, 18), (7, 9))
+    ]
+    assert learned[1].abs().max() > 0.1
+    torch.testing.assert_close(torch.nn.functional.avg_pool2d(learned[0], 2), learned[1], atol=1e-4, rtol=0)
+
+
+def silent(model):
+    """Return the model without what the field adds."""
+    quiet = copy.deepcopy(model)
+    for parameter in quiet.head.parameters():
+        torch.nn.init.zeros_(parameter)
+    return quiet
+
+
+@pytest.mark.parametrize("config", ALL, ids=name)
+@settings(max_examples=5)
+@given(size=st.tuples(st.integers(2, 30), st.integers(2, 30)), cut=st.tuples(*[st.floats(0, 1)] * 4))
+def test_a_window_equals_the_crop_of_the_whole(config, size, cut):
+    top, left = int(cut[0] * (size[0] - 1)), int(cut[1] * (size[1] - 1))
+    bottom = top + 1 + int(cut[2] * (size[0] - top - 1))
+    right = left + 1 + int(cut[3] * (size[1] - left - 1))
+    function = make(config).encode(image())
+    window = pixel_window((top, left, bottom, right), size)
+    crop = function.render(size)[:, :, top:bottom, left:right]
+    torch.testing.assert_close(function.render((bottom - top, right - left), window), crop, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("config", ALL, ids=name)
+def test_tiles_do_not_show(config):
+    function = make(config).encode(image())
+    for size, tile in (((13, 22), 9), ((3, 4), 1), ((64, 3), 50)):
+        torch.testing.assert_close(function.render(size, tile=tile), function.render(size), atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("config", ALL, ids=name)
+def test_images_of_a_batch_do_not_influence_each_other(config):
+    model = make(config)
+    batch = image(batch=3)
+    together = model(batch, (9, 11))
+    for index in range(3):
+        torch.testing.assert_close(model(batch[index : index + 1], (9, 11)), together[index : index + 1])
+
+
+@pytest.mark.parametrize("config", ALL, ids=name)
+def test_every_parameter_gets_a_gradient(config):
+    torch.manual_seed(0)
+    model = build_model(config)
+    target = torch.rand(2, 3, 11, 13)
+    # Two steps: parts that start at zero pass gradients on only after they have moved.
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (model(torch.rand(2, 3, 5, 4), (11, 13)) - target).square().mean().backward()
+        optimizer.step()
+    without = [key for key, value in model.named_parameters() if value.grad is None or not value.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("field", ["hyper", "concat", "film"])
+def test_a_grey_model_treats_the_channels_of_a_colour_image_one_by_one(field):
+    model = make(dataclasses.replace(SMALL, channels=1, field=field))
+    picture = image()
+    whole = model(picture, (9, 7))
+    assert whole.shape == (2, 3, 9, 7)
+    for channel in range(3):
+        alone = model(picture[:, channel : channel + 1], (9, 7))
+        torch.testing.assert_close(whole[:, channel : channel + 1], alone)
+
+
+def test_points_and_grids_agree_for_a_grey_model_on_a_colour_image():
+    function = make(dataclasses.replace(SMALL, channels=1)).encode(image())
+    grid = pixel_grid((7, 7), dtype=torch.float64).flatten(0, 1)
+    cell = torch.tensor(pixel_cell((7, 7)), dtype=torch.float64)
+    torch.testing.assert_close(
+        function(grid, cell).movedim(-1, 1).unflatten(-1, (7, 7)), function.render((7, 7)), atol=1e-4, rtol=0
+    )
+
+
+def test_a_colour_model_answers_a_grey_image_in_grey():
+    model = make(SMALL)
+    grey = image(channels=1)
+    colour = model(grey.expand(-1, 3, -1, -1), (8, 9))
+    torch.testing.assert_close(model(grey, (8, 9)), colour.mean(dim=1, keepdim=True))
+
+
+def test_a_silent_field_leaves_the_interpolated_image():
+    # torch's bicubic has another constant (a = -0.75), so bilinear is the outside reference.
+    model = silent(make(dataclasses.replace(SMALL, skip="bilinear", footprint="point")))
+    picture = image()
+    expected = torch.nn.functional.interpolate(picture, (17, 9), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(model(picture, (17, 9)), expected, atol=1e-5, rtol=0)
+
+
+def test_a_silent_bicubic_skip_is_pillows_bicubic():
+    model = silent(make(dataclasses.replace(SMALL, skip="bicubic", footprint="point", channels=1)))
+    picture = image(batch=1, channels=1, height=6, width=5)
+    wanted = Image.fromarray(picture[0, 0].float().numpy()).resize((15, 18), Image.Resampling.BICUBIC)
+    ours = model(picture, (18, 15))[0, 0]
+    # Away from the edges, which Pillow renormalises and we continue by repetition.
+    inner = slice(6, -6), slice(6, -6)
+    np.testing.assert_allclose(ours[inner].detach().numpy(), np.asarray(wanted)[inner], atol=1e-4)
+
+
+def test_the_scales_of_x_and_y_are_independent():
+    function = make(SMALL).encode(image())
+    both = function.render((10, 12))
+    assert function.render((10, 31)).shape == (2, 3, 10, 31)
+    # Every third column of a three times wider rendering lies on a column of the narrower one, point for point.
+    point = make(dataclasses.replace(SMALL, footprint="point")).encode(function.image)
+    torch.testing.assert_close(point.render((10, 36))[..., 1::3], point.render((10, 12)), atol=1e-4, rtol=0)
+    assert both.shape == (2, 3, 10, 12)
+
+
+def test_a_query_without_cell_is_the_limit_of_small_cells():
+    for config in BOX:
+        function = make(config).encode(image())
+        coord = torch.rand(1, 50, 2, dtype=torch.float64).expand(2, -1, -1) * 1.8 - 0.9
+        tiny = torch.tensor([1e-5, 1e-5], dtype=torch.float64)
+        torch.testing.assert_close(function(coord), function(coord, tiny), atol=1e-3, rtol=0)
+
+
+def test_images_of_one_pixel_have_a_function_too():
+    for config in ALL:
+        assert make(config)(image(height=1, width=1), (5, 6)).isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 2, 8, 8), (1, 3, 0, 8)])
+def test_wrong_image_shapes_are_refused_with_the_shape(shape):
+    with pytest.raises((ValueError, TypeError), match=str(shape[-1])):
+        make(SMALL).encode(torch.zeros(shape, dtype=torch.float64))
+
+
+def test_wrong_query_shapes_and_sizes_are_refused():
+    function = make(SMALL).encode(image())
+    with pytest.raises((ValueError, TypeError), match="shape"):
+        function(torch.zeros(3, 4, 2, dtype=torch.float64))
+    with pytest.raises(ValueError, match="at least 1 pixel"):
+        function.render((0, 5))
+    with pytest.raises(ValueError, match="tile"):
+        function.render((5, 5), tile=0)
+    with pytest.raises(ValueError, match="window"):
+        function.render((5, 5), window=(0.0, 0.0, 2.0, 2.0))
+
+
+def test_the_encoder_reaches_exactly_as_far_as_it_says():
+    model = make(SMALL)
+    radius = model.encoder.receptive_radius
+    picture = image(batch=1, height=25, width=25)
+    changed = picture.clone()
+    changed[:, :, 12, 12] += 1
+    moved = (model.encoder(picture) - model.encoder(changed)).abs().amax(dim=(0, 1)) > 0
+    rows, columns = moved.nonzero(as_tuple=True)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (
+        12 - radius,
+        12 + radius,
+        12 - radius,
+        12 + radius,
+    )
+
+
+def test_mean_and_deviation_belong_to_the_model():
+    model = make(dataclasses.replace(SMALL, mean=0.25, deviation=0.5))
+    state = model.state_dict()
+    assert state["mean"] == 0.25
+    assert state["deviation"] == 0.5
+    seen = []
+    model.encoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    picture = image()
+    model.encode(picture)
+    torch.testing.assert_close(seen[0], (picture - 0.25) / 0.5)

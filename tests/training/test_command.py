@@ -1,0 +1,291 @@
+"""`amortized-sr train` from end to end, on tiny generated images."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Callback
+from PIL import Image
+from safetensors.torch import load_file
+
+from amortized_sr import Upscaler
+from amortized_sr.training import command
+from amortized_sr.training.command import TrainCLI, train
+from amortized_sr.weights import load_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of twelve grey images of 28x28 with something to learn in them."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    y, x = np.mgrid[0:28, 0:28]
+    for index in range(12):
+        wave = np.sin(x * (0.2 + 0.05 * index)) * np.cos(y * (0.5 - 0.03 * index))
+        Image.fromarray((127 + 120 * wave).astype(np.uint8)).save(folder / f"{index:02d}.png")
+    return folder
+
+
+@pytest.fixture
+def arguments(images, tmp_path):
+    """A run of four steps in two epochs with the committed configuration of MNIST, made small."""
+    return [
+        "--config", str(ROOT / "configs" / "mnist.yaml"),
+        "--data.source", "folder", "--data.root", str(images), "--data.val_count", "2",
+        "--data.batch_size", "4", "--data.steps_per_epoch", "2", "--trainer.max_steps", "4",
+        "--model.network.encoder_width", "8", "--model.network.encoder_blocks", "1",
+        "--model.network.head_width", "8", "--model.network.frequencies", "1",
+        "--model.warmup_steps", "0", "--run_dir", str(tmp_path / "run"),
+        "--trainer.precision", "32-true", "--trainer.enable_progress_bar", "false",
+        "--trainer.enable_model_summary", "false", "--trainer.accelerator", "cpu",
+    ]  # fmt: skip
+
+
+def weights(run):
+    return load_file(run / "model.safetensors")
+
+
+def same(first, second, **tolerance):
+    assert first.keys() == second.keys()
+    for name in first:
+        torch.testing.assert_close(
+            first[name], second[name], msg=lambda text, name=name: f"{name}: {text}", **tolerance
+        )
+
+
+def test_a_run_leaves_weights_checkpoints_log_pictures_and_the_next_command(arguments, tmp_path, capsys):
+    assert train(arguments) == 0
+    run = tmp_path / "run"
+    found = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert found == {
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "config.yaml",
+        "metrics.csv",
+        "model.safetensors",
+        "samples/step_0000002.png",
+        "samples/step_0000004.png",
+    }
+    assert f"amortized-sr upscale IMAGE --scale 4 --model {run / 'model.safetensors'}" in capsys.readouterr().out
+    trained = load_weights(run / "model.safetensors")
+    assert trained.config.encoder_width == 8
+    assert trained.facts["steps"] == 4
+    assert trained.facts["seed"] == 0
+    assert trained.facts["data"] == {"source": "folder", "train_images": 10, "val_images": 2}
+    assert set(trained.facts["metrics"]) == {"val/psnr", "val/psnr_x2", "val/psnr_x4"}
+    assert str(tmp_path) not in str(trained.facts)
+    assert Upscaler.from_pretrained(run / "model.safetensors").upscale(Image.new("L", (5, 4)), scale=2.0).size == (
+        10,
+        8,
+    )
+
+
+def test_training_learns(arguments, tmp_path):
+    arguments += ["--trainer.max_steps", "80", "--data.steps_per_epoch", "40", "--trainer.log_every_n_steps", "1"]
+    assert train([*arguments, "--model.learning_rate", "0.01"]) == 0
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        quality = [float(row["val/psnr"]) for row in csv.DictReader(file) if row["val/psnr"]]
+    assert quality[1] > quality[0]
+
+
+def test_random_queries_learn_as_well(arguments, tmp_path):
+    arguments += ["--trainer.max_steps", "30", "--data.steps_per_epoch", "15", "--model.num_queries", "50"]
+    assert train([*arguments, "--model.learning_rate", "0.01"]) == 0
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        quality = [float(row["val/psnr"]) for row in csv.DictReader(file) if row["val/psnr"]]
+    assert quality[1] > quality[0]
+
+
+class Interrupt(Callback):
+    """Ctrl-C before a training step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", [2, 3])  # between epochs, and in the middle of one
+def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(arguments, tmp_path, monkeypatch, capsys, step):
+    arguments += ["--trainer.max_steps", "6", "--data.steps_per_epoch", "2"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train([*arguments, "--run_dir", str(whole)]) == 0
+    original = TrainCLI.instantiate_trainer
+
+    def interrupted(self, **kwargs):
+        trainer = original(self, **kwargs)
+        trainer.callbacks.insert(0, Interrupt(step))
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainCLI, "instantiate_trainer", interrupted)
+        assert train([*arguments, "--run_dir", str(parts)]) == 130
+    assert f"--run_dir {parts} --ckpt_path last" in capsys.readouterr().out
+    assert train([*arguments, "--run_dir", str(parts), "--ckpt_path", "last"]) == 0
+    same(weights(parts), weights(whole), atol=0, rtol=0)
+    assert (parts / "metrics_before_1.csv").exists()
+
+
+def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path):
+    # Gradients are means over the samples, and both ways see the same samples: the rules of DDP predict equality.
+    # Batches of 4 at one scale, so that each process' mean weighs the same.
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert train([*arguments, "--run_dir", str(one), "--data.batch_size", "4"]) == 0
+    ddp = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "2", "--run_dir", str(two)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-m", "amortized_sr", "train", *arguments, *ddp],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "MEMBER: 2/2" in result.stderr + result.stdout
+    same(weights(two), weights(one), atol=1e-5, rtol=1e-4)
+    untrained = command.SuperResolutionTask(load_weights(one / "model.safetensors").config)
+    moved = weights(one)["encoder.first.weight"] - untrained.model.state_dict()["encoder.first.weight"]
+    assert moved.abs().max() > 1e-3
+
+
+def test_the_exported_weights_are_the_average_not_the_last_ones(arguments, tmp_path):
+    assert train([*arguments, "--model.learning_rate", "0.01", "--ema_decay", "0.9"]) == 0
+    # Saved at the last validation, when the current weights were still the trained ones.
+    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    exported = weights(tmp_path / "run")
+    average = {name.removeprefix("model."): value for name, value in saved["state_dict"].items()}
+    current = {name.removeprefix("model."): value for name, value in saved["current_model_state"].items()}
+    same(exported, average, atol=0, rtol=0)
+    assert not torch.equal(exported["encoder.first.weight"], current["encoder.first.weight"])
+
+
+def test_a_run_whose_loss_is_not_finite_stops_with_advice(arguments, tmp_path, capsys):
+    arguments += ["--model.learning_rate", "1e30", "--trainer.max_steps", "40", "--data.steps_per_epoch", "40"]
+    assert train(arguments) == 1
+    error = capsys.readouterr().err
+    assert "error: the loss was not finite for 10 steps in a row" in error
+    assert "--model.learning_rate" in error
+    assert "Traceback" not in error
+
+
+def test_a_single_bad_step_is_skipped_and_forgotten(arguments, tmp_path, monkeypatch):
+    class Poison(Callback):
+        def on_after_backward(self, trainer, module):
+            if trainer.fit_loop.epoch_loop.total_batch_idx == 1:
+                next(module.parameters()).grad.fill_(float("nan"))
+
+    original = TrainCLI.instantiate_trainer
+
+    def poisoned(self, **kwargs):
+        trainer = original(self, **kwargs)
+        trainer.callbacks.insert(0, Poison())
+        return trainer
+
+    monkeypatch.setattr(TrainCLI, "instantiate_trainer", poisoned)
+    assert train(arguments) == 0
+    assert all(value.isfinite().all() for value in weights(tmp_path / "run").values())
+
+
+def test_wandb_offline_gets_pixel_exact_pictures_and_no_network(arguments, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    assert train([*arguments, "--wandb", "offline"]) == 0
+    run = tmp_path / "run"
+    logged = sorted(run.rglob("media/images/val/samples*.png"))
+    written = sorted((run / "samples").glob("*.png"))
+    assert len(logged) == len(written) == 2
+    for first, second in zip(
+        sorted(np.asarray(Image.open(path)).tobytes() for path in logged),
+        sorted(np.asarray(Image.open(path)).tobytes() for path in written),
+        strict=True,
+    ):
+        assert first == second
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(arguments, tmp_path, capsys):
+    assert train(arguments) == 0
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    assert train(arguments) == 2
+    assert "holds a run already; resume it with --ckpt_path last" in capsys.readouterr().err
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (["--ckpt_path", "last"], "no checkpoint"),
+        (["--data.val_count", "12"], "val_count must leave images for training: got 12 of 12"),
+        (["--data.crop_size", "64"], "all 10 training images are smaller than crop_size 64; set --data.crop_size"),
+        (["--data.root", "nowhere"], "nowhere: no such folder"),
+        (["--trainer.max_steps", "-1"], "nothing says when to stop"),
+        (["--model.network.encoder_width", "100000"], "encoder_width must be between 1 and 1024, got 100000"),
+        (["--data.scales.low", "0.5"], "scales must satisfy 1 <= low <= high"),
+    ],
+)
+def test_what_cannot_be_trained_is_a_sentence_and_exit_code_2(arguments, extra, sentence, capsys):
+    assert train([*arguments, *extra]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_a_misspelt_key_in_a_configuration_is_named(arguments, tmp_path, capsys):
+    config = tmp_path / "typo.yaml"
+    config.write_text("model:\n  network:\n    encoder_widht: 8\n")
+    assert train([*arguments, "--config", str(config)]) == 2
+    error = capsys.readouterr().err
+    assert "encoder_widht" in error
+    assert "Traceback" not in error
+
+
+def test_an_empty_folder_is_refused(arguments, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert train([*arguments, "--data.root", str(tmp_path / "empty")]) == 2
+    assert "no image files in this folder" in capsys.readouterr().err
+
+
+def test_corrupt_files_are_reported_and_the_rest_is_trained_on(arguments, images, tmp_path, caplog):
+    for index in range(2):
+        (images / f"bad{index}.png").write_bytes((images / "00.png").read_bytes()[:60])
+    with caplog.at_level("INFO", logger="lightning.pytorch.utilities.rank_zero"):
+        assert train(arguments) == 0
+    assert "12 images, 2 unreadable" in caplog.text
+    assert "bad0.png: the file is damaged" in caplog.text
+    assert load_weights(tmp_path / "run" / "model.safetensors").facts["data"]["train_images"] == 10
+
+
+def test_images_smaller_than_the_crop_are_left_out(arguments, images, tmp_path):
+    Image.new("L", (20, 40)).save(images / "aa_small.png")
+    assert train([*arguments, "--data.val_count", "1"]) == 0
+    facts = load_weights(tmp_path / "run" / "model.safetensors").facts
+    assert facts["data"]["train_images"] in (11, 12)  # the small one may be the one held out
+
+
+def test_print_config_shows_every_setting_and_trains_nothing(arguments, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        train([*arguments, "--print_config"])
+    assert stop.value.code == 0
+    assert "encoder_width: 8" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_committed_configuration_trains(config, images, tmp_path):
+    for path in images.iterdir():
+        Image.open(path).resize((130, 130)).convert("RGB").save(path)
+    arguments = [
+        "--config", str(config), "--data.source", "folder", "--data.root", str(images), "--data.val_root", "null",
+        "--data.val_count", "2", "--data.batch_size", "2", "--data.steps_per_epoch", "2", "--trainer.max_steps", "2",
+        "--run_dir", str(tmp_path / "run"), "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu",
+    ]  # fmt: skip
+    assert train(arguments) == 0
+    assert (tmp_path / "run" / "model.safetensors").stat().st_size < 8_000_000

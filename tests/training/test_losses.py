@@ -1,0 +1,24 @@
+import pytest
+import torch
+
+from amortized_sr.metrics import psnr
+from amortized_sr.training.losses import pixel_loss
+
+
+def test_losses_have_their_known_values():
+    prediction, target = torch.full((2, 1, 4, 4), 0.5), torch.full((2, 1, 4, 4), 0.25)
+    assert pixel_loss("l1", prediction, target).item() == pytest.approx(0.25)
+    assert pixel_loss("mse", prediction, target).item() == pytest.approx(0.0625)
+
+
+def test_the_psnr_loss_is_the_negative_mean_psnr():
+    target = torch.rand(3, 3, 8, 8)
+    prediction = (target + 0.1 * torch.randn_like(target) * torch.tensor([0.2, 1.0, 2.0]).view(3, 1, 1, 1)).clamp(0, 1)
+    assert pixel_loss("psnr", prediction, target).item() == pytest.approx(-psnr(prediction, target).mean().item(), 1e-3)
+
+
+def test_a_perfect_prediction_has_a_finite_gradient():
+    for name in ("l1", "mse", "psnr"):
+        prediction = torch.rand(1, 1, 3, 3, requires_grad=True)
+        pixel_loss(name, prediction, prediction.detach().clone()).backward()
+        assert prediction.grad.isfinite().all()
