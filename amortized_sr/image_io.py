@@ -177,13 +177,13 @@ def check_output(path: Path, size: Size) -> None:
         raise ImageError(f"{path}: cannot write files of type {path.suffix!r}; use one of {known}")
     name, longest, _ = _WRITABLE[path.suffix.lower()]
     height, width = size
+    if height * width > MAX_OUTPUT_PIXELS:
+        raise ImageError(
+            f"{path}: {width}x{height} pixels are above the limit of {MAX_OUTPUT_PIXELS:,}; ask for a smaller size"
+        )
     if max(size) > longest:
         raise ImageError(
             f"{path}: {width}x{height} pixels are more than {name} can hold ({longest} a side); use .png or .tif"
-        )
-    if height * width > MAX_OUTPUT_PIXELS:
-        raise ImageError(
-            f"{path}: {width}x{height} pixels are more than the limit of {MAX_OUTPUT_PIXELS:,}; ask for a smaller size"
         )
     if os.path.isdir(path):
         raise ImageError(f"{path}: is a directory; name a file in it")

@@ -457,7 +457,7 @@ def test_the_longest_picture_that_is_not_refused_can_be_written(tmp_path, suffix
 
 
 def test_more_pixels_than_the_limit_are_refused(tmp_path):
-    with pytest.raises(ImageError, match=f"more than the limit of {MAX_OUTPUT_PIXELS:,}; ask for a smaller size"):
+    with pytest.raises(ImageError, match=f"above the limit of {MAX_OUTPUT_PIXELS:,}; ask for a smaller size"):
         check_output(tmp_path / "a.png", (MAX_OUTPUT_PIXELS // 1024 + 1, 1024))
 
 

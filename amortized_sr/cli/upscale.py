@@ -15,6 +15,9 @@ import typer
 if TYPE_CHECKING:
     from amortized_sr.upscaler import Upscaler
 
+# One single pixel at this scale is near the largest output; no image can be larger with it.
+_LARGEST_SCALE = 20_000
+
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Size = tuple[int, int]
 
@@ -88,6 +91,10 @@ def _parse_target(
     if scale is not None:
         if not (math.isfinite(scale) and scale > 0):
             raise typer.BadParameter(f"--scale must be a positive number, such as 4 or 3.7, got {scale}")
+        if scale > _LARGEST_SCALE:
+            raise typer.BadParameter(
+                f"--scale {scale:g} makes {scale:.0f}x{scale:.0f} pixels of a single one; the limit is {_LARGEST_SCALE}"
+            )
         return f"x{scale:g}", lambda own: _scaled(own, scale)
     if size is not None:
         exact = _parse_size(size)
