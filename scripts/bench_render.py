@@ -44,10 +44,12 @@ def main() -> None:
             "encode + render 1000": lambda: model(image, (1000, 1000)),
             "encode + render 1003x997": lambda: model(image, (1003, 997)),
         }
-        medians = _interleaved(cases, arguments.runs)
         before = _peak_mebibytes()
         model(image, (1024, 1024))
-        print(f"peak memory of the process {_peak_mebibytes():.0f} MiB (with torch loaded; {before:.0f} before)")
+        print(
+            f"peak memory: {before:.0f} MiB with torch and weights, {_peak_mebibytes():.0f} MiB after the first 1024x1024"
+        )
+        medians = _interleaved(cases, arguments.runs)
         medians["concat, encode + render 1024"] = _concat_seconds(upscaler.trained.config, image)
     pillow = medians["Pillow bicubic 1024"]
     print(f"\nmodel {arguments.model}\n\n| 32x32x3 to | ms | times Pillow |\n|---|---|---|")

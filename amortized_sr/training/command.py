@@ -145,21 +145,28 @@ class TrainCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401
         """Return a trainer with the callbacks and loggers that every run has."""
         average = MovingAverage(self.config.ema_decay)
+        checkpoints = self.run_dir / "checkpoints"
         callbacks: list[Callback] = [
             average,
             NonFiniteGuard(),
             SamplePictures(self.run_dir / "samples"),
             ExportWeights(self.run_dir / "model.safetensors", average, seed=int(self.config.seed_everything)),
             LearningRateMonitor("step"),
+            # After validation: a run resumed at an epoch's end has no value to monitor before its next one.
             ModelCheckpoint(
-                self.run_dir / "checkpoints",
+                checkpoints,
                 filename="best",
                 monitor="val/psnr",
                 mode="max",
-                save_last=True,
-                save_on_exception=True,
-                # After validation: a run resumed at an epoch's end has no value to monitor before its next one.
                 save_on_train_epoch_end=False,
+                enable_version_counter=False,
+            ),
+            # Apart from the best one, which an interruption must not overwrite.
+            ModelCheckpoint(
+                checkpoints,
+                filename="last",
+                save_on_exception=True,
+                save_on_train_epoch_end=True,
                 enable_version_counter=False,
             ),
         ]

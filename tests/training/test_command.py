@@ -87,6 +87,12 @@ def test_a_run_leaves_weights_checkpoints_log_pictures_and_the_next_command(argu
     )
 
 
+def test_a_run_that_ends_within_an_epoch_saves_its_end(arguments, tmp_path):
+    assert train([*arguments, "--trainer.max_steps", "3"]) == 0
+    assert saved_step(tmp_path / "run", "last") == 3
+    assert load_weights(tmp_path / "run" / "model.safetensors").facts["steps"] == 3
+
+
 def test_training_learns(arguments, tmp_path):
     arguments += ["--trainer.max_steps", "80", "--data.steps_per_epoch", "40", "--trainer.log_every_n_steps", "1"]
     assert train([*arguments, "--model.learning_rate", "0.01"]) == 0
@@ -101,6 +107,10 @@ def test_random_queries_learn_as_well(arguments, tmp_path):
     with (tmp_path / "run" / "metrics.csv").open() as file:
         quality = [float(row["val/psnr"]) for row in csv.DictReader(file) if row["val/psnr"]]
     assert quality[1] > quality[0]
+
+
+def saved_step(run, name):
+    return torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["global_step"]
 
 
 class Interrupt(Callback):
@@ -130,6 +140,7 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(arguments, t
         patch.setattr(TrainCLI, "instantiate_trainer", interrupted)
         assert train([*arguments, "--run_dir", str(parts)]) == 130
     assert f"--run_dir {parts} --ckpt_path last" in capsys.readouterr().out
+    assert [saved_step(parts, name) for name in ("best", "last")] == [2, step]
     assert train([*arguments, "--run_dir", str(parts), "--ckpt_path", "last"]) == 0
     same(weights(parts), weights(whole), atol=0, rtol=0)
     assert (parts / "metrics_before_1.csv").exists()
