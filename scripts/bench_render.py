@@ -46,9 +46,7 @@ def main() -> None:
         }
         before = _peak_mebibytes()
         model(image, (1024, 1024))
-        print(
-            f"peak memory: {before:.0f} MiB with torch and weights, {_peak_mebibytes():.0f} MiB after the first 1024x1024"
-        )
+        print(f"peak memory: {before:.0f} MiB before, {_peak_mebibytes():.0f} MiB after the first 1024x1024")
         medians = _interleaved(cases, arguments.runs)
         medians["concat, encode + render 1024"] = _concat_seconds(upscaler.trained.config, image)
     pillow = medians["Pillow bicubic 1024"]

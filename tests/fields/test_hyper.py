@@ -1,0 +1,82 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amortized_sr.fields.hyper import LocalFourier
+
+KINDS = [(footprint, neighbors) for footprint in ("point", "gauss", "box") for neighbors in (1, 4)]
+
+
+def basis(footprint, neighbors, frequencies=3):
+    functions = LocalFourier(frequencies, neighbors, footprint).double()
+    with torch.no_grad():
+        functions.frequency.copy_(torch.linspace(0.7, 3.4, frequencies))  # not at special places
+    return functions
+
+
+def number(value):
+    return torch.tensor(value, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("footprint", "neighbors"), KINDS)
+@given(offset=st.floats(-0.5, 0.5, exclude_max=True), cell=st.floats(0.01, 3))
+def test_cells_share_every_point_and_every_footprint_completely(footprint, neighbors, offset, cell):
+    # The first function is the constant, so its sum over all cells is the sum of the blending weights.
+    # Offsets are multiples of 2^-22, as in `sampling`: t and t - 1 are then exact, and half-open cells disjoint.
+    places = number(math.floor(offset * 2**22) / 2**22) - torch.arange(-6, 7, dtype=torch.float64)
+    weights = basis(footprint, neighbors)(places, number(cell))[:, 0]
+    assert weights.sum().item() == pytest.approx(1, abs=1e-6)
+    assert (weights >= -1e-12).all()
+
+
+@pytest.mark.parametrize("neighbors", [1, 4])
+@given(offset=st.floats(-1.5, 1.5), cell=st.floats(0.01, 2))
+def test_the_mean_over_a_box_is_the_mean_of_the_points_in_it(neighbors, offset, cell):
+    count = 5000
+    points = offset + cell * ((torch.arange(count, dtype=torch.float64) + 0.5) / count - 0.5)
+    exact = basis("box", neighbors)(number([offset]), number(cell))[0]
+    sampled = basis("point", neighbors)(points, number(0.0)).mean(dim=0)
+    torch.testing.assert_close(exact, sampled, atol=2e-3 if neighbors == 1 else 1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("footprint", ["gauss", "box"])
+@pytest.mark.parametrize("neighbors", [1, 4])
+def test_a_vanishing_footprint_is_a_point(footprint, neighbors):
+    offsets = torch.linspace(-1.2, 1.2, 49, dtype=torch.float64)
+    at_point = basis("point", neighbors)(offsets, number(0.0))
+    torch.testing.assert_close(basis(footprint, neighbors)(offsets, number(0.0)), at_point)
+
+
+@pytest.mark.parametrize(("footprint", "neighbors"), KINDS)
+@given(cell=st.floats(0.01, 3))
+def test_everything_vanishes_beyond_the_reach(footprint, neighbors, cell):
+    functions = basis(footprint, neighbors)
+    beyond = functions.reach(cell) * number([-1.0001, 1.0001])
+    assert functions(beyond, number(cell)).abs().max() == 0
+
+
+def test_a_gaussian_footprint_damps_each_frequency_by_its_transform():
+    functions = basis("gauss", 4)
+    blur, cell = 0.4, 0.8
+    with torch.no_grad():
+        functions.blur.fill_(blur)
+    offsets = torch.linspace(-0.9, 0.9, 7, dtype=torch.float64)
+    ratio = functions(offsets, number(cell)) / basis("point", 4)(offsets, number(cell))
+    damping = torch.exp(-0.5 * (math.pi * torch.linspace(0.7, 3.4, 3, dtype=torch.float64) * blur * cell) ** 2)
+    expected = torch.cat((number([1.0]), damping, damping)).expand_as(ratio)
+    defined = basis("point", 4)(offsets, number(cell)).abs() > 1e-9
+    torch.testing.assert_close(ratio[defined], expected[defined])
+
+
+def test_half_open_cells_meet_without_overlap():
+    inside = basis("point", 1)(number([-0.5, 0.5, 0.49999]), number(0.0))[:, 0]
+    assert inside.tolist() == [1, 0, 1]
+
+
+def test_four_neighbours_blend_with_a_continuous_slope():
+    offsets = torch.linspace(-1.3, 1.3, 2601, dtype=torch.float64)
+    slopes = basis("point", 4)(offsets, number(0.0)).diff(dim=0) / offsets.diff()[:, None]
+    assert slopes.diff(dim=0).abs().max() < 0.2  # a kink of the bilinear blend would be 1 at least
