@@ -30,6 +30,8 @@ class ModelConfig:
         frequencies: `hyper`: sinusoids per axis; a code holds (2 * frequencies + 1)^2 numbers per colour.
         footprint: `hyper`: `point`, `gauss` (learned blur) or `box` (exact mean over the output pixel). The
             interpolated image below is averaged over the pixel as well when this is `box`.
+        finest_cell: `gauss`: pixels smaller than this part of an image pixel blur like this one, because training shows
+            no smaller ones: 1 / the largest trained scale.
         field_width: `concat` and `film`: hidden width.
         field_depth: `concat` and `film`: hidden layers.
         neighbors: Latent cells that answer for a point: 1, or 4 blended without seams.
@@ -46,6 +48,7 @@ class ModelConfig:
     head_width: int = 256
     frequencies: int = 3
     footprint: Footprint = "gauss"
+    finest_cell: float = 0.25
     field_width: int = 256
     field_depth: int = 4
     neighbors: Neighbors = 4
@@ -60,6 +63,7 @@ class ModelConfig:
             "encoder_blocks": (0, 128),
             "head_width": (0, 4096),
             "frequencies": (0, 32),
+            "finest_cell": (0, 1),
             "field_width": (1, 4096),
             "field_depth": (1, 64),
             "mean": (0, 1),
@@ -97,7 +101,9 @@ def _build_encoder(config: ModelConfig) -> Encoder:
 def _build_field(config: ModelConfig, features: int) -> tuple[nn.Module, Field]:
     match config.field:
         case "hyper":
-            hyper = HyperField(config.channels, config.frequencies, config.neighbors, config.footprint)
+            hyper = HyperField(
+                config.channels, config.frequencies, config.neighbors, config.footprint, config.finest_cell
+            )
             return hyper_head(features, config.head_width, hyper.code_channels), hyper
         case "concat":
             return Unfold(), ConcatField(

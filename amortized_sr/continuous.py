@@ -42,7 +42,7 @@ class ContinuousImage(ABC):
     def render(
         self, size: Size, window: Window = WHOLE, tile: int | None = None
     ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the image drawn with `size` pixels, each pixel with its own cell as footprint.
+        """Return the image drawn with `size` pixels, as seen at the size of its pixels.
 
         Args:
             size: `(height, width)` of the result in pixels.
@@ -72,15 +72,16 @@ def tiles(size: Size, tile: int | None) -> list[tuple[slice, slice]]:
 
 
 def broadcast_query(
-    coord: Tensor, cell: Tensor | None, batch: int
+    coord: Tensor, cell: Tensor | None, image: Float[Tensor, "batch channel height width"]
 ) -> tuple[Float[Tensor, "batch query 2"], Float[Tensor, "batch query 2"]]:
-    """Return coordinates and cells with all three axes, points as cells of zero extent.
+    """Return coordinates and cells with all three axes, on the image's device, points as cells of zero extent.
 
     Raises:
         ValueError: If the shapes do not fit a batch of that size.
     """
+    batch = len(image)
     if coord.ndim not in (2, 3) or coord.shape[-1] != 2 or (coord.ndim == 3 and len(coord) not in (1, batch)):
         raise ValueError(f"coord must have shape (query, 2) or ({batch}, query, 2), got {tuple(coord.shape)}")
-    coord = coord.expand(batch, -1, -1)
+    coord = coord.to(image.device).expand(batch, -1, -1)
     cell = torch.zeros_like(coord) if cell is None else cell.to(coord).expand_as(coord)
     return coord, cell

@@ -40,9 +40,13 @@ _WRITABLE: dict[str, tuple[str, int, dict[str, Any]]] = {
 READABLE_SUFFIXES = frozenset({*_WRITABLE, ".gif", ".pgm", ".ppm"})
 """Suffixes of files that are looked at when a folder is read."""
 
-# A whole output is held in memory, as floating point numbers, before it is written.
-MAX_OUTPUT_PIXELS = 2**29
-"""Most pixels of one output: 512 megapixels, which need about 12 GB of memory."""
+# Images are encoded and drawn as a whole so far. An encoder of the bundled models' size needs about 3 kB per pixel of
+# the input, drawing about 35 bytes per pixel of the output.
+MAX_INPUT_PIXELS = 2**21
+"""Most pixels of one input: 2 megapixels, which need about 6 GB of memory."""
+
+MAX_OUTPUT_PIXELS = 2**28
+"""Most pixels of one output: 268 megapixels, which need about 10 GB of memory."""
 
 
 class ImageError(ValueError):
@@ -160,7 +164,7 @@ def picture_to_tensor(picture: Image.Image) -> Float[Tensor, "1 channel height w
 
 def tensor_to_picture(image: Float[Tensor, "1 channel height width"]) -> Image.Image:
     """Return values in [0, 1], clamped and rounded to 8 bits, as a picture of mode `L` or `RGB`."""
-    rounded = image[0].clamp(0, 1).mul(255).round_().to(torch.uint8)
+    rounded = image[0].clamp(0, 1).mul_(255).round_().to(torch.uint8)
     if len(rounded) == 1:
         return Image.fromarray(rounded[0].cpu().numpy())
     return Image.fromarray(rounded.permute(1, 2, 0).cpu().contiguous().numpy())

@@ -46,13 +46,14 @@ class SineLayer(nn.Module):
         bound = 1 / in_width if first else math.sqrt(6 / in_width) / omega
         nn.init.uniform_(self.linear.weight, -bound, bound)
 
-    def preactivation(self, inputs: Float[Tensor, "*shape inputs"]) -> Float[Tensor, "*shape outputs"]:
-        """Return `omega (W x + b)`, for callers that modulate it before the sine."""
-        return self.omega * self.linear(inputs)
-
-    def forward(self, inputs: Float[Tensor, "*shape inputs"]) -> Float[Tensor, "*shape outputs"]:
-        """Return the sine of the pre-activation."""
-        return torch.sin(self.preactivation(inputs))
+    def forward(
+        self,
+        inputs: Float[Tensor, "*shape inputs"],
+        scale: Float[Tensor, "*shape outputs"] | float = 0.0,
+        shift: Float[Tensor, "*shape outputs"] | float = 0.0,
+    ) -> Float[Tensor, "*shape outputs"]:
+        """Return the sine of the pre-activation, multiplied by `1 + scale` and moved by `shift` before."""
+        return torch.sin(self.omega * self.linear(inputs) * (1 + scale) + shift)
 
 
 def mlp(in_width: int, hidden_width: int, num_hidden: int, out_width: int) -> nn.Sequential:

@@ -116,7 +116,7 @@ class AmortizedImage(ContinuousImage):
         cell: Float[Tensor, "batch query 2"] | Float[Tensor, " 2"] | None = None,
     ) -> Float[Tensor, "batch query colour"]:
         """Return the colours at points or over footprints; see `ContinuousImage`."""
-        coord, cell = broadcast_query(coord, cell, len(self.image))
+        coord, cell = broadcast_query(coord, cell, self.image)
         parts = len(self.latent) // len(self.image)
         learned = sum_contributions(
             self.field,

@@ -33,7 +33,7 @@ _BLOCK_CELLS = 4
 
 # How many numbers `render_separable` may hold between its two passes, and how many neighbour codes
 # `render_points` may gather at once: bounds memory, not speed.
-_STRIP_NUMBERS = 1 << 23
+_BAND_NUMBERS = 1 << 24
 _GATHER_NUMBERS = 1 << 25
 
 
@@ -147,10 +147,12 @@ def separable_contribution(kernel: Kernel) -> Contribution:
     """
 
     def contribution(offset: Tensor, cell: Tensor, code: Tensor) -> Tensor:
-        values = kernel(offset, cell)
-        functions = values.shape[-1]
-        weights = code.unflatten(-1, (-1, functions, functions))
-        return torch.einsum("...cjk,...j,...k->...c", weights, values[..., 0, :], values[..., 1, :])
+        # As in `render_separable`: a training loop's half precision would show as bands.
+        with torch.autocast(code.device.type, enabled=False):
+            values = kernel(offset, cell)
+            functions = values.shape[-1]
+            weights = code.unflatten(-1, (-1, functions, functions))
+            return torch.einsum("...cjk,...j,...k->...c", weights, values[..., 0, :], values[..., 1, :])
 
     return contribution
 
@@ -172,19 +174,28 @@ def render_separable(
 
 
 def _render_separable(kernel: Kernel, latent: Tensor, rows: Axis, columns: Axis) -> Tensor:
-    across = _band_matrix(kernel, columns, latent)
-    down = _band_matrix(kernel, rows, latent)
+    across, down = _band_matrix(kernel, columns, latent), _band_matrix(kernel, rows, latent)
     functions = across.matrix.shape[-1] // across.index.shape[-1]
     batch, channels = latent.shape[:2]
     colours = channels // functions**2
     # (batch colour y-function x-function height width) -> (batch colour height y-function | width x-function)
     codes = latent.unflatten(1, (colours, functions, functions)).permute(0, 1, 4, 2, 5, 3)
-    strip = max(1, _STRIP_NUMBERS // (batch * colours * functions * columns.count))
-    stretched = torch.cat([_stretch_columns(across, some, columns.count) for some in codes.split(strip, dim=2)], dim=2)
-    blocks = stretched.index_select(2, down.index.flatten())
-    blocks = blocks.view(batch * colours, *down.matrix.shape[::2], columns.count)
-    result = torch.matmul(down.matrix, blocks)
-    return result.flatten(1, 2)[:, : rows.count].unflatten(0, (batch, colours))
+    numbers_per_block = batch * colours * functions * columns.count * down.index.shape[1]
+    bands = [
+        _render_band(across, part, codes, columns.count)
+        for part in down.split(max(1, _BAND_NUMBERS // numbers_per_block))
+    ]
+    result = bands[0] if len(bands) == 1 else torch.cat(bands, dim=1)
+    return result[:, : rows.count].unflatten(0, (batch, colours))
+
+
+def _render_band(across: "_BandMatrix", down: "_BandMatrix", codes: Tensor, count: int) -> Tensor:
+    """Return `(batch * colour, pixels of the blocks of down, count)`, reading only the cells that the band needs."""
+    first, last = int(down.index.min()), int(down.index.max())
+    stretched = _stretch_columns(across, codes[:, :, first : last + 1], count)
+    blocks = stretched.index_select(2, down.index.flatten() - first)
+    blocks = blocks.view(-1, *down.matrix.shape[::2], count)
+    return torch.matmul(down.matrix, blocks).flatten(1, 2)
 
 
 @dataclass(frozen=True)
@@ -198,6 +209,11 @@ class _BandMatrix:
 
     matrix: Tensor
     index: Int[Tensor, "blocks cells"]
+
+    def split(self, size: int) -> list["_BandMatrix"]:
+        """Return parts of at most `size` blocks."""
+        parts = zip(self.matrix.split(size), self.index.split(size), strict=True)
+        return [_BandMatrix(matrix, index) for matrix, index in parts]
 
 
 def _band_matrix(kernel: Kernel, axis: Axis, like: Tensor) -> _BandMatrix:

@@ -1,5 +1,6 @@
 """Weights -> device -> pictures: what users call. PIL in -> PIL out, tensor in -> tensor out."""
 
+import copy
 import math
 from dataclasses import dataclass
 from numbers import Integral
@@ -14,6 +15,7 @@ from torch import Tensor
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import WHOLE, Size, Window, check_window
 from amortized_sr.image_io import (
+    MAX_INPUT_PIXELS,
     MAX_OUTPUT_PIXELS,
     picture_to_tensor,
     read_picture,
@@ -100,8 +102,9 @@ class Upscaler:
     def __init__(self, trained: TrainedModel, device: DeviceName = "auto") -> None:
         self.trained = trained
         self.device = choose_device(device)
-        # Convolutions read and write channels together twice as fast in this layout.
-        self.model = trained.model.to(self.device).to(memory_format=torch.channels_last)
+        # A copy, because moving a module moves it for everyone. Convolutions read and write channels together twice as
+        # fast in this layout.
+        self.model = copy.deepcopy(trained.model).to(self.device).to(memory_format=torch.channels_last)
 
     @classmethod
     def from_pretrained(cls, source: str | Path = DEFAULT_MODEL, device: DeviceName = "auto") -> "Upscaler":
@@ -166,6 +169,13 @@ class Upscaler:
 
     @torch.inference_mode()
     def _encode(self, image: Tensor) -> ContinuousImage:
+        if not image.is_floating_point():
+            raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
+        height, width = image.shape[-2:]
+        if height * width > MAX_INPUT_PIXELS:
+            raise ValueError(
+                f"an image of {width}x{height} pixels is above the limit of {MAX_INPUT_PIXELS:,}; crop it first"
+            )
         return self.model.encode(image.to(self.device, torch.float32))
 
 

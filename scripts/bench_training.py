@@ -34,7 +34,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     images = (random.integers(0, 256, (side, side, network.channels), dtype=np.uint8) for _ in range(2000))
     dataset = CropDataset(pack(images), side, data["augment"], seed=0)
-    sampler = StepSampler(10**6, batch_size, first_step=0, rank=0, world_size=1)
+    sampler = StepSampler(10**6, batch_size, steps_done=lambda: 0, rank=0, world_size=1)
     loader = iter(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, collate_fn=collate_crops))
     scales = ScaleRange(**data["scales"])
     model = build_model(network).to(memory_format=torch.channels_last)

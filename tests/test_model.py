@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from amortized_sr import sampling
 from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
 
@@ -62,7 +63,7 @@ def test_rendering_a_grid_equals_querying_its_points(config, size, window):
     cell = torch.tensor(pixel_cell(size, window), dtype=torch.float64)
     queried = function(grid, cell).movedim(-1, 1).unflatten(-1, size)
     rendered = function.render(size, window)
-    # Grid positions are multiples of 2^-20 of a cell, and a query exactly between two cells may fall either side.
+    # Grid positions are multiples of 2^-22 of a cell, and a query exactly between two cells may fall either side.
     close = (rendered - queried).abs().amax(dim=1) < 2e-4
     assert close.double().mean() > (0.9 if config.neighbors == 1 else 0.9999)
 
@@ -258,6 +259,34 @@ def test_wrong_query_shapes_and_sizes_are_refused():
         function.render((5, 5), tile=0)
     with pytest.raises(ValueError, match="window"):
         function.render((5, 5), window=(0.0, 0.0, 2.0, 2.0))
+
+
+def test_grids_and_points_agree_in_the_half_precision_of_a_training_loop():
+    model = make(SMALL).float()
+    function = model.encode(image().float())
+    grid = pixel_grid((15, 12)).flatten(0, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        queried = function(grid, torch.tensor(pixel_cell((15, 12)))).movedim(-1, 1).unflatten(-1, (15, 12))
+        rendered = function.render((15, 12))
+    torch.testing.assert_close(queried, rendered, atol=1e-3, rtol=0)
+    torch.testing.assert_close(rendered, function.render((15, 12)))
+
+
+@pytest.mark.parametrize("config", [HYPER[-1], *OTHERS[:1]], ids=name)
+def test_the_bounds_of_memory_do_not_show(config, monkeypatch):
+    function = make(config).encode(image(height=9, width=8))
+    whole = function.render((50, 41))
+    monkeypatch.setattr(sampling, "_BAND_NUMBERS", 1)
+    monkeypatch.setattr(sampling, "_GATHER_NUMBERS", 1)
+    torch.testing.assert_close(function.render((50, 41)), whole)
+
+
+def test_pixels_finer_than_the_finest_blur_like_it():
+    function = make(dataclasses.replace(SMALL, footprint="gauss", finest_cell=0.25)).encode(image(height=4, width=4))
+    coord = torch.rand(1, 40, 2, dtype=torch.float64).expand(2, -1, -1) * 1.8 - 0.9
+    quarter = torch.tensor([0.125, 0.125], dtype=torch.float64)  # a quarter of a pixel of 4
+    torch.testing.assert_close(function(coord), function(coord, quarter))
+    assert (function(coord, 2 * quarter) - function(coord, quarter)).abs().max() > 1e-2
 
 
 def test_the_encoder_reaches_exactly_as_far_as_it_says():

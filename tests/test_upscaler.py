@@ -16,7 +16,7 @@ from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS, picture_to_tensor
 from amortized_sr.upscaler import Upscaler, available_devices, choose_device, scaled_size, upscale
-from amortized_sr.weights import save_weights
+from amortized_sr.weights import load_weights, save_weights
 
 grey = pytest.mark.parametrize("small_config", [1], indirect=True)
 
@@ -449,3 +449,26 @@ def test_numbers_and_images_of_kindred_types_are_taken(answers, call):
 )
 def test_what_makes_no_sense_is_refused_with_a_sentence(answers, call, said):
     assert answers[call].startswith(f"ValueError: {said}")
+
+
+def test_bytes_are_refused_instead_of_being_clamped_to_one(small_weights):
+    upscaler = Upscaler.from_pretrained(small_weights, device="cpu")
+    with pytest.raises(ValueError, match="divide bytes by 255"):
+        upscaler.upscale(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), scale=2.0)
+
+
+def test_an_image_that_is_too_large_to_encode_is_refused_before_it_is_tried(small_weights):
+    upscaler = Upscaler.from_pretrained(small_weights, device="cpu")
+    with pytest.raises(ValueError, match="3000x2000 pixels is above the limit"):
+        upscaler.upscale(torch.zeros(1, 1, 1, 1).expand(1, 3, 2000, 3000), scale=1.0)
+
+
+def test_a_tensor_comes_back_in_its_own_type(small_weights):
+    upscaler = Upscaler.from_pretrained(small_weights, device="cpu")
+    for dtype in (torch.float16, torch.float64):
+        assert upscaler.upscale(torch.rand(1, 3, 4, 4).to(dtype), scale=2.0).dtype == dtype
+
+
+def test_two_upscalers_of_one_model_do_not_share_it(small_weights):
+    trained = load_weights(small_weights)
+    assert Upscaler(trained, "cpu").model is not Upscaler(trained, "cpu").model

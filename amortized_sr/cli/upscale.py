@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from amortized_sr.upscaler import Upscaler
 
 # One single pixel at this scale is near the largest output; no image can be larger with it.
-_LARGEST_SCALE = 20_000
+_LARGEST_SCALE = 16_000
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Size = tuple[int, int]
@@ -184,11 +186,26 @@ def _run(
             check_output(place, size)
             if upscaler is None:
                 upscaler = _load(model or DEFAULT_MODEL, device, report)
-            write_picture(upscaler.upscale(picture, size=size), place)
+            write_picture(_draw(upscaler, path, picture, size), place)
         except ImageError as error:
             report.failed(path, str(error))
         else:
             report.done(path, place, own, size, time.perf_counter() - begin)
+
+
+def _draw(upscaler: "Upscaler", path: Path, picture: "Image.Image", size: Size) -> "Image.Image":
+    """Draw one picture; what is too large for it or for the machine is this input's failure and not the program's."""
+    from amortized_sr.image_io import ImageError
+
+    try:
+        return upscaler.upscale(picture, size=size)
+    except ValueError as error:
+        raise ImageError(f"{path}: {error}") from None
+    except (MemoryError, RuntimeError) as error:
+        # torch says "out of memory" or "not enough memory", with classes that differ between devices.
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise ImageError(f"{path}: not enough memory for {size[1]}x{size[0]} pixels; ask for a smaller size") from None
 
 
 def _load(model: str, device: DeviceName, report: "_Report") -> "Upscaler":

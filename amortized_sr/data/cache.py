@@ -80,11 +80,12 @@ def load_store(path: Path) -> tuple[ImageStore, dict[str, Any]] | None:
     """Return the store of a file, mapped instead of read, and its notes, or None if it is not there or not whole."""
     try:
         index = json.loads(path.with_suffix(".json").read_text())
+        shapes = [(height, width, channels) for height, width, channels in index["shapes"]]
+        notes = index["notes"]
         pixels = np.load(path, mmap_mode="r")
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    shapes = [(height, width, channels) for height, width, channels in index["shapes"]]
-    ends = np.cumsum([height * width * channels for height, width, channels in shapes])
-    if pixels.dtype != np.uint8 or pixels.ndim != 1 or ends[-1] != len(pixels):
+    ends = np.cumsum([0, *(height * width * channels for height, width, channels in shapes)])
+    if not shapes or pixels.dtype != np.uint8 or pixels.ndim != 1 or ends[-1] != len(pixels):
         return None
-    return ImageStore(pixels, shapes, [0, *ends[:-1].tolist()]), index["notes"]
+    return ImageStore(pixels, shapes, ends[:-1].tolist()), notes

@@ -19,9 +19,11 @@ from amortized_sr.data.pairs import (
     ScaleRange,
     StepSampler,
     TargetBatch,
+    choose_queries,
     collate_crops,
     make_pair,
 )
+from amortized_sr.image_io import ImageError
 
 
 @final
@@ -42,6 +44,9 @@ class SuperResolutionData(LightningDataModule):
         scales: Range of scales, and side of the low-resolution training images.
         batch_size: Crops per step and process.
         steps_per_epoch: Training steps between two validations.
+        num_queries: How many random pixels of each target are supervised; 0 supervises all, which costs little
+            where the field draws grids fast.
+        val_scales: The task's; images smaller than the largest of them cannot be measured and are left out.
         augment: Whether crops are flipped and transposed at random.
         num_workers: Processes that cut crops; the images are decoded already, so 0 is usually enough.
         cache: Folder for decoded images that are used again by the next run; None decodes into memory.
@@ -59,12 +64,23 @@ class SuperResolutionData(LightningDataModule):
         scales: ScaleRange = ScaleRange(),  # noqa: B008 (frozen)
         batch_size: int = 16,
         steps_per_epoch: int = 500,
+        num_queries: int = 0,
+        val_scales: tuple[int, ...] = (2, 3, 4),
         augment: bool = True,
         num_workers: int = 0,
         cache: Path | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        for name, value in {
+            "crop_size": crop_size,
+            "batch_size": batch_size,
+            "steps_per_epoch": steps_per_epoch,
+        }.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if min(num_queries, num_workers) < 0:
+            raise ValueError(f"num_queries and num_workers must not be negative, got {num_queries} and {num_workers}")
         self.source: Literal["mnist", "folder"] = source
         self.root = root
         self.val_root = val_root
@@ -74,6 +90,8 @@ class SuperResolutionData(LightningDataModule):
         self.scales = scales
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
+        self.num_queries = num_queries
+        self.val_scales = val_scales
         self.augment = augment
         self.num_workers = num_workers
         self.cache = cache
@@ -100,17 +118,18 @@ class SuperResolutionData(LightningDataModule):
                 val_store = self._read(self.val_root) if self.val_root else None
         if val_store is None:
             store, val_store = self._hold_out(store)
+        val_store = _at_least(max(self.val_scales), val_store, "--model.val_scales", "validation")
         self.val_store = val_store.select(range(min(len(val_store), self.val_count)))
-        self.train_store = self._large_enough(store)
+        self.train_store = _at_least(self.crop_size, store, "--data.crop_size", "training")
 
-    def train_dataloader(self) -> DataLoader[tuple[int, Tensor]]:
+    def train_dataloader(self) -> DataLoader[tuple[int, int, Tensor]]:
         """Return a loader that goes on where the trainer is."""
         assert self.train_store is not None
         assert self.trainer is not None
         sampler = StepSampler(
             self.steps_per_epoch,
             self.batch_size,
-            first_step=self.trainer.global_step * self.trainer.accumulate_grad_batches,
+            self._steps_done,
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
         )
@@ -134,7 +153,10 @@ class SuperResolutionData(LightningDataModule):
         if not isinstance(batch, TargetBatch):
             return batch
         image_side, target_side = self.scales.draw(self.crop_size, self.seed, batch.step)
-        return make_pair(batch.target[..., :target_side, :target_side], (image_side, image_side))
+        pair = make_pair(batch.target[..., :target_side, :target_side], (image_side, image_side))
+        if self.num_queries:
+            pair = pair._replace(queries=choose_queries(self.num_queries, target_side**2, batch, self.seed))
+        return pair
 
     def facts(self) -> dict[str, object]:
         """Return what is worth remembering about the data beside the settings."""
@@ -146,14 +168,20 @@ class SuperResolutionData(LightningDataModule):
             "val_images": len(self.val_store),
         }
 
+    def _steps_done(self) -> int:
+        """Return the number of batches that the run has finished, over all epochs and interruptions."""
+        assert self.trainer is not None
+        return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
+
     def _read(self, root: Path) -> ImageStore:
         store, report = read_folder(root, self.channels, self.cache)
-        rank_zero_info(str(report))
+        mean, deviation = store.moments()
+        rank_zero_info(f"{report}\n  mean {mean:.2f}, deviation {deviation:.2f} (for --model.network)")
         return store
 
     def _hold_out(self, store: ImageStore) -> tuple[ImageStore, ImageStore]:
         if not 0 < self.val_count < len(store):
-            raise ValueError(
+            raise ImageError(
                 f"val_count must leave images for training: got {self.val_count} of {len(store)} images; "
                 "lower it or name a val_root"
             )
@@ -163,19 +191,22 @@ class SuperResolutionData(LightningDataModule):
         kept = len(store) - self.val_count
         return store.select(order[:kept].tolist()), store.select(order[kept:].tolist())
 
-    def _large_enough(self, store: ImageStore) -> ImageStore:
-        chosen = [
-            index for index, (height, width, _) in enumerate(store.shapes) if min(height, width) >= self.crop_size
-        ]
-        if not chosen:
-            largest = max(min(height, width) for height, width, _ in store.shapes)
-            raise ValueError(
-                f"all {len(store)} training images are smaller than crop_size {self.crop_size}; "
-                f"set --data.crop_size to at most {largest}"
-            )
-        if len(chosen) < len(store):
-            rank_zero_info(f"left out {len(store) - len(chosen)} images smaller than crop_size {self.crop_size}")
-        return store.select(chosen)
+
+def _at_least(side: int, store: ImageStore, setting: str, kind: str) -> ImageStore:
+    """Return the images whose sides are all at least `side` pixels.
+
+    Raises:
+        ImageError: If there are none.
+    """
+    smaller = [min(height, width) for height, width, _ in store.shapes]
+    chosen = [index for index, length in enumerate(smaller) if length >= side]
+    if not chosen:
+        raise ImageError(
+            f"all {len(store)} {kind} images are smaller than {setting} {side}; lower it to at most {max(smaller)}"
+        )
+    if len(chosen) < len(store):
+        rank_zero_info(f"left out {len(store) - len(chosen)} {kind} images smaller than {setting} {side}")
+    return store.select(chosen)
 
 
 @final
@@ -187,7 +218,7 @@ class _SameSizeBatches(Dataset[Tensor]):
         groups: dict[tuple[int, int, int], list[int]] = {}
         for index, shape in enumerate(store.shapes):
             groups.setdefault(shape, []).append(index)
-        # Large images go one by one: a validation batch must not need more memory than a training batch.
+        # A quarter of a megapixel a batch: large images go one by one, digits by hundreds.
         self.batches = [
             group[begin : begin + size]
             for shape, group in groups.items()

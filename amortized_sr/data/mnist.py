@@ -5,6 +5,7 @@ from pathlib import Path
 from torchvision.datasets import MNIST
 
 from amortized_sr.data.cache import ImageStore, pack
+from amortized_sr.image_io import ImageError
 
 
 def read_mnist(root: Path, train: bool) -> ImageStore:
@@ -14,8 +15,17 @@ def read_mnist(root: Path, train: bool) -> ImageStore:
         root: Folder that holds, or will hold, `MNIST/raw`; the archives are fetched if they are not there.
         train: Which part.
 
+    Raises:
+        ImageError: If the archives are neither there nor to be had.
+
     References:
         LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
     """
-    digits = MNIST(str(root), train=train, download=True).data.numpy()
+    try:
+        digits = MNIST(str(root), train=train, download=True).data.numpy()
+    except (RuntimeError, OSError) as error:
+        raise ImageError(
+            f"{root}: MNIST is not there and cannot be fetched ({error}); "
+            f"put its four archives into {root / 'MNIST' / 'raw'}"
+        ) from None
     return pack(digit[:, :, None] for digit in digits)

@@ -4,13 +4,13 @@ Because no global random state is involved, a resumed run sees the same pairs as
 processes together see the same pairs as one process with N times the batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -19,7 +19,7 @@ from amortized_sr.data.cache import ImageStore, Pixels
 from amortized_sr.resize import degrade
 
 # Separate streams of random numbers: (seed, stream, number).
-_ORDER, _CROP, _SCALE = range(3)
+_ORDER, _CROP, _SCALE, _QUERY = range(4)
 
 
 class TargetBatch(NamedTuple):
@@ -28,17 +28,26 @@ class TargetBatch(NamedTuple):
     Attributes:
         target: `(batch, channel, crop, crop)`.
         step: Number of the training step, which decides the scale.
+        first: Number of the first sample.
     """
 
     target: UInt8[Tensor, "batch channel height width"]
     step: int
+    first: int
 
 
 class Pair(NamedTuple):
-    """A low-resolution image and what it should become."""
+    """A low-resolution image and what it should become.
+
+    Attributes:
+        image: The degraded target.
+        target: Values in [0, 1].
+        queries: Numbers of the target's pixels that are supervised, row by row; None supervises all.
+    """
 
     image: Float[Tensor, "batch channel rows columns"]
     target: Float[Tensor, "batch channel height width"]
+    queries: Int[Tensor, "batch query"] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,15 +86,18 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     Args:
         steps_per_epoch: Training steps between two validations.
         batch_size: Samples per step and process.
-        first_step: Where to begin: the number of steps that an interrupted run had done.
+        steps_done: Returns how many steps the run has done; asked at the beginning of each epoch, since a resumed
+            run learns it after the sampler is made.
         rank: Number of this process.
         world_size: Number of processes, which share the samples of a step.
     """
 
-    def __init__(self, steps_per_epoch: int, batch_size: int, first_step: int, rank: int, world_size: int) -> None:
+    def __init__(
+        self, steps_per_epoch: int, batch_size: int, steps_done: Callable[[], int], rank: int, world_size: int
+    ) -> None:
         self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
-        self.next_step = first_step
+        self.steps_done = steps_done
         self.rank = rank
         self.world_size = world_size
 
@@ -94,16 +106,15 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         return self.steps_per_epoch
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Yield what is left of the epoch."""
-        begin = self.next_step
-        self.next_step = (begin // self.steps_per_epoch + 1) * self.steps_per_epoch
-        for step in range(begin, self.next_step):
+        """Yield the next steps, an epoch's number of them; the trainer stops earlier in an epoch that was resumed."""
+        begin = self.steps_done()
+        for step in range(begin, begin + self.steps_per_epoch):
             first = (step * self.world_size + self.rank) * self.batch_size
             yield [(step, number) for number in range(first, first + self.batch_size)]
 
 
 @final
-class CropDataset(Dataset[tuple[int, Tensor]]):
+class CropDataset(Dataset[tuple[int, int, Tensor]]):
     """Random crops of a store's images.
 
     Sample number `n` is a crop of one image; every image is used once before any is used again.
@@ -126,11 +137,11 @@ class CropDataset(Dataset[tuple[int, Tensor]]):
         """Return the number of images."""
         return len(self.store)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[int, Tensor]:
-        """Return the step and the crop `(channel, crop, crop)` of a `(step, sample number)`."""
+    def __getitem__(self, key: tuple[int, int]) -> tuple[int, int, Tensor]:
+        """Return step, sample number and crop `(channel, crop, crop)` of a `(step, sample number)`."""
         step, number = key
         image = self.store[self._image_index(number)]
-        return step, torch.from_numpy(self._crop(image, number)).permute(2, 0, 1)
+        return step, number, torch.from_numpy(self._crop(image, number)).permute(2, 0, 1)
 
     def _image_index(self, number: int) -> int:
         turn, place = divmod(number, len(self.store))
@@ -152,15 +163,22 @@ class CropDataset(Dataset[tuple[int, Tensor]]):
         return np.array(crop, order="C")
 
 
-def collate_crops(samples: list[tuple[int, Tensor]]) -> TargetBatch:
+def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:
     """Stack the samples of one step."""
-    return TargetBatch(torch.stack([crop for _, crop in samples]), samples[0][0])
+    return TargetBatch(torch.stack([crop for _, _, crop in samples]), samples[0][0], samples[0][1])
 
 
 def make_pair(target: UInt8[Tensor, "batch channel height width"], image_size: Size) -> Pair:
     """Degrade 8-bit targets to low-resolution images, on the device where they are."""
     exact = target.float() / 255
     return Pair(degrade(exact, image_size), exact)
+
+
+def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> Int[Tensor, "batch query"]:
+    """Return `count` random pixel numbers below `pixels` for each sample of a batch, on the batch's device."""
+    numbers = range(batch.first, batch.first + len(batch.target))
+    chosen = [np.random.default_rng((seed, _QUERY, number)).integers(0, pixels, count) for number in numbers]
+    return torch.from_numpy(np.stack(chosen)).to(batch.target.device)
 
 
 def crop_to_multiple(

@@ -51,9 +51,8 @@ class FilmField(Field):
         hidden = torch.cat((offset, cell), dim=-1)
         modulations = code.chunk(len(self.layers), dim=-1)
         for layer, modulation in zip(self.layers, modulations, strict=True):
-            assert isinstance(layer, SineLayer)
             scale, shift = modulation.chunk(2, dim=-1)
-            hidden = torch.sin(layer.preactivation(hidden) * (1 + scale) + shift)
+            hidden = layer(hidden, scale, shift)
         return blend_weight(offset, self.neighbors) * self.colour(hidden)
 
     def render_grid(

@@ -16,7 +16,11 @@ from amortized_sr.fields.blend import Neighbors, blend_radius
 from amortized_sr.sampling import Axis, render_separable, separable_contribution
 
 Footprint = Literal["point", "gauss", "box"]
-"""What a field answers for: the value at the centre, a learned Gaussian average, the exact mean over the cell."""
+"""What a field answers for.
+
+`point`: the value at the pixel's centre. `gauss`: each sinusoid damped as a Gaussian of the pixel's size times a
+learned factor would damp it; window and constant stay as they are. `box`: the exact mean over the pixel.
+"""
 
 
 @final
@@ -33,9 +37,16 @@ class HyperField(Field):
         Arbitrary-scale Image Super-Resolution", CVPR 2023 (product of one-dimensional sinusoids).
     """
 
-    def __init__(self, channels: int, num_frequencies: int, neighbors: Neighbors, footprint: Footprint) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_frequencies: int,
+        neighbors: Neighbors,
+        footprint: Footprint,
+        finest_cell: float,
+    ) -> None:
         super().__init__()
-        self.basis = LocalFourier(num_frequencies, neighbors, footprint)
+        self.basis = LocalFourier(num_frequencies, neighbors, footprint, finest_cell)
         self.code_channels = channels * self.basis.num_functions**2
 
     def reach(self, cell: float) -> float:
@@ -66,6 +77,12 @@ class LocalFourier(nn.Module):
     [-1, 1]: a partition of unity with a continuous slope, and itself a sum of cosines, so that the mean of every
     function over any footprint has a closed form.
 
+    Args:
+        num_frequencies: How many sinusoids, each as cosine and sine.
+        neighbors: Cells that answer for a point.
+        footprint: What the functions answer for.
+        finest_cell: `gauss`: smaller footprints are damped like this one.
+
     Attributes:
         num_functions: 1 + 2 * the number of frequencies.
     """
@@ -73,9 +90,12 @@ class LocalFourier(nn.Module):
     window_shift: Tensor
     window_share: Tensor
 
-    def __init__(self, num_frequencies: int, neighbors: Neighbors, footprint: Footprint) -> None:
+    def __init__(
+        self, num_frequencies: int, neighbors: Neighbors, footprint: Footprint, finest_cell: float = 0.0
+    ) -> None:
         super().__init__()
         self.num_functions = 1 + 2 * num_frequencies
+        self.finest_cell = finest_cell
         self.footprint: Footprint = footprint
         self.radius = blend_radius(neighbors)
         # In units of pi radians per cell, that is, of the Nyquist frequency of the latent grid.
@@ -108,12 +128,16 @@ class LocalFourier(nn.Module):
             case "gauss":
                 assert self.blur is not None
                 cosine, sine = self._waves(frequency, offset, torch.zeros_like(offset), self._inside(offset))
-                damping = torch.exp(-0.5 * (self.blur * cell[..., None] * frequency) ** 2)
+                width = self.blur * cell.clamp(min=self.finest_cell)[..., None]
+                damping = torch.exp(-0.5 * (width * frequency) ** 2)
                 cosine, sine = damping * cosine, damping * sine
             case "box":
                 low = (offset - cell / 2).clamp(-self.radius, self.radius)
                 high = (offset + cell / 2).clamp(-self.radius, self.radius)
-                share = torch.where(cell > 0, (high - low) / cell.clamp(min=1e-12), self._inside(offset))
+                # What is cut off, not what is left: a tiny footprint inside must have exactly all of itself.
+                lost = (low - offset + cell / 2).abs() + (offset + cell / 2 - high).abs()
+                whole = (1 - lost / cell.clamp(min=1e-12)).clamp(min=0)
+                share = torch.where(cell > 0, whole, self._inside(offset))
                 cosine, sine = self._waves(frequency, (low + high) / 2, high - low, share)
             case _:
                 assert_never(self.footprint)

@@ -37,6 +37,8 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float = 0.999) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 and below 1, got {decay}")
         super().__init__(avg_fn=_warm_average(decay))
         self._swapped = False
 
@@ -45,6 +47,11 @@ class MovingAverage(WeightAveraging):
         if self._average_model is None or self._swapped:
             return task.state_dict()
         return self._average_model.module.state_dict()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Bring the average to the training device, which Lightning chooses after it has made the copy."""
+        if self._average_model is not None:
+            self._average_model.to(pl_module.device)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate the averaged weights."""
@@ -128,12 +135,14 @@ class SamplePictures(Callback):
     ) -> None:
         """Draw images of the batch while the averaged weights are in place."""
         assert isinstance(pl_module, SuperResolutionTask)
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
         for target in batch[: self.most - len(self._rows)]:
             self._rows.append(comparison_row(pl_module, target[None]))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the picture."""
-        if trainer.sanity_checking or not trainer.is_global_zero or not self._rows:
+        if not self._rows:
             return
         picture = stack_rows(self._rows)
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,20 +1,23 @@
 """`amortized-sr train`: LightningCLI over the task and the data, with the habits of a run folder."""
 
+import itertools
 import logging
-import os
 import sys
 import warnings
 from datetime import datetime
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal, final
 
 import torch
 from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.utilities import rank_zero_only
 
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.image_io import ImageError
@@ -32,7 +35,7 @@ WandbMode = Literal["disabled", "offline", "online"]
 
 
 def train(args: list[str]) -> int:
-    """Train as a command line says and return the exit code.
+    """Train as a command line says and return the exit code: 0, 1 diverged, 2 wrong usage, 130 interrupted.
 
     Args:
         args: What follows `amortized-sr train`.
@@ -62,10 +65,14 @@ def train(args: list[str]) -> int:
                 "use_distributed_sampler": False,
             },
         )
+    except (ArgumentError, MisconfigurationException, OSError, ValueError) as error:
+        return _fail(error, 2)
+    try:
         return cli.fit()
     except TrainingDivergedError as error:
         return _fail(error, 1)
-    except (ArgumentError, ImageError, ValueError) as error:
+    # Only what is known to be the user's: the traceback of a mistake of ours must be seen.
+    except (ImageError, MisconfigurationException) as error:
         return _fail(error, 2)
 
 
@@ -125,20 +132,22 @@ class TrainCLI(LightningCLI):
         )
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
         parser.link_arguments("model.network.channels", "data.channels")
+        parser.link_arguments("model.val_scales", "data.val_scales")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401
         """Parse, without the warning that `sys.argv` is set too: it holds the same words after `train`."""
         self.config = parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
-        """Check the run folder and choose the precision."""
+        """Check what concerns the run as a whole, and choose the precision."""
         self.run_dir: Path = self.config.run_dir
         self.checkpoint = self._find_checkpoint()
         trainer = self.config.trainer
-        if trainer.max_steps == -1 and trainer.max_epochs in (None, -1) and trainer.max_time is None:
-            raise ValueError(
-                "nothing says when to stop; set --trainer.max_steps, --trainer.max_epochs or --trainer.max_time"
-            )
+        if trainer.max_steps == -1 and trainer.max_epochs in (None, -1):
+            # Also with max_time: the cosine of the learning rate needs to know its end.
+            raise ValueError("nothing says when to stop; set --trainer.max_steps or --trainer.max_epochs")
+        if trainer.logger not in (None, True):
+            raise ValueError("--trainer.logger is not used: every run logs to metrics.csv; --wandb adds wandb")
         if trainer.precision is None:
             trainer.precision = "bf16-mixed" if has_bfloat16(trainer.accelerator) else "32-true"
 
@@ -172,6 +181,8 @@ class TrainCLI(LightningCLI):
         ]
         if self.config.trainer.enable_progress_bar is not False:
             callbacks.append(ProgressBar())
+        chosen = self._get(self.config_init, "trainer.callbacks") or []
+        callbacks += chosen if isinstance(chosen, list) else [chosen]
         return super().instantiate_trainer(callbacks=callbacks, logger=self._loggers(), **kwargs)
 
     def fit(self) -> int:
@@ -182,7 +193,9 @@ class TrainCLI(LightningCLI):
             # Lightning's end after Ctrl-C, once the checkpoint is written.
             if self.trainer.state.status != TrainerStatus.INTERRUPTED:
                 raise
-            self._say(f"interrupted; resume with: --run_dir {self.run_dir} --ckpt_path last")
+            saved = (self.run_dir / "checkpoints" / "last.ckpt").exists()
+            advice = f"resume with: --run_dir {self.run_dir} --ckpt_path last" if saved else "nothing was trained yet"
+            self._say(f"interrupted; {advice}")
             return 130
         weights = self.run_dir / "model.safetensors"
         self._say(f"wrote {weights}; try it: amortized-sr upscale IMAGE --scale 4 --model {weights}")
@@ -197,30 +210,46 @@ class TrainCLI(LightningCLI):
         chosen = self.config.ckpt_path
         if chosen == "last":
             chosen = str(last)
-        if chosen is not None and not Path(chosen).is_file():
-            raise ValueError(f"no checkpoint {chosen}; name the run with --run_dir, or leave --ckpt_path out")
-        # Processes that DDP starts later find the folder that the first one has begun.
-        if chosen is None and last.exists() and "LOCAL_RANK" not in os.environ:
+        if chosen is not None:
+            _check_checkpoint(Path(chosen))
+        # The other processes of DDP find the folder that the first one has begun.
+        elif last.exists() and _is_first_process():
             raise ValueError(
                 f"{self.run_dir} holds a run already; resume it with --ckpt_path last, or choose another --run_dir"
             )
+        self.run_dir.mkdir(parents=True, exist_ok=True)
         return chosen
 
     def _loggers(self) -> list[Logger]:
         log = self.run_dir / "metrics.csv"
-        if log.exists() and "LOCAL_RANK" not in os.environ:
-            number = sum(1 for _ in self.run_dir.glob("metrics*.csv"))
-            log.rename(self.run_dir / f"metrics_before_{number}.csv")
+        if log.exists() and _is_first_process():
+            kept = (self.run_dir / f"metrics_before_{number}.csv" for number in itertools.count(1))
+            log.rename(next(path for path in kept if not path.exists()))
         loggers: list[Logger] = [CSVLogger(self.run_dir.parent, name=self.run_dir.name, version="")]
         if self.config.wandb != "disabled":
-            self.run_dir.mkdir(parents=True, exist_ok=True)
             offline = self.config.wandb == "offline"
             loggers.append(WandbLogger(project="amortized_sr", save_dir=self.run_dir, offline=offline))
         return loggers
 
 
+def _is_first_process() -> bool:
+    return not getattr(rank_zero_only, "rank", 0)
+
+
+def _check_checkpoint(path: Path) -> None:
+    """Raise ValueError if a checkpoint is missing or cannot be read without running code."""
+    if not path.is_file():
+        raise ValueError(f"no checkpoint {path}; name the run with --run_dir, or leave --ckpt_path out")
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, KeyError, OSError, UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it is cut off"
+        raise ValueError(f"{path}: not a readable checkpoint ({reason}); resume from another one") from None
+
+
 def has_bfloat16(accelerator: str) -> bool:
-    """Return whether bfloat16 is computed by the hardware, not emulated more slowly than float32."""
+    """Return whether the device that would be chosen computes in bfloat16, rather than emulating it slowly."""
     if torch.cuda.is_available() and accelerator != "cpu":
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))

@@ -25,8 +25,6 @@ class SuperResolutionTask(LightningModule):
         loss: Which loss.
         learning_rate: Peak learning rate of Adam.
         warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
-        num_queries: How many random pixels of each target are supervised; 0 supervises all, which costs little
-            where the field draws grids fast.
         val_scales: Integer scales at which validation images are measured.
     """
 
@@ -36,14 +34,13 @@ class SuperResolutionTask(LightningModule):
         loss: LossName = "l1",
         learning_rate: float = 1e-3,
         warmup_steps: int = 100,
-        num_queries: int = 0,
         val_scales: tuple[int, ...] = (2, 3, 4),
     ) -> None:
         super().__init__()
-        if num_queries < 0 or warmup_steps < 0 or learning_rate <= 0:
+        if warmup_steps < 0 or learning_rate <= 0:
             raise ValueError(
-                "num_queries and warmup_steps must not be negative and learning_rate must be positive, got "
-                f"{num_queries}, {warmup_steps}, {learning_rate}"
+                f"warmup_steps must not be negative and learning_rate must be positive, got {warmup_steps} and "
+                f"{learning_rate}"
             )
         if not val_scales or min(val_scales) < 1:
             raise ValueError(f"val_scales must be integers of at least 1, got {val_scales}")
@@ -51,7 +48,6 @@ class SuperResolutionTask(LightningModule):
         self.loss: LossName = loss
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
-        self.num_queries = num_queries
         self.val_scales = val_scales
         # Convolutions train twice as fast with the channels together, on CPUs and on tensor cores.
         self.model = build_model(network).to(memory_format=torch.channels_last)
@@ -60,15 +56,13 @@ class SuperResolutionTask(LightningModule):
         """Return the loss of one batch."""
         function = self.model.encode(batch.image)
         size = (batch.target.shape[-2], batch.target.shape[-1])
-        if self.num_queries:
-            chosen = self._choose_queries(batch)
-            coord = pixel_grid(size).flatten(0, 1).to(batch.target)[chosen]
-            cell = batch.target.new_tensor(pixel_cell(size))
-            prediction = function(coord, cell)
-            columns = chosen[:, None].expand(-1, batch.target.shape[1], -1)
-            target = batch.target.flatten(2).gather(2, columns).transpose(1, 2)
-        else:
+        if batch.queries is None:
             prediction, target = function.render(size), batch.target
+        else:
+            coord = pixel_grid(size).flatten(0, 1).to(batch.target)[batch.queries]
+            prediction = function(coord, batch.target.new_tensor(pixel_cell(size)))
+            places = batch.queries[:, None].expand(-1, batch.target.shape[1], -1)
+            target = batch.target.flatten(2).gather(2, places).transpose(1, 2)
         loss = pixel_loss(self.loss, prediction, target)
         self.log("train/loss", loss, prog_bar=True)
         return loss
@@ -99,10 +93,3 @@ class SuperResolutionTask(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
-
-    def _choose_queries(self, batch: Pair) -> Tensor:
-        """Return `(batch, num_queries)` pixel numbers that depend on step and process only, so that runs resume."""
-        generator = torch.Generator().manual_seed(self.global_step * self.trainer.world_size + self.global_rank)
-        pixels = batch.target.shape[-2] * batch.target.shape[-1]
-        chosen = torch.randint(pixels, (len(batch.target), self.num_queries), generator=generator)
-        return chosen.to(batch.target.device)

@@ -94,9 +94,13 @@ def test_a_damaged_cache_is_made_anew(tmp_path):
     picture(images / "a.png", value=10)
     read_folder(images, 3, cache)
     (stored,) = cache.glob("*.npy")
-    stored.write_bytes(stored.read_bytes()[:-5])
+    whole = stored.read_bytes()
+    stored.write_bytes(whole[:-5])
     store, _ = read_folder(images, 3, cache)
     assert (store[0][..., 0] == 10).all()
+    for index in ("{}", "[]", '{"shapes": [], "notes": {}}', "no json"):
+        stored.with_suffix(".json").write_text(index)
+        assert read_folder(images, 3, cache)[0].shapes == [(6, 8, 3)]
 
 
 def test_moments_are_those_of_all_values(tmp_path):

@@ -9,6 +9,7 @@ from amortized_sr.data.pairs import (
     CropDataset,
     ScaleRange,
     StepSampler,
+    choose_queries,
     collate_crops,
     crop_to_multiple,
     make_pair,
@@ -21,10 +22,10 @@ def store(count=5, side=12, channels=3):
     return pack(random.integers(0, 256, (side + index, side, channels), dtype=np.uint8) for index in range(count))
 
 
-def batches(rank=0, world_size=1, batch_size=4, first_step=0, epochs=2, steps_per_epoch=3):
+def batches(rank=0, world_size=1, batch_size=4, first_step=0, steps=6):
     dataset = CropDataset(store(), 8, augment=True, seed=1)
-    sampler = StepSampler(steps_per_epoch, batch_size, first_step, rank, world_size)
-    return [collate_crops([dataset[key] for key in keys]) for _ in range(epochs) for keys in sampler]
+    sampler = StepSampler(steps, batch_size, lambda: first_step, rank, world_size)
+    return [collate_crops([dataset[key] for key in keys]) for keys in sampler]
 
 
 def test_a_run_that_begins_later_sees_what_the_whole_run_saw():
@@ -44,6 +45,16 @@ def test_processes_together_see_the_batch_of_one_process():
         assert {whole.step} == {part.step for part in parts}
 
 
+def test_queries_depend_on_the_sample_and_the_seed_and_not_on_the_process():
+    whole = batches(batch_size=4)[2]
+    halves = [batches(rank=rank, world_size=2, batch_size=2)[2] for rank in (0, 1)]
+    chosen = choose_queries(7, 64, whole, seed=5)
+    assert torch.equal(chosen, torch.cat([choose_queries(7, 64, half, seed=5) for half in halves]))
+    assert not torch.equal(chosen, choose_queries(7, 64, whole, seed=6))
+    assert chosen.min() >= 0
+    assert chosen.max() < 64
+
+
 def test_every_image_is_used_once_before_any_is_used_again():
     dataset = CropDataset(store(), 8, augment=False, seed=3)
     for turn in range(3):
@@ -53,7 +64,7 @@ def test_every_image_is_used_once_before_any_is_used_again():
 def test_crops_are_parts_of_their_image_and_differ():
     images = store(count=1, side=30)
     dataset = CropDataset(images, 8, augment=False, seed=0)
-    crops = [dataset[0, number][1].permute(1, 2, 0).numpy() for number in range(20)]
+    crops = [dataset[0, number][2].permute(1, 2, 0).numpy() for number in range(20)]
     windows = np.lib.stride_tricks.sliding_window_view(images[0], (8, 8, 3))[:, :, 0]
     assert all((windows == crop).all(axis=(2, 3, 4)).any() for crop in crops)
     assert len({crop.tobytes() for crop in crops}) > 15
@@ -62,7 +73,7 @@ def test_crops_are_parts_of_their_image_and_differ():
 def test_augmentation_reaches_all_eight_orientations_and_no_more():
     image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
     dataset = CropDataset(pack([image]), 8, augment=True, seed=0)
-    seen = {dataset[0, number][1].numpy().tobytes() for number in range(200)}
+    seen = {dataset[0, number][2].numpy().tobytes() for number in range(200)}
     turned = [np.rot90(flipped, k) for flipped in (image, image[:, ::-1]) for k in range(4)]
     assert seen == {np.ascontiguousarray(one[..., 0]).tobytes() for one in turned}
 
@@ -70,7 +81,7 @@ def test_augmentation_reaches_all_eight_orientations_and_no_more():
 def test_without_augmentation_an_image_of_the_crops_size_comes_whole():
     image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
     dataset = CropDataset(pack([image]), 8, augment=False, seed=0)
-    assert all((dataset[0, number][1][0].numpy() == image[..., 0]).all() for number in range(5))
+    assert all((dataset[0, number][2][0].numpy() == image[..., 0]).all() for number in range(5))
 
 
 @given(
