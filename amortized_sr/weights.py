@@ -21,7 +21,7 @@ from amortized_sr.model import AmortizedSR
 FORMAT_VERSION = "1"
 """Version of the layout of the header; a reader refuses every other."""
 
-DEFAULT_MODEL = "mnist"
+DEFAULT_MODEL = "photo-tiny"
 """Name of the bundled weights that are used when none are named."""
 
 # Far above any model of this package; a larger header is an accident or an attack.

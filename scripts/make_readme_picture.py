@@ -1,6 +1,6 @@
-"""Draw README's picture: one digit of 28x28 pixels at several sizes, and a window of it, from one encoding.
+"""Draw README's picture: one photograph of 64x64 pixels at several sizes, and a window of it, from one encoding.
 
-python scripts/make_readme_picture.py [--model mnist] [-o docs/sizes.png]
+python scripts/make_readme_picture.py [--model NAME] [-o docs/sizes.png]
 """
 
 import argparse
@@ -12,8 +12,8 @@ from amortized_sr import Upscaler
 from amortized_sr.weights import DEFAULT_MODEL
 
 _ROOT = Path(__file__).resolve().parent.parent
-_SIZES = (28, 56, 112, 224, 448)
-_WINDOW = (-0.65, -0.65, 0.05, 0.05)
+_SIZES = (96, 200, 420)
+_WINDOW = (-0.5, -0.7, 0.3, 0.1)
 _GAP, _CAPTION = 12, 20
 
 
@@ -22,18 +22,19 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("-o", "--output", type=Path, default=_ROOT / "docs" / "sizes.png")
     arguments = parser.parse_args()
-    picture = Image.open(_ROOT / "examples" / "digit_28.png")
+    picture = Image.open(_ROOT / "examples" / "kitten_64.png")
     function = Upscaler.from_pretrained(arguments.model).encode(picture)
-    panels = [("the 28 pixels", picture.resize((448, 448), Image.Resampling.NEAREST))]
-    panels += [(str(size), function.render((size, size))) for size in _SIZES[1:]]
-    panels += [("a window of it", function.render((448, 448), _WINDOW))]
+    panels = [("the 64 pixels", picture.resize((_SIZES[-1],) * 2, Image.Resampling.NEAREST))]
+    panels += [(str(size), function.render((size, size))) for size in _SIZES]
+    panels += [("a window of it", function.render((_SIZES[-1],) * 2, _WINDOW))]
     width = sum(panel.width for _, panel in panels) + _GAP * (len(panels) - 1)
-    canvas = Image.new("L", (width, 448 + _CAPTION), 255)
+    height = _SIZES[-1]
+    canvas = Image.new("RGB", (width, height + _CAPTION), "white")
     draw = ImageDraw.Draw(canvas)
     left = 0
     for caption, panel in panels:
-        canvas.paste(panel, (left, 448 - panel.height))
-        draw.text((left + 2, 448 + 4), caption, fill=0)
+        canvas.paste(panel, (left, height - panel.height))
+        draw.text((left + 2, height + 4), caption, fill="black")
         left += panel.width + _GAP
     arguments.output.parent.mkdir(exist_ok=True)
     canvas.save(arguments.output, optimize=True)
