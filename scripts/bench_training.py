@@ -33,7 +33,7 @@ def main() -> None:
     side, batch_size = data["crop_size"], data["batch_size"]
     random = np.random.default_rng(0)
     images = (random.integers(0, 256, (side, side, network.channels), dtype=np.uint8) for _ in range(2000))
-    dataset = CropDataset(pack(images), side, data["augment"], seed=0)
+    dataset = CropDataset(pack(images), side, data.get("augment", True), seed=0)
     sampler = StepSampler(10**6, batch_size, steps_done=lambda: 0, rank=0, world_size=1)
     loader = iter(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, collate_fn=collate_crops))
     scales = ScaleRange(**data["scales"])
