@@ -24,9 +24,9 @@ def main() -> None:
     arguments = parser.parse_args()
     picture = Image.open(_ROOT / "examples" / "kitten_64.png")
     function = Upscaler.from_pretrained(arguments.model).encode(picture)
-    panels = [("the 64 pixels", picture.resize((_SIZES[-1],) * 2, Image.Resampling.NEAREST))]
+    panels = [("the 64 pixels", picture.resize((_SIZES[-1], _SIZES[-1]), Image.Resampling.NEAREST))]
     panels += [(str(size), function.render((size, size))) for size in _SIZES]
-    panels += [("a window of it", function.render((_SIZES[-1],) * 2, _WINDOW))]
+    panels += [("a window of it", function.render((_SIZES[-1], _SIZES[-1]), _WINDOW))]
     width = sum(panel.width for _, panel in panels) + _GAP * (len(panels) - 1)
     height = _SIZES[-1]
     canvas = Image.new("RGB", (width, height + _CAPTION), "white")

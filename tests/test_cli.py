@@ -16,7 +16,7 @@ import amortized_sr
 from amortized_sr.cli import main
 from amortized_sr.image_io import read_picture
 from amortized_sr.upscaler import available_devices, upscale
-from amortized_sr.weights import bundled_models
+from amortized_sr.weights import DEFAULT_MODEL, bundled_models
 
 TRAINING_STACK = {"lightning", "torchmetrics", "torchvision", "wandb"}
 
@@ -228,7 +228,7 @@ def test_a_name_with_a_leading_dash_is_fine_after_two_dashes(upscale_small):
 def test_the_bundled_model_is_used_if_none_is_named(cli):
     Image.new("L", (8, 8), 128).save("a.png")
 
-    assert cli("upscale", "a.png", "-s", 2, "-v").out.startswith("model mnist on ")
+    assert cli("upscale", "a.png", "-s", 2, "-v").out.startswith(f"model {DEFAULT_MODEL} on ")
 
 
 # --- outputs are never lost ---
