@@ -576,7 +576,7 @@ def test_info_as_json_holds_the_bundled_models_with_their_hashes(cli):
 
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in bundled_models().items()}
     assert {name: model["sha256"] for name, model in models.items()} == hashes
-    assert models["mnist"]["default"]
+    assert [name for name, model in models.items() if model["default"]] == [DEFAULT_MODEL]
     assert models["mnist"]["channels"] == 1
 
 
