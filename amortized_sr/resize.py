@@ -114,14 +114,15 @@ def interpolation_kernel(name: InterpolationName, region: bool = False) -> Inter
     """
     match name:
         case "bilinear":
-            return InterpolationKernel(1.0, _tent, _tent_integral, region)
+            return InterpolationKernel(1.0, tent, _tent_integral, region)
         case "bicubic":
-            return InterpolationKernel(2.0, _cubic, _cubic_integral, region)
+            return InterpolationKernel(2.0, cubic, _cubic_integral, region)
         case _:
             assert_never(name)
 
 
-def _tent(t: Tensor) -> Tensor:
+def tent(t: Tensor) -> Tensor:
+    """Return the bilinear kernel at distances `t`."""
     return (1 - t.abs()).clamp(min=0)
 
 
@@ -130,14 +131,17 @@ def _tent_integral(t: Tensor) -> Tensor:
     return t - t * t.abs() / 2
 
 
-def _cubic(t: Tensor) -> Tensor:
-    """Keys' kernel with a = -0.5: 1.5 t^3 - 2.5 t^2 + 1 inside 1, -0.5 t^3 + 2.5 t^2 - 4 t + 2 inside 2."""
+def cubic(t: Tensor) -> Tensor:
+    """Return Keys' kernel at distances `t`, with a = -0.5.
+
+    That is 1.5 t^3 - 2.5 t^2 + 1 inside 1 and -0.5 t^3 + 2.5 t^2 - 4 t + 2 inside 2.
+    """
     t = t.abs().clamp(max=2)
     return torch.where(t < 1, (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2)
 
 
 def _cubic_integral(t: Tensor) -> Tensor:
-    """Antiderivative of `_cubic`, odd: the outer branch's constant makes both branches meet at 1 (13/24)."""
+    """Antiderivative of `cubic`, odd: the outer branch's constant makes both branches meet at 1 (13/24)."""
     sign, t = t.sign(), t.abs().clamp(max=2)
     inner = ((0.375 * t - 2.5 / 3) * t * t + 1) * t
     outer = (((-0.125 * t + 2.5 / 3) * t - 2) * t + 2) * t - 1 / 6

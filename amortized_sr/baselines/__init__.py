@@ -1,0 +1,1 @@
+"""Other ways from an image to a function, to compare with."""
