@@ -72,16 +72,16 @@ def tiles(size: Size, tile: int | None) -> list[tuple[slice, slice]]:
 
 
 def broadcast_query(
-    coord: Tensor, cell: Tensor | None, image: Float[Tensor, "batch channel height width"]
+    coord: Tensor, cell: Tensor | None, like: Float[Tensor, "batch ..."]
 ) -> tuple[Float[Tensor, "batch query 2"], Float[Tensor, "batch query 2"]]:
-    """Return coordinates and cells with all three axes, on the image's device, points as cells of zero extent.
+    """Return coordinates and cells with all three axes, on the device of `like`, points as cells of zero extent.
 
     Raises:
         ValueError: If the shapes do not fit a batch of that size.
     """
-    batch = len(image)
+    batch = len(like)
     if coord.ndim not in (2, 3) or coord.shape[-1] != 2 or (coord.ndim == 3 and len(coord) not in (1, batch)):
         raise ValueError(f"coord must have shape (query, 2) or ({batch}, query, 2), got {tuple(coord.shape)}")
-    coord = coord.to(image.device).expand(batch, -1, -1)
+    coord = coord.to(like.device).expand(batch, -1, -1)
     cell = torch.zeros_like(coord) if cell is None else cell.to(coord).expand_as(coord)
     return coord, cell

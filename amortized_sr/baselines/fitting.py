@@ -1,0 +1,181 @@
+"""The older way: train one coordinate network per image, then draw the network at any size."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amortized_sr.baselines.networks import CoordinateNetworks, NetworkName, network_shape
+from amortized_sr.continuous import ContinuousImage, broadcast_query, tiles
+from amortized_sr.coords import (
+    WHOLE,
+    Normalization,
+    Size,
+    Window,
+    check_window,
+    normalize,
+    pixel_cell,
+    pixel_grid,
+)
+
+# How many points are evaluated at once when a picture is drawn: bounds memory, not speed.
+_POINTS = 1 << 17
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How networks are trained on their images.
+
+    Attributes:
+        network: Kind of coordinate network.
+        coords: System that coordinates are given to the network in; `None` is the package's own, (y, x) in [-1, 1].
+        steps: Full-batch steps of Adam, with a cosine from the learning rate to zero.
+        learning_rate: Peak learning rate; `None` is the network's customary one.
+        target_psnr: Stop once every image is reproduced this well, in dB.
+        seconds: Stop after this time.
+        region: 1 supervises pixel centres; n supervises the mean of n x n points of each pixel.
+        seed: Decides the initial weights.
+    """
+
+    network: NetworkName = "siren"
+    coords: Normalization | None = None
+    steps: int = 300
+    learning_rate: float | None = None
+    target_psnr: float | None = None
+    seconds: float | None = None
+    region: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be fitted."""
+        if self.steps < 1 or self.region < 1:
+            raise ValueError(f"steps and region must be at least 1, got {self.steps} and {self.region}")
+        for name in ("learning_rate", "target_psnr", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, got {value}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit is after a step.
+
+    Attributes:
+        step: Steps done.
+        seconds: Time spent.
+        psnr: `(image)`, how well each image's own pixels are reproduced before the step, in dB.
+    """
+
+    step: int
+    seconds: float
+    psnr: Float[Tensor, " image"]
+
+
+def fit(
+    images: Float[Tensor, "image colour height width"],
+    settings: FitSettings,
+    report: Callable[[Progress], None] | None = None,
+) -> "FittedImage":
+    """Train one network per image, all at once.
+
+    Args:
+        images: Values in [0, 1], all of one size.
+        settings: How.
+        report: Is told of every step.
+
+    Returns:
+        The images as functions. An image's function does not depend on the images fitted beside it.
+    """
+    size = images.shape[-2], images.shape[-1]
+    networks = CoordinateNetworks(settings.network, len(images), images.shape[1], settings.seed).to(images.device)
+    fitted = FittedImage(networks, settings.coords, size, settings.region)
+    coord = _supervised_points(size, settings.region).to(images)
+    coord = fitted.to_network(coord).expand(len(images), -1, -1)
+    target = images.flatten(2).transpose(1, 2)
+    rate = settings.learning_rate or network_shape(settings.network).learning_rate
+    optimizer = torch.optim.Adam(networks.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    begin = time.monotonic()
+    for step in range(1, settings.steps + 1):
+        optimizer.zero_grad(set_to_none=True)
+        drawn = networks(coord).unflatten(1, (target.shape[1], -1)).mean(dim=2)
+        error = (drawn - target).square().mean(dim=(1, 2))
+        # The sum, because each image's step must not depend on how many there are.
+        error.sum().backward()
+        optimizer.step()
+        schedule.step()
+        progress = Progress(step, time.monotonic() - begin, -10 * torch.log10(error.detach()))
+        if report is not None:
+            report(progress)
+        if settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all()):
+            break
+        if settings.seconds is not None and progress.seconds >= settings.seconds:
+            break
+    networks.requires_grad_(False)
+    return fitted
+
+
+def _supervised_points(size: Size, region: int) -> Float[Tensor, "query 2"]:
+    """Return the `region x region` points of every pixel, pixel by pixel."""
+    fine = pixel_grid((size[0] * region, size[1] * region), dtype=torch.float64)
+    blocks = fine.unflatten(0, (size[0], region)).unflatten(2, (size[1], region))
+    return blocks.permute(0, 2, 1, 3, 4).reshape(-1, 2)
+
+
+@final
+class FittedImage(ContinuousImage):
+    """Images as the coordinate networks that were trained on them.
+
+    A network answers for points. With `region` above 1, a footprint is answered by the mean of that many points along
+    each axis, as it was trained.
+    """
+
+    def __init__(self, networks: CoordinateNetworks, coords: Normalization | None, size: Size, region: int) -> None:
+        self.networks = networks
+        self.coords: Normalization | None = coords
+        self.region = region
+        self._size = size
+
+    @property
+    def size(self) -> Size:
+        """`(height, width)` of the images that the networks were trained on, in pixels."""
+        return self._size
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels."""
+        return self.networks.biases[-1].shape[-1]
+
+    def to_network(self, coord: Float[Tensor, "*shape 2"]) -> Float[Tensor, "*shape 2"]:
+        """Return coordinates in the system that the networks were trained in."""
+        return coord if self.coords is None else normalize(coord, self.coords, self._size)
+
+    def __call__(
+        self,
+        coord: Float[Tensor, "batch query 2"] | Float[Tensor, "query 2"],
+        cell: Float[Tensor, "batch query 2"] | Float[Tensor, " 2"] | None = None,
+    ) -> Float[Tensor, "batch query colour"]:
+        """Return the colours at points or over footprints; see `ContinuousImage`."""
+        bias = self.networks.biases[0]
+        coord, cell = broadcast_query(coord, cell, bias)
+        spread = pixel_grid((self.region, self.region)).reshape(-1, 2).to(coord) / 2
+        points = (coord[:, :, None] + spread * cell[:, :, None]).flatten(1, 2)
+        parts = [self.networks(self.to_network(some).to(bias.dtype)) for some in points.split(_POINTS, dim=1)]
+        return torch.cat(parts, dim=1).unflatten(1, (coord.shape[1], -1)).mean(dim=2)
+
+    def render(
+        self, size: Size, window: Window = WHOLE, tile: int | None = None
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the images drawn with `size` pixels; see `ContinuousImage`."""
+        grid = pixel_grid(size, check_window(window))
+        cell = torch.tensor(pixel_cell(size, window))
+        result = self.networks.biases[0].new_empty((len(self.networks.biases[0]), self.channels, *size))
+        for rows, columns in tiles(size, tile):
+            part = grid[rows, columns]
+            colour = self(part.reshape(-1, 2), cell)
+            result[:, :, rows, columns] = colour.movedim(-1, 1).unflatten(-1, part.shape[:2])
+        return result

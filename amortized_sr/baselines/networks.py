@@ -1,0 +1,141 @@
+"""Coordinate networks that are trained on one image each: coordinate -> colour, as many at once as there are images."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Literal, assert_never, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+NetworkName = Literal["notebook", "relu", "fourier", "siren", "finer"]
+"""Which coordinate network; see `network_shape` for their sizes."""
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """Size and customary training of a coordinate network.
+
+    Args:
+        width: Neurons per hidden layer.
+        depth: Hidden layers.
+        learning_rate: Peak learning rate of Adam.
+    """
+
+    width: int
+    depth: int
+    learning_rate: float
+
+
+def network_shape(name: NetworkName) -> NetworkShape:
+    """Return the size that a named network has here.
+
+    `notebook` is the network of the text that this project grew from: 8 tanh layers of 20 and a sigmoid (L. Pirvan,
+    "Super-Resolution using Coordinate-Based Neural Networks", 2017).
+    """
+    match name:
+        case "notebook":
+            return NetworkShape(20, 8, 5e-3)
+        case "relu":
+            return NetworkShape(256, 4, 1e-3)
+        case "fourier":
+            return NetworkShape(256, 3, 1e-3)
+        case "siren" | "finer":
+            return NetworkShape(256, 3, 1e-3)
+        case _:
+            assert_never(name)
+
+
+@final
+class CoordinateNetworks(nn.Module):
+    """`count` networks of one kind with the same initial weights, evaluated together by batched products.
+
+    The same start makes a fit independent of which other images are fitted beside it.
+
+    Args:
+        name: Kind of network.
+        count: Number of networks, one per image.
+        channels: Colour channels.
+        seed: Decides the initial weights, and the frequencies of `fourier`.
+
+    References:
+        Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains",
+        NeurIPS 2020 (`fourier`). https://arxiv.org/abs/2006.10739
+        Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020 (`siren`).
+        https://arxiv.org/abs/2006.09661
+        Liu et al., "FINER: Flexible Spectral-bias Tuning in Implicit Neural Representation by Variable-periodic
+        Activation Functions", CVPR 2024 (`finer`). https://arxiv.org/abs/2312.02434
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, name: NetworkName, count: int, channels: int, seed: int) -> None:
+        super().__init__()
+        self.name: NetworkName = name
+        shape = network_shape(name)
+        random = torch.Generator().manual_seed(seed)
+        inputs = 2
+        frequencies = torch.empty(2, 0)
+        if name == "fourier":
+            # Deviation 10 for coordinates in [0, 1] is 5 for [-1, 1].
+            frequencies = 2 * math.pi * 5 * torch.randn(2, shape.width // 2, generator=random)
+            inputs = shape.width
+        self.register_buffer("frequencies", frequencies)
+        widths = [inputs, *[shape.width] * shape.depth, channels]
+        layers = [
+            _initial_layer(name, wide, narrow, index == 0, random)
+            for index, (wide, narrow) in enumerate(itertools.pairwise(widths))
+        ]
+        self.weights = nn.ParameterList(weight.expand(count, -1, -1).clone() for weight, _ in layers)
+        self.biases = nn.ParameterList(bias.expand(count, 1, -1).clone() for _, bias in layers)
+
+    def forward(self, coord: Float[Tensor, "image query 2"]) -> Float[Tensor, "image query colour"]:
+        """Return every network's colours at its own coordinates, in whichever system it is trained."""
+        hidden = coord
+        if self.name == "fourier":
+            angle = coord @ self.frequencies
+            hidden = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            hidden = self._activate(torch.baddbmm(bias, hidden, weight))
+        colour = torch.baddbmm(self.biases[-1], hidden, self.weights[-1])
+        return torch.sigmoid(colour) if self.name == "notebook" else colour + 0.5
+
+    def _activate(self, hidden: Tensor) -> Tensor:
+        match self.name:
+            case "notebook":
+                return torch.tanh(hidden)
+            case "relu" | "fourier":
+                return torch.relu(hidden)
+            case "siren":
+                return torch.sin(_OMEGA * hidden)
+            case "finer":
+                # The growing frequency is not differentiated, as in the paper's code.
+                return torch.sin(_OMEGA * (hidden.detach().abs() + 1) * hidden)
+            case _:
+                assert_never(self.name)
+
+
+_OMEGA = 30.0
+
+
+def _initial_layer(
+    name: NetworkName, inputs: int, outputs: int, first: bool, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return the weights `(inputs, outputs)` and biases `(outputs)` that a network of this kind starts from."""
+
+    def uniform(bound: float, *shape: int) -> Tensor:
+        return (torch.rand(*shape, generator=random) * 2 - 1) * bound
+
+    match name:
+        case "notebook":
+            return uniform(5 / 3 * math.sqrt(6 / (inputs + outputs)), inputs, outputs), torch.zeros(outputs)
+        case "relu" | "fourier":
+            return uniform(math.sqrt(6 / inputs), inputs, outputs), uniform(1 / math.sqrt(inputs), outputs)
+        case "siren" | "finer":
+            bound = 1 / inputs if first else math.sqrt(6 / inputs) / _OMEGA
+            # FINER draws its first biases from a wide range: they choose the frequencies.
+            wide = name == "finer" and first
+            return uniform(bound, inputs, outputs), uniform(1.0 if wide else 1 / math.sqrt(inputs), outputs)
+        case _:
+            assert_never(name)
