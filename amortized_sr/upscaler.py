@@ -160,9 +160,14 @@ class Upscaler:
         """
         if (scale is None) == (size is None):
             raise ValueError("give either scale or size, not both and not neither")
-        function = self._encode(picture_to_tensor(image) if isinstance(image, Image.Image) else image)
-        target = size if scale is None or size is not None else scaled_size(function.size, scale)
-        assert target is not None
+        values = picture_to_tensor(image) if isinstance(image, Image.Image) else image
+        # Before the encoder runs: a size that makes no sense should cost nothing.
+        if size is not None:
+            target = check_size(size)
+        else:
+            assert scale is not None
+            target = scaled_size((values.shape[-2], values.shape[-1]), scale)
+        function = self._encode(values)
         if isinstance(image, Image.Image):
             return Picture(function, image.info.get("icc_profile")).render(target)
         return _render(function, target).clamp(0, 1).to(image)

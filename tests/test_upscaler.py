@@ -472,3 +472,13 @@ def test_a_tensor_comes_back_in_its_own_type(small_weights):
 def test_two_upscalers_of_one_model_do_not_share_it(small_weights):
     trained = load_weights(small_weights)
     assert Upscaler(trained, "cpu").model is not Upscaler(trained, "cpu").model
+
+
+def test_a_size_that_makes_no_sense_costs_no_encoding(small_weights):
+    upscaler = Upscaler.from_pretrained(small_weights, device="cpu")
+    seen = []
+    upscaler.model.encoder.register_forward_pre_hook(lambda *_: seen.append(1))
+    for wrong in ({"scale": -1.0}, {"size": (0, 5)}):
+        with pytest.raises(ValueError, match="got"):
+            upscaler.upscale(torch.rand(1, 3, 4, 4), **wrong)
+    assert seen == []

@@ -128,7 +128,7 @@ class SamplePictures(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,  # noqa: ANN401
+        outputs: Any,  # noqa: ANN401 (Lightning's signature)
         batch: Tensor,
         batch_idx: int,
         dataloader_idx: int = 0,

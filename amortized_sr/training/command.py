@@ -134,14 +134,12 @@ class TrainCLI(LightningCLI):
         parser.link_arguments("model.network.channels", "data.channels")
         parser.link_arguments("model.val_scales", "data.val_scales")
 
-    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 (Lightning's signature)
         """Parse, without the warning that `sys.argv` is set too: it holds the same words after `train`."""
         self.config = parser.parse_args(args)
 
     def before_instantiate_classes(self) -> None:
         """Check what concerns the run as a whole, and choose the precision."""
-        self.run_dir: Path = self.config.run_dir
-        self.checkpoint = self._find_checkpoint()
         trainer = self.config.trainer
         if trainer.max_steps == -1 and trainer.max_epochs in (None, -1):
             # Also with max_time: the cosine of the learning rate needs to know its end.
@@ -150,8 +148,11 @@ class TrainCLI(LightningCLI):
             raise ValueError("--trainer.logger is not used: every run logs to metrics.csv; --wandb adds wandb")
         if trainer.precision is None:
             trainer.precision = "bf16-mixed" if has_bfloat16(trainer.accelerator) else "32-true"
+        # Last, because it makes the folder.
+        self.run_dir: Path = self.config.run_dir
+        self.checkpoint = self._find_checkpoint()
 
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
         """Return a trainer with the callbacks and loggers that every run has."""
         average = MovingAverage(self.config.ema_decay)
         checkpoints = self.run_dir / "checkpoints"
