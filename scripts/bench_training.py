@@ -17,7 +17,7 @@ import yaml
 
 from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.data.cache import pack
-from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, make_pair
+from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, cut_pair
 from amortized_sr.training.command import has_bfloat16
 from amortized_sr.training.losses import pixel_loss
 
@@ -45,8 +45,8 @@ def main() -> None:
     for step in range(10 + arguments.steps):
         begin = time.perf_counter()
         batch = next(loader)
-        image_side, target_side = scales.draw(side, 0, batch.step)
-        pair = make_pair(batch.target[..., :target_side, :target_side], (image_side, image_side))
+        pair = cut_pair(batch.target, scales.draw(side, 0, batch.step))
+        target_side = pair.target.shape[-1]
         loaded = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             loss = pixel_loss("mse", model(pair.image, (target_side, target_side)), pair.target)

@@ -68,11 +68,13 @@ class Progress:
         step: Steps done.
         seconds: Time spent.
         psnr: `(image)`, how well each image's own pixels are reproduced before the step, in dB.
+        function: The images as they are after the step; it goes on changing.
     """
 
     step: int
     seconds: float
     psnr: Float[Tensor, " image"]
+    function: "FittedImage"
 
 
 def fit(
@@ -91,13 +93,15 @@ def fit(
         The images as functions. An image's function does not depend on the images fitted beside it.
     """
     size = images.shape[-2], images.shape[-1]
-    networks = CoordinateNetworks(settings.network, len(images), images.shape[1], settings.seed).to(images.device)
+    count, channels = images.shape[:2]
+    networks = CoordinateNetworks(settings.network, count, size, channels, settings.seed).to(images.device)
     fitted = FittedImage(networks, settings.coords, size, settings.region)
     coord = _supervised_points(size, settings.region).to(images)
-    coord = fitted.to_network(coord).expand(len(images), -1, -1)
+    coord = fitted.to_network(coord).expand(count, -1, -1)
     target = images.flatten(2).transpose(1, 2)
-    rate = settings.learning_rate or network_shape(settings.network).learning_rate
-    optimizer = torch.optim.Adam(networks.parameters(), lr=rate)
+    rate = settings.learning_rate or network_shape(settings.network, size, channels).learning_rate
+    # Fused: small networks would otherwise spend most of their time in the optimiser.
+    optimizer = torch.optim.Adam(networks.parameters(), lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
     begin = time.monotonic()
     for step in range(1, settings.steps + 1):
@@ -108,7 +112,7 @@ def fit(
         error.sum().backward()
         optimizer.step()
         schedule.step()
-        progress = Progress(step, time.monotonic() - begin, -10 * torch.log10(error.detach()))
+        progress = Progress(step, time.monotonic() - begin, -10 * torch.log10(error.detach()), fitted)
         if report is not None:
             report(progress)
         if settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all()):

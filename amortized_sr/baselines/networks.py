@@ -9,40 +9,53 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amortized_sr.coords import Size
+
 NetworkName = Literal["notebook", "relu", "fourier", "siren", "finer"]
 """Which coordinate network; see `network_shape` for their sizes."""
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """Size and customary training of a coordinate network.
+    """Size and customary training of a coordinate network for one image.
 
     Args:
         width: Neurons per hidden layer.
         depth: Hidden layers.
         learning_rate: Peak learning rate of Adam.
+        band: How fast the first layer oscillates: the sine's factor (`siren`, `finer`), the deviation of the
+            frequencies in radians per unit (`fourier`); 0 for networks without waves.
     """
 
     width: int
     depth: int
     learning_rate: float
+    band: float = 0.0
 
 
-def network_shape(name: NetworkName) -> NetworkShape:
-    """Return the size that a named network has here.
+def network_shape(name: NetworkName, size: Size, channels: int) -> NetworkShape:
+    """Return the shape of a named network for an image of `size = (height, width)` pixels.
 
     `notebook` is the network of the text that this project grew from: 8 tanh layers of 20 and a sigmoid (L. Pirvan,
-    "Super-Resolution using Coordinate-Based Neural Networks", 2017).
+    "Super-Resolution using Coordinate-Based Neural Networks", 2017). The others grow with the image, to about two
+    dozen weights per number of the image and at most 256 neurons, and their waves with its side: the papers' constants
+    are for hundreds of pixels a side, and on a digit of 14 pixels they fit the pixels and noise between them.
     """
+    side = max(size)
+    numbers = size[0] * size[1] * channels
+    width = min(256, max(32, 16 * round(math.sqrt(12 * numbers) / 16)))
     match name:
         case "notebook":
             return NetworkShape(20, 8, 5e-3)
         case "relu":
-            return NetworkShape(256, 4, 1e-3)
+            return NetworkShape(width, 4, 1e-3)
         case "fourier":
-            return NetworkShape(256, 3, 1e-3)
-        case "siren" | "finer":
-            return NetworkShape(256, 3, 1e-3)
+            # A fifth of the image's Nyquist frequency, which is pi / 2 radians per unit and pixel of the side.
+            return NetworkShape(width, 3, 1e-3, 0.2 * math.pi / 2 * side)
+        case "siren":
+            return NetworkShape(width, 3, 1e-3, side / 2)
+        case "finer":
+            return NetworkShape(width, 3, 1e-3, side / 4)
         case _:
             assert_never(name)
 
@@ -56,6 +69,7 @@ class CoordinateNetworks(nn.Module):
     Args:
         name: Kind of network.
         count: Number of networks, one per image.
+        size: `(height, width)` of the images in pixels.
         channels: Colour channels.
         seed: Decides the initial weights, and the frequencies of `fourier`.
 
@@ -70,16 +84,16 @@ class CoordinateNetworks(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, name: NetworkName, count: int, channels: int, seed: int) -> None:
+    def __init__(self, name: NetworkName, count: int, size: Size, channels: int, seed: int) -> None:
         super().__init__()
         self.name: NetworkName = name
-        shape = network_shape(name)
+        shape = network_shape(name, size, channels)
+        self.band = shape.band
         random = torch.Generator().manual_seed(seed)
         inputs = 2
         frequencies = torch.empty(2, 0)
         if name == "fourier":
-            # Deviation 10 for coordinates in [0, 1] is 5 for [-1, 1].
-            frequencies = 2 * math.pi * 5 * torch.randn(2, shape.width // 2, generator=random)
+            frequencies = shape.band * torch.randn(2, shape.width // 2, generator=random)
             inputs = shape.width
         self.register_buffer("frequencies", frequencies)
         widths = [inputs, *[shape.width] * shape.depth, channels]
@@ -96,26 +110,27 @@ class CoordinateNetworks(nn.Module):
         if self.name == "fourier":
             angle = coord @ self.frequencies
             hidden = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            hidden = self._activate(torch.baddbmm(bias, hidden, weight))
+        for index, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
+            hidden = self._activate(torch.baddbmm(bias, hidden, weight), self.band if index == 0 else _OMEGA)
         colour = torch.baddbmm(self.biases[-1], hidden, self.weights[-1])
         return torch.sigmoid(colour) if self.name == "notebook" else colour + 0.5
 
-    def _activate(self, hidden: Tensor) -> Tensor:
+    def _activate(self, hidden: Tensor, omega: float) -> Tensor:
         match self.name:
             case "notebook":
                 return torch.tanh(hidden)
             case "relu" | "fourier":
                 return torch.relu(hidden)
             case "siren":
-                return torch.sin(_OMEGA * hidden)
+                return torch.sin(omega * hidden)
             case "finer":
                 # The growing frequency is not differentiated, as in the paper's code.
-                return torch.sin(_OMEGA * (hidden.detach().abs() + 1) * hidden)
+                return torch.sin(omega * (hidden.detach().abs() + 1) * hidden)
             case _:
                 assert_never(self.name)
 
 
+# Of all sine layers but the first, whose inputs are sines: see `SineLayer`.
 _OMEGA = 30.0
 
 

@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from amortized_sr.cli.benchmark import benchmark
+from amortized_sr.cli.compare import compare
+from amortized_sr.cli.fit import fit, render
 from amortized_sr.cli.info import info
 from amortized_sr.cli.train import train
 from amortized_sr.cli.upscale import upscale
@@ -39,7 +42,8 @@ def main(args: list[str] | None = None) -> None:
         rich_markup_mode=None,
     )
     app.callback()(_common)
-    app.command()(upscale)
+    for command in (upscale, fit, render, compare, benchmark):
+        app.command()(command)
     # LightningCLI reads everything after `train` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
     app.command(context_settings=passed_on)(train)

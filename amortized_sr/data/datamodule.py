@@ -21,7 +21,7 @@ from amortized_sr.data.pairs import (
     TargetBatch,
     choose_queries,
     collate_crops,
-    make_pair,
+    cut_pair,
 )
 from amortized_sr.image_io import ImageError
 
@@ -40,8 +40,8 @@ class SuperResolutionData(LightningDataModule):
         val_count: How many images are held out from training (the last of MNIST's training split, randomly chosen
             ones of a folder), or the most that are read from `val_root`.
         channels: 1 for grey, 3 for colour; must be the network's.
-        crop_size: Side of the training targets in pixels, at most the images' own.
-        scales: Range of scales, and side of the low-resolution training images.
+        crop_size: Side of the training crops in pixels, at most the images' own.
+        scales: Which scales are trained, and with what sizes.
         batch_size: Crops per step and process.
         steps_per_epoch: Training steps between two validations.
         num_queries: How many random pixels of each target are supervised; 0 supervises all, which costs little
@@ -152,10 +152,10 @@ class SuperResolutionData(LightningDataModule):
         """Degrade training targets where they are now: on the training device."""
         if not isinstance(batch, TargetBatch):
             return batch
-        image_side, target_side = self.scales.draw(self.crop_size, self.seed, batch.step)
-        pair = make_pair(batch.target[..., :target_side, :target_side], (image_side, image_side))
+        sides = self.scales.draw(self.crop_size, self.seed, batch.step)
+        pair = cut_pair(batch.target, sides)
         if self.num_queries:
-            pair = pair._replace(queries=choose_queries(self.num_queries, target_side**2, batch, self.seed))
+            pair = pair._replace(queries=choose_queries(self.num_queries, sides.target**2, batch, self.seed))
         return pair
 
     def facts(self) -> dict[str, object]:

@@ -50,33 +50,73 @@ class Pair(NamedTuple):
     queries: Int[Tensor, "batch query"] | None = None
 
 
+class PairSides(NamedTuple):
+    """Sides of what one training step works with, in pixels.
+
+    Attributes:
+        region: Part of the crop that is used; it is shrunk to the target if it is larger.
+        target: What the image should become.
+        image: The low-resolution image.
+    """
+
+    region: int
+    target: int
+    image: int
+
+
 @dataclass(frozen=True)
 class ScaleRange:
-    """How the size of a training pair is drawn.
+    """How the sizes of a training pair are drawn, anew for each step.
 
     Args:
         low: Smallest scale.
-        high: Largest scale; scales are uniform between both.
+        high: Largest scale of most steps, which are uniform between both.
         image_size: Largest side of the low-resolution image, in pixels. The target is cropped to scale times that,
             if the crop is larger; with small crops the image shrinks instead.
+        far: Largest scale of all.
+        far_share: Share of the steps whose scale is between `high` and `far`.
+        same_share: Share of the steps with scale 1, in which the image is its own target.
+        shrink: Up to this factor targets are shrunk before they are used, in half of the steps: the same photographs
+            with finer detail per pixel. Needs crops that are larger than the targets.
     """
 
     low: float = 1.0
     high: float = 4.0
     image_size: int = 24
+    far: float = 4.0
+    far_share: float = 0.0
+    same_share: float = 0.0
+    shrink: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         if not 1 <= self.low <= self.high:
             raise ValueError(f"scales must satisfy 1 <= low <= high, got {self.low} to {self.high}")
+        if self.far_share > 0 and self.far < self.high:
+            raise ValueError(f"far must be at least high, got {self.far} and {self.high}")
+        if min(self.far_share, self.same_share) < 0 or self.far_share + self.same_share > 1:
+            raise ValueError(
+                f"far_share and same_share must be shares of one whole, got {self.far_share} and {self.same_share}"
+            )
+        if not self.shrink >= 1:
+            raise ValueError(f"shrink must be at least 1, got {self.shrink}")
         if self.image_size < 1:
             raise ValueError(f"image_size must be at least 1 pixel, got {self.image_size}")
 
-    def draw(self, crop_size: int, seed: int, step: int) -> tuple[int, int]:
-        """Return the sides of the image and of the target, in pixels, for a training step."""
-        scale = np.random.default_rng((seed, _SCALE, step)).uniform(self.low, self.high)
+    def draw(self, crop_size: int, seed: int, step: int) -> PairSides:
+        """Return the sides for a training step."""
+        random = np.random.default_rng((seed, _SCALE, step))
+        scale = random.uniform(self.low, self.high)
+        kind, place, factor = random.uniform(
+            (0, self.high, 2 - self.shrink), (1, max(self.high, self.far), self.shrink)
+        )
+        if kind < self.same_share:
+            scale = 1.0
+        elif kind < self.same_share + self.far_share:
+            scale = place
         target = min(crop_size, round(self.image_size * scale))
-        return max(1, round(target / scale)), target
+        region = min(crop_size, round(target * max(1.0, factor)))
+        return PairSides(region, target, max(1, round(target / scale)))
 
 
 @final
@@ -168,10 +208,26 @@ def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:
     return TargetBatch(torch.stack([crop for _, _, crop in samples]), samples[0][0], samples[0][1])
 
 
-def make_pair(target: UInt8[Tensor, "batch channel height width"], image_size: Size) -> Pair:
-    """Degrade 8-bit targets to low-resolution images, on the device where they are."""
+def make_pair(
+    target: UInt8[Tensor, "batch channel height width"], image_size: Size, target_size: Size | None = None
+) -> Pair:
+    """Degrade 8-bit targets to low-resolution images, on the device where they are.
+
+    Args:
+        target: What the images should become.
+        image_size: `(height, width)` of the low-resolution images.
+        target_size: Shrink the targets to this size first.
+    """
     exact = target.float() / 255
+    if target_size is not None:
+        exact = degrade(exact, target_size)
     return Pair(degrade(exact, image_size), exact)
+
+
+def cut_pair(crops: UInt8[Tensor, "batch channel height width"], sides: PairSides) -> Pair:
+    """Return the pair that a training step makes of its crops."""
+    region, target, image = sides
+    return make_pair(crops[..., :region, :region], (image, image), (target, target))
 
 
 def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> Int[Tensor, "batch query"]:

@@ -241,7 +241,7 @@ class ExportWeights(Callback):
             for name, tensor in self.average.averaged(pl_module).items()
             if name.startswith("model.")
         }
-        save_weights(self.path, state, pl_module.network, facts)
+        save_weights(self.path, pl_module.merged_state(state), pl_module.network, facts)
 
 
 @final

@@ -13,6 +13,8 @@ from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.coords import pixel_cell, pixel_grid
 from amortized_sr.data.pairs import Pair, crop_to_multiple, make_pair
 from amortized_sr.metrics import psnr
+from amortized_sr.model import AmortizedSR
+from amortized_sr.training.expansion import expand_convolutions, merge_convolutions
 from amortized_sr.training.losses import LossName, pixel_loss
 
 
@@ -26,6 +28,8 @@ class SuperResolutionTask(LightningModule):
         learning_rate: Peak learning rate of Adam.
         warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
         val_scales: Integer scales at which validation images are measured.
+        expansion: Train every 3x3 convolution as a sum with a chain this many times as wide, which is merged into it
+            when weights are exported; 0 trains it as it is. See `expansion`.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class SuperResolutionTask(LightningModule):
         learning_rate: float = 1e-3,
         warmup_steps: int = 100,
         val_scales: tuple[int, ...] = (2, 3, 4),
+        expansion: int = 0,
     ) -> None:
         super().__init__()
         if warmup_steps < 0 or learning_rate <= 0:
@@ -44,13 +49,16 @@ class SuperResolutionTask(LightningModule):
             )
         if not val_scales or min(val_scales) < 1:
             raise ValueError(f"val_scales must be integers of at least 1, got {val_scales}")
+        if expansion < 0:
+            raise ValueError(f"expansion must be a factor of at least 1, or 0 for none, got {expansion}")
         self.network = network
+        self.expansion = expansion
         self.loss: LossName = loss
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.val_scales = val_scales
         # Convolutions train twice as fast with the channels together, on CPUs and on tensor cores.
-        self.model = build_model(network).to(memory_format=torch.channels_last)
+        self.model = self._build().to(memory_format=torch.channels_last)
 
     def training_step(self, batch: Pair, batch_idx: int) -> Float[Tensor, ""]:
         """Return the loss of one batch."""
@@ -78,6 +86,19 @@ class SuperResolutionTask(LightningModule):
             self.log(f"val/psnr_x{scale}", ratio, batch_size=len(target))
             ratios.append(ratio)
         self.log("val/psnr", torch.stack(ratios).mean(), prog_bar=True, batch_size=len(target))
+
+    def merged_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a state of `model` as that of the plain model that users get."""
+        model = self._build()
+        model.load_state_dict(state)
+        merge_convolutions(model)
+        return model.state_dict()
+
+    def _build(self) -> AmortizedSR:
+        model = build_model(self.network)
+        if self.expansion:
+            expand_convolutions(model, self.expansion)
+        return model
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return Adam with a linear warm-up and a cosine to zero at the last step."""

@@ -38,7 +38,7 @@ def test_the_notebooks_network_passes_its_final_figure(kitten):
 
 @pytest.mark.parametrize("coords", [None, "unit", "centered", "standardized"])
 def test_a_photograph_can_be_fitted_in_every_coordinate_system(kitten, coords):
-    history = curve(degrade(kitten, (8, 8)), FitSettings(network="siren", coords=coords, steps=40))
+    history = curve(degrade(kitten, (8, 8)), FitSettings(network="siren", coords=coords, steps=150))
     assert history[-1].psnr.item() > 40
 
 

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from amortized_sr.data.cache import pack
 from amortized_sr.data.pairs import (
     CropDataset,
+    PairSides,
     ScaleRange,
     StepSampler,
     choose_queries,
     collate_crops,
     crop_to_multiple,
+    cut_pair,
     make_pair,
 )
 from amortized_sr.resize import degrade
@@ -92,7 +94,8 @@ def test_without_augmentation_an_image_of_the_crops_size_comes_whole():
     step=st.integers(0, 10**6),
 )
 def test_scales_stay_in_their_range_and_sides_in_their_limits(low, high, image_size, crop, step):
-    image, target = ScaleRange(low, high, image_size).draw(crop, 0, step)
+    region, target, image = ScaleRange(low, high, image_size).draw(crop, 0, step)
+    assert region == target
     assert 1 <= image <= image_size
     assert target <= crop
     # Sides are whole pixels, so a scale can miss its range by what half a pixel of the image makes.
@@ -101,8 +104,38 @@ def test_scales_stay_in_their_range_and_sides_in_their_limits(low, high, image_s
 
 
 def test_scales_cover_their_range_continuously():
-    drawn = [ScaleRange(1.0, 4.0, 28).draw(28, 0, step)[0] for step in range(2000)]
+    drawn = [ScaleRange(1.0, 4.0, 28).draw(28, 0, step).image for step in range(2000)]
     assert set(drawn) == set(range(7, 29))
+
+
+def test_shares_of_the_steps_have_far_scales_and_scale_one():
+    scales = ScaleRange(2.0, 4.0, 12, far=8.0, far_share=0.25, same_share=0.125)
+    drawn = [scales.draw(96, 3, step) for step in range(4000)]
+    ratios = np.array([sides.target / sides.image for sides in drawn])
+    assert np.mean(ratios > 4.2) == pytest.approx(0.25, abs=0.03)
+    assert np.mean(ratios == 1) == pytest.approx(0.125, abs=0.02)
+    assert ratios.max() > 7.8
+
+
+def test_targets_are_shrunk_in_half_of_the_steps_and_by_every_factor_up_to_the_largest():
+    drawn = [ScaleRange(2.0, 2.0, 24, shrink=2.0).draw(96, 0, step) for step in range(2000)]
+    factors = np.array([sides.region / sides.target for sides in drawn])
+    assert np.mean(factors == 1) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(factors > 1.5) == pytest.approx(0.25, abs=0.04)
+    assert factors.max() == pytest.approx(2, abs=0.05)
+    crops = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
+    pair = cut_pair(crops, PairSides(80, 40, 20))
+    expected = degrade(crops[..., :80, :80] / 255, (40, 40))
+    torch.testing.assert_close(pair.target, expected)
+    torch.testing.assert_close(pair.image, degrade(expected, (20, 20)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"far_share": 0.1, "far": 2.0}, {"far_share": 0.6, "same_share": 0.5}, {"shrink": 0.5}]
+)
+def test_senseless_shares_are_refused(changes):
+    with pytest.raises(ValueError, match="got"):
+        ScaleRange(1.0, 4.0, 24, **{"far": 8.0, **changes})
 
 
 @pytest.mark.parametrize("values", [(0.5, 4.0, 8), (3.0, 2.0, 8), (1.0, 4.0, 0)])

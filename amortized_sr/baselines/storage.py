@@ -1,0 +1,104 @@
+"""A fitted function <-> one .safetensors file, from which it can be drawn again at any size."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from amortized_sr.baselines.fitting import FittedImage
+from amortized_sr.baselines.networks import CoordinateNetworks, NetworkName
+from amortized_sr.coords import Normalization
+from amortized_sr.image_io import replacing
+
+FORMAT_VERSION = "fitted-1"
+"""Version of the layout of the header; a reader refuses every other."""
+
+# Far above any image that can be fitted; a larger header is an accident or an attack.
+_MAX_SIDE = 1 << 16
+_MAX_REGION = 64
+
+
+class FittedFileError(ValueError):
+    """A file that does not hold a fitted image; the message says why and what to do."""
+
+
+def save_fitted(path: Path, fitted: FittedImage, facts: dict[str, Any]) -> None:
+    """Write the networks of fitted images.
+
+    Args:
+        path: The file; one already there stays whole if writing fails.
+        fitted: What to keep.
+        facts: What there is to know about the fit, as JSON values.
+    """
+    settings = {
+        "network": fitted.networks.name,
+        "coords": fitted.coords,
+        "region": fitted.region,
+        "size": fitted.size,
+        "channels": fitted.channels,
+    }
+    header = {"format_version": FORMAT_VERSION, "settings": json.dumps(settings), "fit": json.dumps(facts)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in fitted.networks.state_dict().items()}
+    with replacing(path) as file:
+        file.write(save(tensors, header))
+
+
+def load_fitted(path: Path) -> FittedImage:
+    """Read the function of a file that `save_fitted` wrote. No code in the file is ever run.
+
+    Raises:
+        FittedFileError: If the file is missing, damaged or of another kind.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+    except FileNotFoundError:
+        raise FittedFileError(f"{path}: no such file; `amortized-sr fit --save` writes one") from None
+    except (SafetensorError, OSError) as error:
+        raise FittedFileError(f"{path}: not a readable .safetensors file ({error}); fit the image again") from None
+    version = header.get("format_version")
+    if version != FORMAT_VERSION:
+        raise FittedFileError(
+            f"{path}: format_version is {version!r}, a fitted image has {FORMAT_VERSION!r}; "
+            "weights of a model are for `amortized-sr upscale --model`"
+        )
+    try:
+        network, coords, region, size, channels = _checked(json.loads(header["settings"]))
+        biases = tensors["biases.0"]
+        networks = CoordinateNetworks(network, len(biases), size, channels, seed=0)
+        networks.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise FittedFileError(f"{path}: the file does not hold what its header says ({reason})") from None
+    if not all(tensor.isfinite().all() for tensor in networks.state_dict().values()):
+        raise FittedFileError(f"{path}: the weights hold NaN or infinity; fit the image again")
+    return FittedImage(networks.requires_grad_(False), coords, size, region)
+
+
+def _checked(
+    settings: dict[str, Any],
+) -> tuple[NetworkName, Normalization | None, int, tuple[int, int], int]:
+    """Return the header's settings.
+
+    Raises:
+        ValueError: If one of them cannot be.
+    """
+    network, coords, region = settings["network"], settings["coords"], settings["region"]
+    (height, width), channels = settings["size"], settings["channels"]
+    if network not in get_args(NetworkName):
+        raise ValueError(f"network is {network!r}")
+    if coords is not None and coords not in get_args(Normalization):
+        raise ValueError(f"coords is {coords!r}")
+    for name, value, most in (
+        ("region", region, _MAX_REGION),
+        ("height", height, _MAX_SIDE),
+        ("width", width, _MAX_SIDE),
+    ):
+        if type(value) is not int or not 1 <= value <= most:
+            raise ValueError(f"{name} is {value!r}")
+    if channels not in (1, 3):
+        raise ValueError(f"channels is {channels!r}")
+    return network, coords, region, (height, width), channels

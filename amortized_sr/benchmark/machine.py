@@ -1,0 +1,57 @@
+"""The machine: what it is, and how much of its memory a piece of work takes."""
+
+import contextlib
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+@dataclass
+class PeakMemory:
+    """What `peak_memory` measured.
+
+    Attributes:
+        mebibytes: How far the process' memory rose above where it was; None where the system cannot tell.
+    """
+
+    mebibytes: float | None = None
+
+
+@contextlib.contextmanager
+def peak_memory() -> Iterator[PeakMemory]:
+    """Measure the block's peak of resident memory, on Linux, which can reset the mark."""
+    result = PeakMemory()
+    try:
+        # 5 resets the high-water mark of the resident set: see proc_pid_clear_refs(5).
+        _CLEAR.write_text("5")
+        before = _status("VmRSS")
+    except OSError:
+        yield result
+        return
+    yield result
+    result.mebibytes = max(0.0, (_status("VmHWM") - before) / 1024)
+
+
+def describe_machine() -> str:
+    """Return what a table of times needs to say about where they were taken."""
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        processor = names[0] if names else processor
+    devices = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    threads = torch.get_num_threads()
+    return ", ".join(
+        [f"{processor}, {threads} thread{'s' if threads > 1 else ''}", *devices, f"torch {torch.__version__}"]
+    )
+
+
+def _status(name: str) -> int:
+    """Return a number of kibibytes of the process' status."""
+    lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+    return int(lines[name].split()[0])

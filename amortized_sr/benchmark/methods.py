@@ -1,0 +1,105 @@
+"""Methods by name: every way from an image to a function that can be compared."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast, final, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
+from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
+from amortized_sr.baselines.networks import NetworkName
+from amortized_sr.continuous import ContinuousImage
+from amortized_sr.model import AmortizedImage
+from amortized_sr.refinement import RefineSettings, refine
+from amortized_sr.upscaler import DeviceName, Upscaler
+from amortized_sr.weights import DEFAULT_MODEL
+
+
+@final
+@dataclass(frozen=True)
+class Method:
+    """A way from images to a function of the coordinate.
+
+    Attributes:
+        name: What it is called in tables.
+        make: Images in [0, 1] -> function; all the work that an image costs before it can be drawn.
+        parameters: How many numbers were learned, for the function of one image.
+    """
+
+    name: str
+    make: Callable[[Float[Tensor, "batch channel height width"]], ContinuousImage]
+    parameters: Callable[[ContinuousImage], int]
+
+
+@dataclass(frozen=True)
+class MethodSettings:
+    """What the names leave open.
+
+    Attributes:
+        model: Weights of `amortized`.
+        device: Where the weights compute.
+        fit: How `fit:NETWORK` is trained; its network is the name's.
+        refine: How `+refine` optimises.
+    """
+
+    model: str = DEFAULT_MODEL
+    device: DeviceName = "auto"
+    fit: FitSettings = field(default_factory=FitSettings)
+    refine: RefineSettings = field(default_factory=RefineSettings)
+
+
+def method(name: str, settings: MethodSettings) -> Method:
+    """Return the method of a name: `bicubic`, `fit:siren`, `amortized`, `amortized:mnist`, `amortized+refine`, ...
+
+    Raises:
+        ValueError: If there is no such method, or its weights cannot be used (`WeightsError`).
+    """
+    if name in get_args(Interpolation):
+        kind = cast("Interpolation", name)
+        return Method(name, lambda images: InterpolatedImage(images, kind), lambda function: 0)
+    kind, _, choice = name.partition(":")
+    if kind == "fit" and (choice or settings.fit.network) in get_args(NetworkName):
+        network = cast("NetworkName", choice or settings.fit.network)
+        return _fitted(name, dataclasses.replace(settings.fit, network=network))
+    base, _, refined = name.partition("+")
+    kind, _, choice = base.partition(":")
+    if kind == "amortized" and refined in ("", "refine") and not name.endswith(("+", ":")):
+        return _amortized(name, choice or settings.model, settings, bool(refined))
+    raise ValueError(
+        f"no method {name!r}; there are {', '.join(get_args(Interpolation))}, "
+        f"{', '.join(f'fit:{network}' for network in get_args(NetworkName))}, "
+        "amortized, amortized:MODEL, and amortized+refine"
+    )
+
+
+def _fitted(name: str, settings: FitSettings) -> Method:
+    def parameters(function: ContinuousImage) -> int:
+        assert isinstance(function, FittedImage)
+        networks = list(function.networks.parameters())
+        return sum(parameter[0].numel() for parameter in networks)
+
+    return Method(name, lambda images: fit(images, settings), parameters)
+
+
+def _amortized(name: str, model: str, settings: MethodSettings, refined: bool) -> Method:
+    upscaler = Upscaler.from_pretrained(model, settings.device)
+    count = sum(parameter.numel() for parameter in upscaler.model.parameters())
+
+    def make(images: Tensor) -> ContinuousImage:
+        function = upscaler.encode(images)
+        if not refined:
+            return function
+        assert isinstance(function, AmortizedImage)
+        return refine(function, settings.refine)
+
+    return Method(name, make, lambda function: count)
+
+
+@torch.inference_mode()
+def draw(function: ContinuousImage, size: tuple[int, int]) -> Float[Tensor, "batch channel height width"]:
+    """Return the function's picture on the CPU."""
+    return function.render(size).cpu()

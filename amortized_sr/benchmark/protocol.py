@@ -1,0 +1,134 @@
+"""The evaluation protocol: how inputs are made from targets, and what is measured on which pixels and channels."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple, assert_never
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amortized_sr.metrics import lr_consistency, luma, psnr, ssim
+from amortized_sr.resize import degrade
+
+Convention = Literal["y", "rgb", "plain"]
+"""`y`: luma, border of `scale` pixels left out (Set5 and its kin). `rgb`: all channels, `scale + 6` left out (DIV2K,
+photographs). `plain`: everything counts (MNIST)."""
+
+
+def describe(convention: Convention) -> str:
+    """Return the protocol in sentences, to print above a table."""
+    match convention:
+        case "y":
+            measured = (
+                "Y channel (65.738, 129.057, 25.064 over 256, applied to the difference), border of scale left out"
+            )
+        case "rgb":
+            measured = "all channels, border of scale + 6 left out"
+        case "plain":
+            measured = "all channels, no border left out"
+        case _:
+            assert_never(convention)
+    return (
+        "Target cropped to a multiple of the scale; input = antialiased bicubic (a = -0.5, Pillow's) of the target, "
+        f"rounded to 8 bits; prediction clamped, not rounded; PSNR and SSIM: {measured}; means over the images. "
+        "LR: PSNR in dB of the prediction shrunk again against the input."
+    )
+
+
+class EvaluationPair(NamedTuple):
+    """What a method gets, and what it should draw.
+
+    Attributes:
+        image: The low-resolution input.
+        target: The truth.
+    """
+
+    image: Float[Tensor, "batch channel rows columns"]
+    target: Float[Tensor, "batch channel height width"]
+
+
+def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: float) -> EvaluationPair:
+    """Return the pair for a scale: the input has `floor(side / scale)` pixels, the target `round(that * scale)`.
+
+    Raises:
+        ValueError: If the scale is below 1 or leaves nothing of the target.
+    """
+    if not (math.isfinite(scale) and scale >= 1):
+        raise ValueError(f"a scale to measure at must be at least 1, got {scale}")
+    height, width = target.shape[-2:]
+    # Tiny, because 3 times a third must be one.
+    rows, columns = (math.floor(side / scale + 1e-9) for side in (height, width))
+    if min(rows, columns) < 1:
+        raise ValueError(f"an image of {width}x{height} pixels is too small to be measured at scale {scale:g}")
+    cropped = target[..., : round(rows * scale), : round(columns * scale)]
+    return EvaluationPair(degrade(cropped, (rows, columns)), cropped)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is measured of one picture; None where there is no truth or the picture is too small.
+
+    Attributes:
+        psnr: In dB.
+        ssim: At most 1.
+        lr: Consistency with the input, PSNR in dB.
+    """
+
+    psnr: float | None
+    ssim: float | None
+    lr: float | None
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the numbers by name."""
+        return asdict(self)
+
+
+def measure(
+    convention: Convention,
+    drawn: Float[Tensor, "batch channel height width"],
+    target: Float[Tensor, "batch channel height width"] | None,
+    image: Float[Tensor, "batch channel rows columns"],
+    scale: float,
+) -> list[Quality]:
+    """Measure each picture of a batch.
+
+    Args:
+        convention: On which channels and pixels.
+        drawn: What a method drew; it is clamped.
+        target: The truth, if there is one.
+        image: What it was drawn from.
+        scale: Size of the picture over size of the image.
+    """
+    consistent = lr_consistency(drawn, image)
+    if target is None:
+        return [Quality(None, None, _finite(value)) for value in consistent]
+    shave = _shave(convention, scale)
+    drawn = drawn.clamp(0, 1)
+    if convention == "y" and target.shape[1] == 3:
+        drawn, target = luma(drawn), luma(target)
+    if 2 * shave >= min(target.shape[-2:]):
+        nothing = torch.full_like(consistent, torch.nan)
+        ratios, similarities = nothing, nothing
+    else:
+        ratios, similarities = psnr(drawn, target, shave), ssim(drawn, target, shave)
+    columns = zip(ratios, similarities, consistent, strict=True)
+    return [Quality(*(_finite(value) for value in values)) for values in columns]
+
+
+def _shave(convention: Convention, scale: float) -> int:
+    match convention:
+        case "y":
+            return math.ceil(scale)
+        case "rgb":
+            return math.ceil(scale) + 6
+        case "plain":
+            return 0
+        case _:
+            assert_never(convention)
+
+
+def _finite(value: Tensor) -> float | None:
+    """Return a number that JSON has: equal pictures give 200 dB, more than float32 can tell apart from equality."""
+    number = float(value)
+    return None if math.isnan(number) else min(number, 200.0)

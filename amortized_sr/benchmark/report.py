@@ -1,0 +1,103 @@
+"""Rows -> Markdown, CSV and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+
+from amortized_sr.benchmark.protocol import Convention, describe
+from amortized_sr.benchmark.runner import Row
+
+
+def markdown(rows: Sequence[Row], convention: Convention, machine: str) -> str:
+    """Return the report: the protocol, then for each folder a table of quality and one of costs, then what failed.
+
+    Args:
+        rows: What was measured.
+        convention: How.
+        machine: Where; belongs to every table of times.
+    """
+    parts = ["# Benchmark", describe(convention)]
+    for data in dict.fromkeys(row.data for row in rows):
+        some = [row for row in rows if row.data == data]
+        count = len({row.image for row in some})
+        parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(some)]
+        parts += [
+            f"Costs, on {machine}; seconds per image from input to picture, medians over the images:",
+            _costs(some),
+        ]
+    failed = [f"- {row.data}/{row.image} x{row.scale:g} `{row.method}`: {row.error}" for row in rows if row.error]
+    if failed:
+        parts += ["## Failed", "\n".join(failed)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _quality(rows: Sequence[Row]) -> str:
+    scales = sorted({row.scale for row in rows})
+    header = [f"x{scale:g} {name}" for scale in scales for name in ("PSNR", "SSIM", "LR")]
+
+    def cells(method: Sequence[Row]) -> list[str]:
+        result: list[str] = []
+        for scale in scales:
+            here = [row for row in method if row.scale == scale]
+            result.append(_mean(here, lambda row: row.psnr, "{:.2f}"))
+            result.append(_mean(here, lambda row: row.ssim, "{:.4f}"))
+            result.append(_mean(here, lambda row: row.lr, "{:.2f}"))
+        return result
+
+    return _table(rows, header, cells)
+
+
+def _costs(rows: Sequence[Row]) -> str:
+    scales = sorted({row.scale for row in rows})
+    header = [*(f"x{scale:g} s" for scale in scales), "MiB at most", "parameters"]
+
+    def cells(method: Sequence[Row]) -> list[str]:
+        times = [_median([row.seconds for row in method if row.scale == scale and row.seconds]) for scale in scales]
+        peaks = [row.peak_mebibytes for row in method if row.peak_mebibytes is not None]
+        sizes = [row.parameters for row in method if row.parameters is not None]
+        return [
+            *("-" if time is None else f"{time:.4f}" for time in times),
+            f"{max(peaks):.0f}" if peaks else "-",
+            f"{max(sizes):,}" if sizes else "-",
+        ]
+
+    return _table(rows, header, cells)
+
+
+def _table(rows: Sequence[Row], header: list[str], cells: Callable[[Sequence[Row]], list[str]]) -> str:
+    lines = ["| method | " + " | ".join(header) + " |", "|---" * (len(header) + 1) + "|"]
+    for method in dict.fromkeys(row.method for row in rows):
+        values = cells([row for row in rows if row.method == method])
+        lines.append(f"| {method} | " + " | ".join(values) + " |")
+    return "\n".join(lines)
+
+
+def _mean(rows: Sequence[Row], number: Callable[[Row], float | None], form: str) -> str:
+    """Return the mean, marked if rows are missing: a mean over fewer images is no mean over all."""
+    known = [value for row in rows if (value := number(row)) is not None]
+    if not known:
+        return "failed" if any(row.error for row in rows) else "-"
+    mark = f" ({len(known)} of {len(rows)})" if len(known) < len(rows) else ""
+    return form.format(sum(known) / len(known)) + mark
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = sorted(value for value in values if value is not None)
+    return known[len(known) // 2] if known else None
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return one line per row, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [column.name for column in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return text.getvalue()
+
+
+def as_json(rows: Sequence[Row], convention: Convention, machine: str) -> str:
+    """Return protocol, machine and rows as one JSON object."""
+    content = {"protocol": describe(convention), "machine": machine, "rows": [asdict(row) for row in rows]}
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,65 @@
+"""The SPAN trunk: plain convolutions whose own output says how much of it is let through, without attention weights."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from amortized_sr.encoders.base import Encoder
+
+
+@final
+class SPAN(Encoder):
+    """`num_blocks` swift parameter-free attention blocks, and a merge of the first, the last and the deep features.
+
+    Made for speed on plain hardware: nothing but 3x3 convolutions and pointwise functions. Edges are continued by
+    repetition.
+
+    References:
+        Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", CVPRW 2024.
+        https://arxiv.org/abs/2311.12770
+    """
+
+    def __init__(self, channels: int, width: int, num_blocks: int) -> None:
+        super().__init__()
+        if num_blocks < 1:
+            raise ValueError(f"encoder_blocks must be at least 1 for span, got {num_blocks}")
+        self.out_channels = width
+        self.receptive_radius = 3 * num_blocks + 2
+        self.first = _convolution(channels, width)
+        self.blocks = nn.ModuleList(AttentionBlock(width) for _ in range(num_blocks))
+        self.last = _convolution(width, width)
+        self.merge = nn.Conv2d(4 * width, width, 1)
+
+    def forward(self, image: Float[Tensor, "batch colour height width"]) -> Float[Tensor, "batch channel height width"]:
+        """Return the features of a normalised image."""
+        shallow = self.first(image)
+        outputs = [shallow]
+        for block in self.blocks:
+            outputs.append(block(outputs[-1]))
+        deep = self.last(outputs[-1])
+        return self.merge(torch.cat((shallow, deep, outputs[1], outputs[-2]), dim=1))
+
+
+@final
+class AttentionBlock(nn.Module):
+    """Three convolutions; the result is weighted by an odd function of itself, so that strong detail passes."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = _convolution(width, width)
+        self.second = _convolution(width, width)
+        self.third = _convolution(width, width)
+
+    def forward(
+        self, features: Float[Tensor, "batch channel height width"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Return the weighted sum of the features and their residual."""
+        residual = self.third(functional.silu(self.second(functional.silu(self.first(features)))))
+        return (features + residual) * (torch.sigmoid(residual) - 0.5)
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")

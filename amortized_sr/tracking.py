@@ -1,0 +1,126 @@
+"""wandb, for whoever asks for it: the only place that knows how it wants its pictures. Nothing here stops a run."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from amortized_sr.image_io import tensor_to_picture
+
+WandbMode = Literal["disabled", "offline", "online"]
+
+# How long an unreachable server may keep a run from beginning, and from ending.
+_PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One image, and what several methods made of it.
+
+    Attributes:
+        name: The image's name.
+        image: The input, `(1, channel, height, width)` in [0, 1].
+        target: The truth, if there is one.
+        drawn: Each method's picture.
+        numbers: Each method's measurements by name, such as PSNR in dB.
+    """
+
+    name: str
+    image: Tensor
+    target: Tensor | None
+    drawn: Mapping[str, Tensor]
+    numbers: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+
+
+def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 (wandb's own class)
+    """Return a wandb run that writes below `folder`, or None if that is disabled.
+
+    A server that does not answer, or a missing key, makes the run an offline one, and says so on stderr.
+    """
+    if mode == "disabled":
+        return None
+    import wandb
+    from wandb.errors import Error
+
+    folder.mkdir(parents=True, exist_ok=True)
+    limits = wandb.Settings(init_timeout=_PATIENCE_SECONDS, login_timeout=_PATIENCE_SECONDS, silent=True)
+    limits.finish_timeout = _PATIENCE_SECONDS
+    project = {"project": "amortized_sr", "dir": str(folder), "config": dict(settings)}
+    try:
+        return wandb.init(**project, mode=mode, settings=limits)
+    except Error as error:
+        reason = str(error).splitlines()[0]
+        sys.stderr.write(f"warning: wandb is not reachable ({reason}); logging offline, see `wandb sync` for later\n")
+        return wandb.init(**project, mode="offline", settings=limits)
+
+
+def wandb_image(image: Float[Tensor, "1 channel height width"]) -> Any:  # noqa: ANN401 (wandb's own class)
+    """Return values in [0, 1] as a picture for wandb, pixel by pixel what a PNG file would hold.
+
+    From a float array wandb would make a black picture.
+    """
+    import wandb
+
+    return wandb.Image(tensor_to_picture(image))
+
+
+def log_comparisons(run: Any, comparisons: Sequence[Comparison], name: str = "comparison") -> None:  # noqa: ANN401
+    """Log one table of comparisons, a row per image, and each method's means as the run's summary.
+
+    Columns: `image`, `input`, each method's picture, `target`, and `METHOD NUMBER` for each number.
+    """
+    import wandb
+
+    methods = list(comparisons[0].drawn)
+    numbers = list(dict.fromkeys(number for one in comparisons for method in methods for number in one.numbers[method]))
+    columns = ["image", "input", *methods, "target"]
+    columns += [f"{method} {number}" for method in methods for number in numbers]
+    table = wandb.Table(columns=[*columns])
+    for one in comparisons:
+        pictures = [wandb_image(one.image), *(wandb_image(one.drawn[method]) for method in methods)]
+        target = None if one.target is None else wandb_image(one.target)
+        values = [one.numbers[method].get(number) for method in methods for number in numbers]
+        table.add_data(one.name, *pictures, target, *values)
+    run.log({name: table})
+    for method in methods:
+        for number in numbers:
+            known = [value for one in comparisons if (value := one.numbers[method].get(number)) is not None]
+            if known:
+                run.summary[f"{method}/{number}"] = sum(known) / len(known)
+
+
+def log_rows(
+    run: Any,  # noqa: ANN401 (wandb's own class)
+    rows: Sequence[Mapping[str, Any]],
+    by: Sequence[str],
+    means: Sequence[str],
+) -> None:
+    """Log records of one kind as a table, and means of some columns over the rows that share others as the summary."""
+    import wandb
+
+    columns = list(rows[0])
+    run.log({"rows": wandb.Table(columns=[*columns], data=[[row[column] for column in columns] for row in rows])})
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault("/".join(str(row[column]) for column in by), []).append(row)
+    for name, some in groups.items():
+        for column in means:
+            known = [row[column] for row in some if row[column] is not None]
+            if known:
+                run.summary[f"{name}/{column}"] = sum(known) / len(known)
+
+
+def finish_run(run: Any) -> None:  # noqa: ANN401 (wandb's own class)
+    """End a run of `start_run`; a server that has gone away meanwhile is reported and otherwise ignored."""
+    if run is None:
+        return
+    from wandb.errors import Error
+
+    try:
+        run.finish()
+    except (Error, TimeoutError) as error:
+        sys.stderr.write(f"warning: wandb could not finish ({error}); its files are in {run.dir}\n")

@@ -1,0 +1,59 @@
+"""Structural re-parameterisation: convolutions are trained as sums of longer chains, and exported as what they are.
+
+A chain of linear maps is a linear map, but gradient descent moves it differently. Because there is nothing between
+the links, the chain's kernel is computed before the convolution, so that training costs hardly more.
+"""
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+
+@final
+class Chain(nn.Module):
+    """A 3x3 kernel as `direct + contract (1x1) * middle (3x3) * expand (1x1)`.
+
+    References:
+        Zhang et al., "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile Devices", ACM MM 2021
+        (expanding convolutions merged for inference). https://doi.org/10.1145/3474085.3475291
+    """
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, direct: Tensor, contract: Tensor, middle: Tensor, expand: Tensor) -> Tensor:
+        """Return the kernel `(outputs, inputs, 3, 3)`."""
+        with torch.autocast(direct.device.type, enabled=False):
+            return direct + self._chained(contract, middle, expand)
+
+    def right_inverse(self, kernel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return parts that amount to `kernel`."""
+        outputs, inputs = kernel.shape[:2]
+        expand = torch.empty(self.factor * inputs, inputs)
+        middle = torch.empty(self.factor * outputs, self.factor * inputs, 3, 3)
+        contract = torch.empty(outputs, self.factor * outputs)
+        for part in (expand, middle, contract):
+            nn.init.kaiming_uniform_(part, a=5**0.5)
+        parts = contract.to(kernel), middle.to(kernel), expand.to(kernel)
+        return kernel - self._chained(*parts), *parts
+
+    @staticmethod
+    def _chained(contract: Tensor, middle: Tensor, expand: Tensor) -> Tensor:
+        return torch.einsum("om,mehw,ei->oihw", contract, middle, expand)
+
+
+def expand_convolutions(module: nn.Module, factor: int) -> None:
+    """Let every 3x3 convolution of a module be trained as a chain that is `factor` times as wide."""
+    for part in list(module.modules()):
+        if isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3):
+            parametrize.register_parametrization(part, "weight", Chain(factor))
+
+
+def merge_convolutions(module: nn.Module) -> None:
+    """Undo `expand_convolutions`: leave the kernels that the chains amount to."""
+    for part in list(module.modules()):
+        if isinstance(part, nn.Conv2d) and parametrize.is_parametrized(part, "weight"):
+            parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)
