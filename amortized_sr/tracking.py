@@ -1,5 +1,6 @@
 """wandb, for whoever asks for it: the only place that knows how it wants its pictures. Nothing here stops a run."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from torch import Tensor
 from amortized_sr.image_io import tensor_to_picture
 
 WandbMode = Literal["disabled", "offline", "online"]
+
+_DATA_DIR = "WANDB_DATA_DIR"
 
 # How long an unreachable server may keep a run from beginning, and from ending.
 _PATIENCE_SECONDS = 20
@@ -46,7 +49,9 @@ def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any]) -> Any
     import wandb
     from wandb.errors import Error
 
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "wandb").mkdir(parents=True, exist_ok=True)
+    # Pictures of tables wait for their upload in a folder of the user's, unless they are told to stay with the run.
+    os.environ.setdefault(_DATA_DIR, str(folder.absolute() / "wandb"))
     limits = wandb.Settings(init_timeout=_PATIENCE_SECONDS, login_timeout=_PATIENCE_SECONDS, silent=True)
     limits.finish_timeout = _PATIENCE_SECONDS
     project = {"project": "amortized_sr", "dir": str(folder), "config": dict(settings)}
@@ -124,3 +129,5 @@ def finish_run(run: Any) -> None:  # noqa: ANN401 (wandb's own class)
         run.finish()
     except (Error, TimeoutError) as error:
         sys.stderr.write(f"warning: wandb could not finish ({error}); its files are in {run.dir}\n")
+    if os.environ.get(_DATA_DIR) == str(Path(run.dir).absolute().parents[1]):
+        del os.environ[_DATA_DIR]

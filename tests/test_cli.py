@@ -4,37 +4,20 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Result
 from PIL import Image
 
 import amortized_sr
-from amortized_sr.cli import main
 from amortized_sr.image_io import read_picture
 from amortized_sr.upscaler import available_devices, upscale
 from amortized_sr.weights import DEFAULT_MODEL, bundled_models
 
 TRAINING_STACK = {"lightning", "torchmetrics", "torchvision", "wandb"}
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def complaint(self) -> str:
-        """The one sentence on stderr, after click's lines about usage where there are any."""
-        lines = [line for line in self.err.splitlines() if line and not line.startswith(("Usage: ", "Try "))]
-        assert len(lines) == 1, self.err
-        kind, _, sentence = lines[0].partition(": ")
-        assert kind in ("error", "Error")
-        return sentence
 
 
 @pytest.fixture(autouse=True)
@@ -44,19 +27,6 @@ def folder(tmp_path, monkeypatch) -> Path:
     place.mkdir()
     monkeypatch.chdir(place)
     return place
-
-
-@pytest.fixture
-def cli(capfd):
-    """Run a command line in this process."""
-
-    def run(*arguments: object) -> Result:
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Result(left.value.code, out, err)
-
-    return run
 
 
 @pytest.fixture

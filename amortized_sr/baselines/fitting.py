@@ -33,28 +33,30 @@ class FitSettings:
     Attributes:
         network: Kind of coordinate network.
         coords: System that coordinates are given to the network in; `None` is the package's own, (y, x) in [-1, 1].
-        steps: Full-batch steps of Adam, with a cosine from the learning rate to zero.
+        steps: Full-batch steps of Adam, with a cosine from the learning rate to zero; `None` is the network's
+            customary number.
         learning_rate: Peak learning rate; `None` is the network's customary one.
         target_psnr: Stop once every image is reproduced this well, in dB.
         seconds: Stop after this time.
-        region: 1 supervises pixel centres; n supervises the mean of n x n points of each pixel.
+        region: 1 supervises pixel centres; n supervises the mean of n x n points of each pixel, which costs n^2 times
+            as much and ties down what happens between the centres.
         seed: Decides the initial weights.
     """
 
     network: NetworkName = "siren"
     coords: Normalization | None = None
-    steps: int = 300
+    steps: int | None = None
     learning_rate: float | None = None
     target_psnr: float | None = None
     seconds: float | None = None
-    region: int = 1
+    region: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
-        if self.steps < 1 or self.region < 1:
-            raise ValueError(f"steps and region must be at least 1, got {self.steps} and {self.region}")
-        for name in ("learning_rate", "target_psnr", "seconds"):
+        if self.region < 1:
+            raise ValueError(f"region must be at least 1, got {self.region}")
+        for name in ("steps", "learning_rate", "target_psnr", "seconds"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive, got {value}")
@@ -66,12 +68,14 @@ class Progress:
 
     Attributes:
         step: Steps done.
+        steps: How many there will be at most.
         seconds: Time spent.
         psnr: `(image)`, how well each image's own pixels are reproduced before the step, in dB.
         function: The images as they are after the step; it goes on changing.
     """
 
     step: int
+    steps: int
     seconds: float
     psnr: Float[Tensor, " image"]
     function: "FittedImage"
@@ -92,6 +96,12 @@ def fit(
     Returns:
         The images as functions. An image's function does not depend on the images fitted beside it.
     """
+    with torch.inference_mode(False), torch.enable_grad():
+        # A copy, because tensors made in inference mode cannot be differentiated.
+        return _fit(images.clone(), settings, report)
+
+
+def _fit(images: Tensor, settings: FitSettings, report: Callable[[Progress], None] | None) -> "FittedImage":
     size = images.shape[-2], images.shape[-1]
     count, channels = images.shape[:2]
     networks = CoordinateNetworks(settings.network, count, size, channels, settings.seed).to(images.device)
@@ -99,12 +109,13 @@ def fit(
     coord = _supervised_points(size, settings.region).to(images)
     coord = fitted.to_network(coord).expand(count, -1, -1)
     target = images.flatten(2).transpose(1, 2)
-    rate = settings.learning_rate or network_shape(settings.network, size, channels).learning_rate
+    shape = network_shape(settings.network, size, channels)
+    rate, steps = settings.learning_rate or shape.learning_rate, settings.steps or shape.steps
     # Fused: small networks would otherwise spend most of their time in the optimiser.
     optimizer = torch.optim.Adam(networks.parameters(), lr=rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     begin = time.monotonic()
-    for step in range(1, settings.steps + 1):
+    for step in range(1, steps + 1):
         optimizer.zero_grad(set_to_none=True)
         drawn = networks(coord).unflatten(1, (target.shape[1], -1)).mean(dim=2)
         error = (drawn - target).square().mean(dim=(1, 2))
@@ -112,7 +123,7 @@ def fit(
         error.sum().backward()
         optimizer.step()
         schedule.step()
-        progress = Progress(step, time.monotonic() - begin, -10 * torch.log10(error.detach()), fitted)
+        progress = Progress(step, steps, time.monotonic() - begin, -10 * torch.log10(error.detach()), fitted)
         if report is not None:
             report(progress)
         if settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all()):

@@ -22,6 +22,7 @@ class NetworkShape:
     Args:
         width: Neurons per hidden layer.
         depth: Hidden layers.
+        steps: Steps after which little changes any more.
         learning_rate: Peak learning rate of Adam.
         band: How fast the first layer oscillates: the sine's factor (`siren`, `finer`), the deviation of the
             frequencies in radians per unit (`fourier`); 0 for networks without waves.
@@ -29,6 +30,7 @@ class NetworkShape:
 
     width: int
     depth: int
+    steps: int
     learning_rate: float
     band: float = 0.0
 
@@ -46,16 +48,16 @@ def network_shape(name: NetworkName, size: Size, channels: int) -> NetworkShape:
     width = min(256, max(32, 16 * round(math.sqrt(12 * numbers) / 16)))
     match name:
         case "notebook":
-            return NetworkShape(20, 8, 5e-3)
+            return NetworkShape(20, 8, 3000, 5e-3)
         case "relu":
-            return NetworkShape(width, 4, 1e-3)
+            return NetworkShape(width, 4, 1000, 1e-3)
         case "fourier":
             # A fifth of the image's Nyquist frequency, which is pi / 2 radians per unit and pixel of the side.
-            return NetworkShape(width, 3, 1e-3, 0.2 * math.pi / 2 * side)
+            return NetworkShape(width, 3, 1000, 1e-3, 0.2 * math.pi / 2 * side)
         case "siren":
-            return NetworkShape(width, 3, 1e-3, side / 2)
+            return NetworkShape(width, 3, 300, 1e-3, side / 2)
         case "finer":
-            return NetworkShape(width, 3, 1e-3, side / 4)
+            return NetworkShape(width, 3, 300, 1e-3, side / 4)
         case _:
             assert_never(name)
 

@@ -11,6 +11,7 @@ import typer
 from amortized_sr.cli.judging import (
     DeviceOption,
     FitCoordsOption,
+    FitRegionOption,
     FitSecondsOption,
     FitStepsOption,
     MethodsOption,
@@ -35,7 +36,8 @@ def benchmark(
     limit: Annotated[int | None, typer.Option(min=1, help="Most images of a folder.")] = None,
     model: ModelOption = None,
     device: DeviceOption = "auto",
-    fit_steps: FitStepsOption = 300,
+    fit_steps: FitStepsOption = None,
+    fit_region: FitRegionOption = 2,
     fit_seconds: FitSecondsOption = None,
     fit_coords: FitCoordsOption = "own",
     seed: SeedOption = 0,
@@ -61,7 +63,7 @@ def benchmark(
     from amortized_sr.image_io import ImageError, replacing
     from amortized_sr.tracking import finish_run, log_rows, start_run
 
-    settings = method_settings(model, device, fit_steps, fit_seconds, fit_coords, seed, refine)
+    settings = method_settings(model, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine)
     ways = find_methods(methods, settings)
     described = dataclasses.asdict(settings)
     plan = Plan(names, wanted, [way.name for way in ways], protocol, limit, described)

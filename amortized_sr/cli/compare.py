@@ -9,6 +9,7 @@ import typer
 from amortized_sr.cli.judging import (
     DeviceOption,
     FitCoordsOption,
+    FitRegionOption,
     FitSecondsOption,
     FitStepsOption,
     MethodsOption,
@@ -46,7 +47,8 @@ def compare(
     methods: MethodsOption = "nearest,bicubic,lanczos,fit:siren,amortized",
     model: ModelOption = None,
     device: DeviceOption = "auto",
-    fit_steps: FitStepsOption = 300,
+    fit_steps: FitStepsOption = None,
+    fit_region: FitRegionOption = 2,
     fit_seconds: FitSecondsOption = None,
     fit_coords: FitCoordsOption = "own",
     seed: SeedOption = 0,
@@ -81,7 +83,7 @@ def compare(
     from amortized_sr.tracking import finish_run, log_comparisons, start_run
 
     chosen = model or ("mnist" if data == "mnist" else None)
-    settings = method_settings(chosen, device, fit_steps, fit_seconds, fit_coords, seed, refine)
+    settings = method_settings(chosen, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine)
     ways = find_methods(methods, settings)
     convention: ProtocolOption = protocol or ("plain" if data == "mnist" else "rgb")
     try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import sys
 import time
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 _MAX_POINTS = 1 << 18
 
 # An animation shows this many moments, close together at first, when most of the image appears.
-_FRAMES = 60
-_FRAME_SIDE = 512
+_FRAMES = 40
+_FRAME_SIDE = 256
 _ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
 
 NetworkName = Literal["notebook", "relu", "fourier", "siren", "finer"]
@@ -53,7 +54,7 @@ def fit(
     coords: Annotated[
         CoordsName, typer.Option(help="Coordinates that the network sees; own: (y, x) in [-1, 1].")
     ] = "own",
-    steps: Annotated[int, typer.Option(min=1, help="Full-batch steps at most.")] = 300,
+    steps: Annotated[int | None, typer.Option(min=1, help="Full-batch steps at most; default: the network's.")] = None,
     target_psnr: Annotated[
         float | None, typer.Option(help="Stop at this PSNR on the image's own pixels, in dB.")
     ] = None,
@@ -61,7 +62,7 @@ def fit(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate; default: the network's.")] = None,
     region: Annotated[
         int, typer.Option(min=1, help="Supervise the mean of N x N points of each pixel instead of its centre.")
-    ] = 1,
+    ] = 2,
     seed: Annotated[int, typer.Option(help="Decides the initial weights.")] = 0,
     frames: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Animation of the training: .gif, .webp or .png.")
@@ -106,9 +107,9 @@ def fit(
         wanted = resolve(own)
         check_output(place, wanted)
         values = picture_to_tensor(picture)
-        film = None if frames is None else _Film(steps, wanted)
+        film = None if frames is None else _Film(wanted)
         begin = time.perf_counter()
-        with _progress(steps, quiet or as_json) as tell:
+        with _progress(quiet or as_json) as tell:
 
             def report(progress: "Progress") -> None:
                 tell(progress)
@@ -194,7 +195,7 @@ def _failures() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress(steps: int, silent: bool) -> Iterator[Callable[["Progress"], None]]:
+def _progress(silent: bool) -> Iterator[Callable[["Progress"], None]]:
     """Yield what shows the progress of a fit: a bar on a terminal, nothing elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -202,31 +203,32 @@ def _progress(steps: int, silent: bool) -> Iterator[Callable[["Progress"], None]
     columns = TextColumn("{task.completed}/{task.total}"), BarColumn(), TextColumn("{task.fields[psnr]:.1f} dB")
     console = Console(file=sys.stderr)
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=silent or not console.is_terminal) as bar:
-        task = bar.add_task("", total=steps, psnr=0.0)
-        yield lambda progress: bar.update(task, completed=progress.step, psnr=float(progress.psnr.min()))
+        task = bar.add_task("", total=None, psnr=0.0)
+        yield lambda progress: bar.update(
+            task, total=progress.steps, completed=progress.step, psnr=float(progress.psnr.min())
+        )
 
 
 class _Film:
     """Pictures of a training, to be shown one after another."""
 
-    def __init__(self, steps: int, size: Size) -> None:
-        import numpy as np
-
-        self.moments = set(np.geomspace(1, steps, _FRAMES).round().astype(int).tolist())
+    def __init__(self, size: Size) -> None:
         shrink = min(1.0, _FRAME_SIDE / max(size))
         self.size = max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
         self.pictures: list[Image.Image] = []
 
     def watch(self, progress: "Progress") -> None:
         """Take a picture if this is one of the moments."""
-        if progress.step in self.moments:
+        # Evenly spaced on a logarithmic scale from the first step to the last.
+        place = (_FRAMES - 1) * math.log(progress.step) / math.log(max(2, progress.steps))
+        if place >= len(self.pictures):
             self.pictures.append(_drawn(progress.function, self.size))
 
     def write(self, file: BinaryIO, name: str) -> None:
         """Write the animation, which stays on its last picture for a while and begins again."""
         durations = [80] * (len(self.pictures) - 1) + [2000]
         first, *rest = self.pictures
-        options: dict[str, Any] = {"lossless": True} if name == "WEBP" else {}
+        options: dict[str, Any] = {"quality": 90} if name == "WEBP" else {}
         first.save(file, format=name, save_all=True, append_images=rest, duration=durations, loop=0, **options)
 
 

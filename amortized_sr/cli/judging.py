@@ -18,7 +18,12 @@ MethodsOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where to compute.")]
-FitStepsOption = Annotated[int, typer.Option("--fit-steps", min=1, help="Steps of the methods `fit`.")]
+FitStepsOption = Annotated[
+    int | None, typer.Option("--fit-steps", min=1, help="Steps of the methods `fit`; default: each network's.")
+]
+FitRegionOption = Annotated[
+    int, typer.Option("--fit-region", min=1, help="Fits supervise the mean of N x N points of a pixel.")
+]
 FitSecondsOption = Annotated[
     float | None, typer.Option("--fit-seconds", help="Most seconds of a fit; all images of one size are one fit.")
 ]
@@ -42,7 +47,8 @@ WandbOption = Annotated[
 def method_settings(
     model: str | None,
     device: Literal["auto", "cpu", "cuda", "mps"],
-    fit_steps: int,
+    fit_steps: int | None,
+    fit_region: int,
     fit_seconds: float | None,
     fit_coords: Literal["own", "unit", "centered", "standardized"],
     seed: int,
@@ -60,7 +66,7 @@ def method_settings(
 
     coords = None if fit_coords == "own" else fit_coords
     try:
-        fitting = FitSettings(coords=coords, steps=fit_steps, seconds=fit_seconds, seed=seed)
+        fitting = FitSettings(coords=coords, steps=fit_steps, seconds=fit_seconds, region=fit_region, seed=seed)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return MethodSettings(model or DEFAULT_MODEL, device, fitting, RefineSettings(steps=refine))

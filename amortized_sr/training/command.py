@@ -7,7 +7,7 @@ import warnings
 from datetime import datetime
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Literal, final
+from typing import Any, final
 
 import torch
 from jsonargparse import ArgumentError
@@ -19,8 +19,10 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_only
 
+from amortized_sr.baselines.fitting import FitSettings
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.image_io import ImageError
+from amortized_sr.tracking import WandbMode, finish_run, start_run
 from amortized_sr.training.callbacks import (
     ExportWeights,
     MovingAverage,
@@ -29,9 +31,8 @@ from amortized_sr.training.callbacks import (
     SamplePictures,
     TrainingDivergedError,
 )
+from amortized_sr.training.comparison import CompareWithFits
 from amortized_sr.training.task import SuperResolutionTask
-
-WandbMode = Literal["disabled", "offline", "online"]
 
 
 def train(args: list[str]) -> int:
@@ -130,6 +131,12 @@ class TrainCLI(LightningCLI):
             default=0.999,
             help="Decay of the moving average of the weights.",
         )
+        parser.add_argument(
+            "--compare_every",
+            type=int,
+            default=0,
+            help="Every so many validations, draw a few images beside bicubic and one fitted network each; 0: never.",
+        )
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
         parser.link_arguments("model.network.channels", "data.channels")
         parser.link_arguments("model.val_scales", "data.val_scales")
@@ -150,6 +157,7 @@ class TrainCLI(LightningCLI):
             trainer.precision = "bf16-mixed" if has_bfloat16(trainer.accelerator) else "32-true"
         # Last, because it makes the folder.
         self.run_dir: Path = self.config.run_dir
+        self.tracked: Any = None
         self.checkpoint = self._find_checkpoint()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
@@ -180,6 +188,8 @@ class TrainCLI(LightningCLI):
                 enable_version_counter=False,
             ),
         ]
+        if self.config.compare_every > 0:
+            callbacks.append(CompareWithFits(self.run_dir, self.config.compare_every, FitSettings()))
         if self.config.trainer.enable_progress_bar is not False:
             callbacks.append(ProgressBar())
         chosen = self._get(self.config_init, "trainer.callbacks") or []
@@ -198,6 +208,8 @@ class TrainCLI(LightningCLI):
             advice = f"resume with: --run_dir {self.run_dir} --ckpt_path last" if saved else "nothing was trained yet"
             self._say(f"interrupted; {advice}")
             return 130
+        finally:
+            finish_run(self.tracked)
         weights = self.run_dir / "model.safetensors"
         self._say(f"wrote {weights}; try it: amortized-sr upscale IMAGE --scale 4 --model {weights}")
         return 0
@@ -227,9 +239,10 @@ class TrainCLI(LightningCLI):
             kept = (self.run_dir / f"metrics_before_{number}.csv" for number in itertools.count(1))
             log.rename(next(path for path in kept if not path.exists()))
         loggers: list[Logger] = [CSVLogger(self.run_dir.parent, name=self.run_dir.name, version="")]
-        if self.config.wandb != "disabled":
-            offline = self.config.wandb == "offline"
-            loggers.append(WandbLogger(project="amortized_sr", save_dir=self.run_dir, offline=offline))
+        if _is_first_process():
+            self.tracked = start_run(self.config.wandb, self.run_dir, self.config.as_dict())
+        if self.tracked is not None:
+            loggers.append(WandbLogger(experiment=self.tracked))
         return loggers
 
 

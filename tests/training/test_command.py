@@ -12,8 +12,10 @@ import torch
 from lightning.pytorch import Callback
 from PIL import Image
 from safetensors.torch import load_file
+from test_tracking import logged_tables
 
 from amortized_sr import Upscaler
+from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.training import command
 from amortized_sr.training.command import TrainCLI, train
 from amortized_sr.weights import load_weights
@@ -237,6 +239,56 @@ def test_wandb_offline_gets_pixel_exact_pictures_and_no_network(arguments, tmp_p
         assert first == second
 
 
+def test_images_are_compared_with_their_fits_which_are_made_once(arguments, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    fits = []
+
+    def counted(images, settings):
+        fits.append(len(images))
+        return fit(images, FitSettings(steps=3, region=1))
+
+    monkeypatch.setattr("amortized_sr.training.comparison.fit", counted)
+    assert train([*arguments, "--compare_every", "1", "--wandb", "offline"]) == 0
+    run = tmp_path / "run"
+    assert fits == [2]
+    with (run / "metrics.csv").open() as file:
+        logged = [row for row in csv.DictReader(file) if row.get("compare/amortized")]
+    assert len(logged) == 2
+    assert len({row["compare/bicubic"] for row in logged}) == len({row["compare/fit"] for row in logged}) == 1
+    assert len({row["compare/amortized"] for row in logged}) == 2
+    assert len(list((run / "samples").glob("compare_*.png"))) == 2
+
+    tables = logged_tables(run)
+    assert len(tables) == 2
+    columns, data = tables[0]
+    assert columns[:6] == ["image", "input", "bicubic", "fit", "amortized", "target"]
+    kept = load_file(run / "fits.safetensors")
+    for index, row in enumerate(data):
+        for name, picture in (("input", kept["image"]), ("bicubic", kept["bicubic"]), ("fit", kept["fit"])):
+            expected = (picture[index, 0] * 255).round().byte().numpy()
+            assert np.array_equal(row[columns.index(name)], expected)
+    # A resumed run goes on with the fits that it has.
+    resumed = [*arguments, "--trainer.max_steps", "6", "--ckpt_path", "last", "--compare_every", "1"]
+    assert train(resumed) == 0
+    assert fits == [2]
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_be_reached_does_not_stop_a_training(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setattr("amortized_sr.tracking._PATIENCE_SECONDS", 2)
+    assert train([*arguments, "--wandb", "online"]) == 0
+    assert "wandb is not reachable" in capsys.readouterr().err
+    run = tmp_path / "run"
+    assert (run / "model.safetensors").exists()
+    assert (run / "metrics.csv").exists()
+    assert len(list((run / "samples").glob("*.png"))) == 2
+    assert (run / "config.yaml").read_text().count("0000") == 0
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(arguments, tmp_path, capsys):
     assert train(arguments) == 0
     before = (tmp_path / "run" / "model.safetensors").read_bytes()
@@ -339,7 +391,7 @@ def test_print_config_shows_every_setting_and_trains_nothing(arguments, tmp_path
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_committed_configuration_trains(config, images, tmp_path):
     for path in images.iterdir():
-        Image.open(path).resize((130, 130)).convert("RGB").save(path)
+        Image.open(path).resize((200, 200)).convert("RGB").save(path)
     arguments = [
         "--config", str(config), "--data.source", "folder", "--data.root", str(images), "--data.val_root", "null",
         "--data.val_count", "2", "--data.batch_size", "2", "--data.steps_per_epoch", "2", "--trainer.max_steps", "2",

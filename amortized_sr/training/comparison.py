@@ -1,0 +1,111 @@
+"""Where the amortised model stands against what it wants to replace, while it is trained."""
+
+from pathlib import Path
+from typing import final
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import WandbLogger
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from amortized_sr.baselines.fitting import FitSettings, fit
+from amortized_sr.baselines.interpolation import InterpolatedImage
+from amortized_sr.benchmark.compare import grid
+from amortized_sr.benchmark.protocol import evaluation_pair, measure
+from amortized_sr.image_io import write_picture
+from amortized_sr.tracking import Comparison, log_comparisons
+from amortized_sr.training.task import SuperResolutionTask
+
+# Fits are slow, and this is a look at them, not a measurement: a few small parts of images.
+_IMAGES = 6
+_SIDE = 64
+
+
+@final
+class CompareWithFits(Callback):
+    """Draws the same few validation images by bicubic, by one network fitted to each, and by the model as it is.
+
+    The images are fitted once and kept in the run folder, so that the curve of the model is seen crossing theirs:
+    `compare/bicubic`, `compare/fit` and `compare/amortized`, PSNR in dB, in every log; pictures in `samples/`, and as
+    a table in wandb.
+
+    Args:
+        folder: The run folder.
+        every: Validations from one comparison to the next.
+        settings: How images are fitted.
+    """
+
+    def __init__(self, folder: Path, every: int, settings: FitSettings) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
+        self.folder = folder
+        self.every = every
+        self.settings = settings
+        self.validations = 0
+        self._drawn: dict[str, Tensor] = {}
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare, while the averaged weights are in place."""
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        self.validations += 1
+        if (self.validations - 1) % self.every:
+            return
+        assert isinstance(pl_module, SuperResolutionTask)
+        scale = float(pl_module.val_scales[0])
+        pair = evaluation_pair(_targets(trainer), scale)
+        size = pair.target.shape[-2], pair.target.shape[-1]
+        if not self._drawn:
+            self._drawn = self._baselines(pair.image, size)
+        amortized = pl_module.model(pair.image.to(pl_module.device), size).float().cpu()
+        drawn = {**self._drawn, "amortized": amortized.clamp(0, 1)}
+        qualities = {
+            name: measure("plain", pictures, pair.target, pair.image, scale) for name, pictures in drawn.items()
+        }
+        for name, values in qualities.items():
+            mean = sum(quality.psnr or 0.0 for quality in values) / len(values)
+            pl_module.log(f"compare/{name}", mean, rank_zero_only=True)
+        rows = [
+            Comparison(
+                name=f"image {index}",
+                image=pair.image[index : index + 1],
+                target=pair.target[index : index + 1],
+                drawn={name: pictures[index : index + 1] for name, pictures in drawn.items()},
+                numbers={name: values[index].as_dict() for name, values in qualities.items()},
+            )
+            for index in range(len(pair.image))
+        ]
+        samples = self.folder / "samples"
+        samples.mkdir(parents=True, exist_ok=True)
+        write_picture(grid(rows), samples / f"compare_{trainer.global_step:07d}.png")
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                log_comparisons(logger.experiment, rows, "compare")
+
+    def _baselines(self, image: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+        """Return what does not change during the run; an earlier part of the run may have it already."""
+        kept = self.folder / "fits.safetensors"
+        if kept.exists():
+            drawn = load_file(kept)
+            if drawn["image"].shape == image.shape and torch.equal(drawn.pop("image"), image):
+                return drawn
+        fitted = fit(image, self.settings)
+        drawn = {"bicubic": InterpolatedImage(image, "bicubic").render(size), "fit": fitted.render(size)}
+        drawn = {name: pictures.detach().clamp(0, 1) for name, pictures in drawn.items()}
+        save_file({**drawn, "image": image.contiguous()}, kept)
+        return drawn
+
+
+def _targets(trainer: Trainer) -> Tensor:
+    """Return the middles of the first validation images, of one size, in [0, 1]."""
+    loaders = trainer.val_dataloaders
+    assert isinstance(loaders, torch.utils.data.DataLoader)
+    images: list[Tensor] = []
+    for batch in loaders:
+        images += [image for image in batch if not images or image.shape == images[0].shape]
+        if len(images) >= _IMAGES:
+            break
+    chosen = torch.stack(images[:_IMAGES]).float() / 255
+    top, left = (max(0, (side - _SIDE) // 2) for side in chosen.shape[-2:])
+    return chosen[..., top : top + _SIDE, left : left + _SIDE].cpu()

@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from amortized_sr.baselines.fitting import FitSettings
+from amortized_sr.benchmark.evaluation import evaluate
+from amortized_sr.benchmark.machine import describe_machine, peak_memory
+from amortized_sr.benchmark.methods import MethodSettings, draw, method
+from amortized_sr.refinement import RefineSettings
+
+QUICK = MethodSettings(fit=FitSettings(steps=2, region=1), refine=RefineSettings(steps=1))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nearest", "bilinear", "bicubic", "lanczos", "fit", "fit:siren", "fit:notebook", "fit:relu", "fit:fourier"),
+        *("fit:finer", "amortized", "amortized:mnist", "amortized+refine", "amortized:mnist+refine"),
+    ],
+)
+def test_every_method_draws_what_it_is_asked_for(name):
+    images = torch.rand(2, 3, 6, 7)
+    way = method(name, QUICK)
+    function = way.make(images)
+    drawn = draw(function, (13, 9))
+    assert drawn.shape == (2, 3, 13, 9)
+    assert drawn.isfinite().all()
+    assert (way.parameters(function) == 0) == (name in ("nearest", "bilinear", "bicubic", "lanczos"))
+
+
+def test_parameters_are_those_of_one_images_function():
+    way = method("fit:notebook", QUICK)
+    counts = {way.parameters(way.make(torch.rand(count, 1, 5, 5))) for count in (1, 3)}
+    # 2 -> 20, seven times 20 -> 20, 20 -> 1, with biases.
+    assert counts == {2 * 20 + 20 + 7 * (400 + 20) + 20 + 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["cubic", "fit:mlp", "amortized:", "amortized+", "amortized+tta", "bicubic+refine", ""]
+)
+def test_unknown_methods_are_refused_with_those_there_are(name):
+    with pytest.raises(ValueError, match=r"no method .*; there are nearest"):
+        method(name, QUICK)
+
+
+def test_unknown_weights_are_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="no weights named 'tiny'; bundled are"):
+        method("amortized:tiny", QUICK)
+
+
+def test_an_evaluation_says_what_it_cost():
+    image = torch.rand(2, 1, 8, 8)
+    result = evaluate(method("bicubic", QUICK), image, torch.rand(2, 1, 16, 16), (16, 16), "plain")
+    assert result.seconds > 0
+    assert len(result.qualities) == 2
+    assert result.drawn.min() >= 0
+    assert result.drawn.max() <= 1
+
+
+def test_peak_memory_sees_what_is_gone_again():
+    with peak_memory() as peak:
+        block = torch.ones(20, 1024, 1024)
+        del block
+    if peak.mebibytes is None:
+        pytest.skip("this system cannot reset its memory mark")
+    assert 60 < peak.mebibytes < 400
+
+
+def test_the_machine_has_a_name():
+    assert torch.__version__ in describe_machine()

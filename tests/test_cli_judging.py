@@ -1,0 +1,335 @@
+"""`fit`, `render`, `compare` and `benchmark` from end to end."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+from test_tracking import logged_table
+
+from amortized_sr.benchmark import runner
+from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.metrics import psnr
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    """Every test works in a folder of its own, and reaches no server."""
+    place = tmp_path / "work"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    return place
+
+
+def photo(name: str, height: int = 10, width: int = 12, seed: int = 0) -> Path:
+    y, x = np.mgrid[0:height, 0:width] + np.random.default_rng(seed).uniform(0, 9, (2, 1, 1))
+    values = np.stack([127 + 120 * np.sin(x / 2 + k) * np.cos(y / 3 - k) for k in range(3)], axis=2)
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values.round().astype(np.uint8)).save(name)
+    return Path(name)
+
+
+# --- fit and render ---
+
+
+def test_fit_draws_the_image_it_learned_and_says_how_well(cli):
+    photo("a.png")
+    result = cli("fit", "a.png", "--scale", 1, "--steps", 150, "--region", 1, "--json", "-o", "same.png")
+    assert (result.code, result.err) == (0, "")
+    facts = json.loads(result.out)
+    drawn, image = (picture_to_tensor(read_picture(Path(name))) for name in ("same.png", "a.png"))
+    assert facts["psnr"] > 50
+    assert psnr(drawn, image).item() > 50
+    assert facts["network"] == "siren"
+
+
+def test_what_fit_keeps_render_draws_again(cli):
+    photo("a.png")
+    quick = ("--steps", 5, "--network", "notebook", "--coords", "centered")
+    assert cli("fit", "a.png", "--size", "30x20", *quick, "--save", "a.safetensors").code == 0
+    assert cli("render", "a.safetensors", "--size", "30x20").code == 0
+    first, again = (read_picture(Path(name)) for name in ("a_notebook_30x20.png", "a_30x20.png"))
+    assert first == again
+    assert cli("render", "a.safetensors", "--scale", 2.5).code == 0
+    assert read_picture(Path("a_x2.5.png")).size == (30, 25)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_frames_show_the_image_emerging(cli, suffix):
+    image = photo("a.png")
+    film = f"film{suffix}"
+    assert cli("fit", "a.png", "-s", 2, "--steps", 120, "--region", 1, "--frames", film, "-q").code == 0
+    with Image.open(film) as animation:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(animation)]
+    assert 20 < len(frames) <= 40
+    target = np.asarray(read_picture(image).resize(frames[0].size, Image.Resampling.BICUBIC), float)
+    errors = [np.abs(np.asarray(frame, float) - target).mean() for frame in frames]
+    assert errors[-1] < errors[0] / 3
+
+
+def test_fit_stops_at_its_target(cli):
+    photo("a.png")
+    result = cli("fit", "a.png", "-s", 2, "--steps", 5000, "--target-psnr", 30, "--json")
+    assert 29 < json.loads(result.out)["psnr"] < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["a.png"], "choose one of --scale"),
+        (["a.png", "-s", "2", "--frames", "film.mp4"], "--frames must end in .gif .webp .png"),
+        (["a.png", "-s", "2", "--save", "a.pt"], "--save must end in .safetensors"),
+        (["a.png", "-s", "2", "-o", "a.png"], "is the input"),
+        (["a.png", "-s", "2", "-o", "old.png"], "old.png exists; --overwrite replaces it"),
+        (["a.png", "-s", "2", "-o", "x.png", "--frames", "x.png"], "two outputs have the same name"),
+        (["a.png", "-s", "2", "-o", "none/x.png"], "does not exist; create it first"),
+        (["a.png", "-s", "2", "--seconds", "0"], "seconds must be positive"),
+    ],
+)
+def test_senseless_fits_are_usage_errors_and_cost_nothing(cli, arguments, sentence):
+    photo("a.png")
+    Path("old.png").write_bytes(b"precious")
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    result = cli("fit", *arguments)
+    assert result.code == 2
+    assert sentence in result.err.replace("\n", " ")
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+def test_what_cannot_be_fitted_or_rendered_fails_with_a_sentence(cli):
+    assert "no such file" in cli("fit", "none.png", "-s", "2").complaint
+    photo("large.png", 520, 520)
+    assert "more than can be fitted at once" in cli("fit", "large.png", "-s", "2", "--region", 1).complaint
+    photo("a.png")
+    result = cli("fit", "a.png", "-s", "2", "--steps", 20, "--learning-rate", 1e30)
+    assert result.code == 1
+    assert "the training diverged; lower --learning-rate" in result.complaint
+    assert cli("render", "a.png", "-s", "2").code == 1
+
+
+# --- compare ---
+
+QUICK = ("--methods", "bicubic,fit:notebook,amortized", "--fit-steps", 2)
+
+
+def test_compare_writes_a_page_a_grid_and_numbers_and_prints_a_table(cli):
+    photo("a.png", 40, 48)
+    photo("b.png", 44, 40, seed=1)
+    result = cli("compare", "a.png", "b.png", "--scale", 2, *QUICK, "-o", "out")
+    assert result.code == 0
+    assert "rounded to 8 bits" in result.out
+    assert all(f"\n{name} " in result.out for name in ("bicubic", "fit:notebook", "amortized"))
+    assert {path.name for path in Path("out").iterdir()} == {"compare.html", "grid.png", "metrics.json", "metrics.csv"}
+    numbers = json.loads(Path("out/metrics.json").read_text())
+    assert [one["image"] for one in numbers["images"]] == ["a.png", "b.png"]
+    again = cli("compare", "a.png", "b.png", "--scale", 2, *QUICK, "-o", "out")
+    assert again.code == 2
+    assert "--overwrite replaces it" in again.err
+
+
+def test_compare_logs_one_table_with_pixel_exact_pictures(cli):
+    photo("a.png", 40, 48)
+    assert cli("compare", "a.png", "--scale", 2, *QUICK, "-o", "out", "--wandb", "offline", "-q").code == 0
+    columns, ((name, image, *rest),) = logged_table(Path("out"))
+    assert name == "a.png"
+    assert columns[:6] == ["image", "input", "bicubic", "fit:notebook", "amortized", "target"]
+    assert np.array_equal(rest[3], np.asarray(Image.open("a.png")))
+    expected = Image.open("a.png").resize((24, 20), Image.Resampling.BICUBIC)
+    assert np.abs(image.astype(int) - np.asarray(expected)).max() <= 1
+    numbers = json.loads(Path("out/metrics.json").read_text())["images"][0]["methods"]
+    for method, values in numbers.items():
+        for number, value in values.items():
+            assert rest[columns.index(f"{method} {number}") - 2] == pytest.approx(value)
+
+
+@pytest.mark.slow
+def test_compare_ends_well_without_its_server(cli, monkeypatch):
+    monkeypatch.setattr("amortized_sr.tracking._PATIENCE_SECONDS", 2)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    photo("a.png", 40, 48)
+    result = cli("compare", "a.png", "--scale", 2, *QUICK, "-o", "out", "--wandb", "online")
+    assert result.code == 0
+    assert "wandb is not reachable" in result.err
+    assert Path("out/grid.png").exists()
+    assert logged_table(Path("out"))[1][0][0] == "a.png"
+
+
+def test_compare_goes_on_without_a_method_that_fails_and_without_a_file_that_is_damaged(cli, monkeypatch):
+    photo("a.png", 40, 48)
+    Path("bad.png").write_bytes(b"nothing")
+    monkeypatch.setattr("amortized_sr.benchmark.methods.fit", lambda images, settings: 1 / 0)
+    result = cli("compare", "a.png", "--scale", 2, *QUICK, "-o", "first")
+    assert result.code == 0
+    assert "fit:notebook failed: ZeroDivisionError" in result.err
+    result = cli("compare", "a.png", "bad.png", "--scale", 2, *QUICK, "-o", "second")
+    assert result.code == 1
+    assert "bad.png" in result.err
+    assert Path("second/compare.html").exists()
+
+
+def test_compare_enlarges_what_is_given_as_the_input(cli):
+    photo("a.png")
+    assert cli("compare", "a.png", "--as", "input", "--scale", 3, *QUICK, "-q").code == 0
+    numbers = json.loads(Path("compare_a/metrics.json").read_text())
+    assert numbers["methods"][0]["psnr"] is None
+    assert numbers["methods"][0]["lr"] > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "give either image files or --data mnist"),
+        (["a.png", "--data", "mnist"], "give either image files or --data mnist"),
+        (["a.png", "--scale", "0.5"], "--scale must be from 1 to 64"),
+        (["a.png", "--methods", "bicubic,magic"], "no method 'magic'"),
+        (["a.png", "--methods", "bicubic,bicubic"], "--methods must name different methods"),
+        (["a.png", "--model", "none"], "no weights named 'none'"),
+        (["a.png", "--fit-seconds", "-1"], "seconds must be positive"),
+    ],
+)
+def test_senseless_comparisons_are_usage_errors(cli, arguments, sentence):
+    photo("a.png")
+    result = cli("compare", *arguments)
+    assert result.code == 2
+    assert sentence in result.err.replace("\n", " ")
+    assert [path.name for path in Path().iterdir()] == ["a.png"]
+
+
+@pytest.mark.slow
+def test_amortised_digits_are_far_better_and_far_faster_than_fitted_ones(cli, shared_data, tmp_path):
+    archives = tmp_path / "data" / "MNIST" / "raw"
+    archives.mkdir(parents=True)
+    for path in (shared_data / "data" / "MNIST" / "raw").glob("t10k-*.gz"):
+        (archives / path.name).symlink_to(path)
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (archives / f"{name}.gz").symlink_to(shared_data / "data" / "MNIST" / "raw" / f"{name}.gz")
+    arguments = ("--data", "mnist", "--root", tmp_path / "data", "--limit", 8, "--scale", 2)
+    result = cli("compare", *arguments, "--methods", "lanczos,fit:siren,amortized", "--fit-steps", 100, "-q")
+    assert result.code == 0
+    lanczos, fitted, amortized = json.loads(Path("compare_mnist/metrics.json").read_text())["methods"]
+    assert amortized["psnr"] > max(lanczos["psnr"], fitted["psnr"]) + 5
+    assert amortized["speedup"] > 3
+
+
+# --- benchmark ---
+
+
+def benchmark_folder() -> Path:
+    for index in range(3):
+        photo(f"photos/{index}.png", 40 + index, 44, seed=index)
+    return Path("photos")
+
+
+def rows(folder: str) -> list[dict[str, object]]:
+    return json.loads(Path(folder, "report.json").read_text())["rows"]
+
+
+def bare(found: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [{key: value for key, value in row.items() if key not in ("seconds", "peak_mebibytes")} for row in found]
+
+
+def test_benchmark_writes_a_report_and_goes_on_where_it_was(cli):
+    benchmark_folder()
+    arguments = ("benchmark", "photos", "--scales", "2,3", "--methods", "nearest,bicubic", "--protocol", "y")
+    first = cli(*arguments, "-o", "out")
+    assert first.code == 0
+    assert "| bicubic |" in first.out
+    assert first.err.count(" dB\n") == 12
+    assert Path("out/report.md").read_text().startswith("# Benchmark\n\nTarget cropped")
+    assert len(Path("out/rows.csv").read_text().splitlines()) == 13
+    before = rows("out")
+    again = cli(*arguments, "-o", "out")
+    assert (again.code, again.err) == (0, "")
+    assert rows("out") == before
+    other = cli("benchmark", "photos", "--scales", "4", "-o", "out")
+    assert other.code == 2
+    assert "choose another --output" in other.err
+
+
+@pytest.mark.slow
+def test_a_benchmark_that_was_killed_ends_as_one_that_was_not(cli, folder):
+    benchmark_folder()
+    arguments = [
+        "benchmark",
+        "photos",
+        "--scales",
+        "2,3",
+        "--methods",
+        "bicubic,fit:siren,amortized",
+        "--fit-steps",
+        "40",
+    ]
+    program = [sys.executable, "-m", "amortized_sr", *arguments, "-o", "killed", "-q"]
+    started = subprocess.Popen(program, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    journal = folder / "killed" / "journal.jsonl"
+    limit = time.monotonic() + 120
+    while not journal.exists() or len(journal.read_bytes().splitlines()) < 6:
+        assert started.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    kept = [json.loads(line) for line in journal.read_text().splitlines()[1:6]]
+    assert not Path("killed/report.json").exists()
+    assert cli(*arguments, "-o", "killed", "-q").code == 0
+    assert cli(*arguments, "-o", "whole", "-q").code == 0
+    assert rows("killed")[:5] == kept
+    assert len(rows("whole")) == 18
+    for row, other in zip(bare(rows("killed")), bare(rows("whole")), strict=True):
+        assert row.keys() == other.keys()
+        for name, value in row.items():
+            # Sums in another order, with another number of threads.
+            assert value == (pytest.approx(other[name], abs=2e-2) if isinstance(value, float) else other[name])
+
+
+def test_a_failing_method_is_a_failed_row_and_exit_code_one(cli, monkeypatch):
+    benchmark_folder()
+    monkeypatch.setattr("amortized_sr.benchmark.methods.fit", lambda images, settings: 1 / 0)
+    result = cli("benchmark", "photos", "--scales", "2", "--methods", "bicubic,fit:siren", "-o", "out")
+    assert result.code == 1
+    assert "| fit:siren | failed |" in result.out
+    assert [row["error"] is None for row in rows("out")] == [True, False] * 3
+
+
+def test_benchmark_logs_its_rows(cli):
+    benchmark_folder()
+    arguments = ("--scales", "2", "--methods", "bicubic", "--limit", 2, "-o", "out", "--wandb", "offline", "-q")
+    assert cli("benchmark", "photos", *arguments).code == 0
+    columns, data = logged_table(Path("out"))
+    assert columns == [column.name for column in dataclasses.fields(runner.Row)]
+    assert [row[columns.index("image")] for row in data] == ["0.png", "1.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["none"], 1, "none: no such folder"),
+        (["photos", "--scales", "2,x"], 2, "--scales must be numbers from 1 to 64"),
+        (["photos", "--scales", "0.5"], 2, "--scales must be numbers from 1 to 64"),
+        (["photos", "other/photos"], 2, "two folders have the same name"),
+        (["photos", "--methods", "magic"], 2, "no method 'magic'"),
+    ],
+)
+def test_senseless_benchmarks_are_refused(cli, arguments, code, sentence):
+    benchmark_folder()
+    result = cli("benchmark", *arguments)
+    assert result.code == code
+    assert sentence in result.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["fit", "render", "compare", "benchmark"])
+def test_help_of_the_judging_commands_loads_nothing_heavy(command):
+    code = (
+        "import sys; from amortized_sr.cli import main\ntry: main([sys.argv[1], '--help'])\n"
+        "except SystemExit as left: assert left.code == 0\nsys.exit('torch' in sys.modules or 'wandb' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, command], capture_output=True, check=False).returncode == 0
