@@ -7,6 +7,7 @@ from torch import nn
 
 from amortized_sr.encoders.base import Encoder
 from amortized_sr.encoders.edsr import EDSR
+from amortized_sr.encoders.span import SPAN
 from amortized_sr.fields.base import Field
 from amortized_sr.fields.blend import Neighbors
 from amortized_sr.fields.concat import ConcatField, Unfold
@@ -24,7 +25,7 @@ class ModelConfig:
         channels: Colour channels: 1 (grey, applied to each channel of a colour image) or 3.
         encoder: Trunk that turns the image into features.
         encoder_width: Feature channels.
-        encoder_blocks: Residual blocks.
+        encoder_blocks: Residual blocks (`edsr`) or attention blocks (`span`, at least 1).
         field: What turns (offset, cell, code) into colour.
         head_width: `hyper`: width of the two hidden layers between features and codes; 0 for a single convolution.
         frequencies: `hyper`: sinusoids per axis; a code holds (2 * frequencies + 1)^2 numbers per colour.
@@ -41,7 +42,7 @@ class ModelConfig:
     """
 
     channels: Literal[1, 3] = 3
-    encoder: Literal["edsr"] = "edsr"
+    encoder: Literal["edsr", "span"] = "edsr"
     encoder_width: int = 64
     encoder_blocks: int = 8
     field: Literal["hyper", "concat", "film"] = "hyper"
@@ -60,7 +61,7 @@ class ModelConfig:
         """Refuse values that no model can have, before anything is allocated."""
         bounds = {
             "encoder_width": (1, 1024),
-            "encoder_blocks": (0, 128),
+            "encoder_blocks": (1 if self.encoder == "span" else 0, 128),
             "head_width": (0, 4096),
             "frequencies": (0, 32),
             "finest_cell": (0, 1),
@@ -94,6 +95,8 @@ def _build_encoder(config: ModelConfig) -> Encoder:
     match config.encoder:
         case "edsr":
             return EDSR(config.channels, config.encoder_width, config.encoder_blocks)
+        case "span":
+            return SPAN(config.channels, config.encoder_width, config.encoder_blocks)
         case _:
             assert_never(config.encoder)
 

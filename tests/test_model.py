@@ -24,12 +24,13 @@ HYPER = [
     for skip in ("bilinear", "bicubic")
 ]
 OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in ("concat", "film") for n in (1, 4)]
-ALL = HYPER + OTHERS
+SPAN = dataclasses.replace(SMALL, encoder="span", encoder_blocks=2)
+ALL = [*HYPER, *OTHERS, SPAN]
 BOX = [config for config in HYPER if config.footprint == "box"]
 
 
 def name(config):
-    return f"{config.field}-{config.footprint}-{config.neighbors}-{config.skip}"
+    return f"{config.encoder}-{config.field}-{config.footprint}-{config.neighbors}-{config.skip}"
 
 
 def make(config, seed=0):
@@ -289,8 +290,9 @@ def test_pixels_finer_than_the_finest_blur_like_it():
     assert (function(coord, 2 * quarter) - function(coord, quarter)).abs().max() > 1e-2
 
 
-def test_the_encoder_reaches_exactly_as_far_as_it_says():
-    model = make(SMALL)
+@pytest.mark.parametrize("config", [SMALL, SPAN], ids=name)
+def test_the_encoder_reaches_exactly_as_far_as_it_says(config):
+    model = make(config)
     radius = model.encoder.receptive_radius
     picture = image(batch=1, height=25, width=25)
     changed = picture.clone()

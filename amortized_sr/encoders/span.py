@@ -24,8 +24,6 @@ class SPAN(Encoder):
 
     def __init__(self, channels: int, width: int, num_blocks: int) -> None:
         super().__init__()
-        if num_blocks < 1:
-            raise ValueError(f"encoder_blocks must be at least 1 for span, got {num_blocks}")
         self.out_channels = width
         self.receptive_radius = 3 * num_blocks + 2
         self.first = _convolution(channels, width)
