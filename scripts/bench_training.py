@@ -18,8 +18,8 @@ import yaml
 from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.data.cache import pack
 from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, cut_pair
-from amortized_sr.training.command import has_bfloat16
 from amortized_sr.training.losses import pixel_loss
+from amortized_sr.training.run import has_bfloat16
 
 
 def main() -> None:

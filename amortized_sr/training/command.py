@@ -12,8 +12,7 @@ from typing import Any, final
 import torch
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from lightning.pytorch.trainer.states import TrainerStatus
@@ -23,15 +22,9 @@ from amortized_sr.baselines.fitting import FitSettings
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.image_io import ImageError
 from amortized_sr.tracking import WandbMode, finish_run, start_run
-from amortized_sr.training.callbacks import (
-    ExportWeights,
-    MovingAverage,
-    NonFiniteGuard,
-    ProgressBar,
-    SamplePictures,
-    TrainingDivergedError,
-)
+from amortized_sr.training.callbacks import ProgressBar, TrainingDivergedError
 from amortized_sr.training.comparison import CompareWithFits
+from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, run_callbacks
 from amortized_sr.training.task import SuperResolutionTask
 
 
@@ -58,13 +51,7 @@ def train(args: list[str]) -> int:
                 # One sentence instead of two pages of usage before it.
                 "exit_on_error": False,
             },
-            trainer_defaults={
-                "max_epochs": -1,
-                "gradient_clip_val": 1.0,
-                "log_every_n_steps": 20,
-                # The data module shares the samples of a step among processes itself.
-                "use_distributed_sampler": False,
-            },
+            trainer_defaults=TRAINER_SETTINGS,
         )
     except (ArgumentError, MisconfigurationException, OSError, ValueError) as error:
         return _fail(error, 2)
@@ -162,32 +149,7 @@ class TrainCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
         """Return a trainer with the callbacks and loggers that every run has."""
-        average = MovingAverage(self.config.ema_decay)
-        checkpoints = self.run_dir / "checkpoints"
-        callbacks: list[Callback] = [
-            average,
-            NonFiniteGuard(),
-            SamplePictures(self.run_dir / "samples"),
-            ExportWeights(self.run_dir / "model.safetensors", average, seed=int(self.config.seed_everything)),
-            LearningRateMonitor("step"),
-            # After validation: a run resumed at an epoch's end has no value to monitor before its next one.
-            ModelCheckpoint(
-                checkpoints,
-                filename="best",
-                monitor="val/psnr",
-                mode="max",
-                save_on_train_epoch_end=False,
-                enable_version_counter=False,
-            ),
-            # Apart from the best one, which an interruption must not overwrite.
-            ModelCheckpoint(
-                checkpoints,
-                filename="last",
-                save_on_exception=True,
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,
-            ),
-        ]
+        callbacks = run_callbacks(self.run_dir, self.config.ema_decay, int(self.config.seed_everything))
         if self.config.compare_every > 0:
             callbacks.append(CompareWithFits(self.run_dir, self.config.compare_every, FitSettings()))
         if self.config.trainer.enable_progress_bar is not False:
@@ -259,11 +221,3 @@ def _check_checkpoint(path: Path) -> None:
     except (RuntimeError, EOFError, KeyError, OSError, UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is cut off"
         raise ValueError(f"{path}: not a readable checkpoint ({reason}); resume from another one") from None
-
-
-def has_bfloat16(accelerator: str) -> bool:
-    """Return whether the device that would be chosen computes in bfloat16, rather than emulating it slowly."""
-    if torch.cuda.is_available() and accelerator != "cpu":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))

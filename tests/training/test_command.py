@@ -391,7 +391,7 @@ def test_print_config_shows_every_setting_and_trains_nothing(arguments, tmp_path
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_committed_configuration_trains(config, images, tmp_path):
     for path in images.iterdir():
-        Image.open(path).resize((200, 200)).convert("RGB").save(path)
+        Image.open(path).resize((260, 260)).convert("RGB").save(path)
     arguments = [
         "--config", str(config), "--data.source", "folder", "--data.root", str(images), "--data.val_root", "null",
         "--data.val_count", "2", "--data.batch_size", "2", "--data.steps_per_epoch", "2", "--trainer.max_steps", "2",
@@ -399,3 +399,22 @@ def test_every_committed_configuration_trains(config, images, tmp_path):
     ]  # fmt: skip
     assert train(arguments) == 0
     assert (tmp_path / "run" / "model.safetensors").stat().st_size < 8_000_000
+
+
+@pytest.mark.slow
+def test_the_plain_script_trains_the_same_weights_without_the_command_lines_libraries(arguments, tmp_path):
+    assert train(arguments) == 0
+    given = dict(zip(arguments[2::2], arguments[3::2], strict=True))
+    settings = [f"{name[2:]}={value}" for name, value in given.items() if name != "--run_dir"]
+    script = str(ROOT / "scripts" / "train_plain.py")
+    words = [script, arguments[1], *settings, f"run_dir={tmp_path / 'plain'}"]
+    code = f"""
+import runpy, sys
+for name in ("jsonargparse", "wandb", "typer", "beartype"):
+    sys.modules[name] = None
+sys.argv = {words}
+runpy.run_path({script!r}, run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    same(weights(tmp_path / "plain"), weights(tmp_path / "run"), atol=1e-5, rtol=1e-4)
