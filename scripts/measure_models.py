@@ -1,0 +1,108 @@
+"""Measure what a model promises beside PSNR: the input at scale 1, consistency, and what drawing costs.
+
+Photographs: PSNR in dB, means over a folder's images. `x1`: the photograph drawn at its own size against itself.
+`2s to s`: the render at 2s averaged over 2x2 against the render at s; the photograph shrunk by 4 (antialiased bicubic,
+a = -0.5, rounded to 8 bits) is the image. `x4 shrunk`: its render at 4, shrunk again, against it. Per photograph
+and scale, the gain over Lanczos (Y channel, border of the scale left out): the smallest of all is printed.
+Costs: in process, float32, medians of seven; multiply-adds per input pixel of encoder and head; peak memory of
+512x512 -> 2048x2048 beyond what was in use.
+
+    python scripts/measure_models.py --photos FOLDER [--model photo-tiny]
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from amortized_sr import Upscaler
+from amortized_sr.baselines.interpolation import InterpolatedImage
+from amortized_sr.benchmark.machine import describe_machine, peak_memory
+from amortized_sr.benchmark.protocol import evaluation_pair, measure
+from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.metrics import cross_scale_consistency, psnr
+
+_SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True, help="folder with photographs that were not trained on")
+    parser.add_argument("--model", default="photo-tiny", help="bundled name or .safetensors file")
+    arguments = parser.parse_args()
+    upscaler = Upscaler.from_pretrained(arguments.model)
+    photos = [picture_to_tensor(read_picture(path)) for path in sorted(arguments.photos.iterdir())]
+    parameters = sum(parameter.numel() for parameter in upscaler.model.parameters())
+    facts = upscaler.trained.facts
+    print(f"{arguments.model}: {parameters:,} parameters, {_multiply_adds(upscaler):,} multiply-adds per input pixel")
+    print(f"trained {facts.get('steps')} steps in {facts.get('seconds')} s, seed {facts.get('seed')}\n")
+    own: list[float] = []
+    across: dict[int, list[float]] = {1: [], 2: [], 4: []}
+    again: list[float] = []
+    for photo in photos:
+        height, width = photo.shape[-2:]
+        own.append(psnr(upscaler.encode(photo).render((height, width)), photo).item())
+        image = evaluation_pair(photo, 4.0).image
+        function = upscaler.encode(image)
+        rows, columns = function.size
+        for scale, values in across.items():
+            coarse = function.render((scale * rows, scale * columns))
+            fine = function.render((2 * scale * rows, 2 * scale * columns))
+            values.append(cross_scale_consistency(fine, coarse).item())
+        drawn = function.render((4 * rows, 4 * columns))
+        lr = measure("rgb", drawn, None, image, 4.0)[0].lr
+        again.append(lr if lr is not None else float("nan"))
+    print(f"{len(photos)} photographs, mean (worst):\n")
+    print("| x1 | 2s to s, s = 1 | s = 2 | s = 4 | x4 shrunk |\n|---|---|---|---|---|")
+    cells = [own, *across.values(), again]
+    print("| " + " | ".join(f"{sum(values) / len(values):.1f} ({min(values):.1f})" for values in cells) + " |\n")
+    print("| scale | " + " | ".join(f"x{scale:g}" for scale in _SCALES) + " |\n|---" + "|---" * len(_SCALES) + "|")
+    gains = [[_gain(upscaler, photo, scale) for photo in photos] for scale in _SCALES]
+    print("| mean gain over Lanczos, dB | " + " | ".join(f"{sum(some) / len(some):.2f}" for some in gains) + " |")
+    print("| smallest gain | " + " | ".join(f"{min(some):.2f}" for some in gains) + " |\n")
+    print(f"{describe_machine()}\n\n| job | ms | of it encoding |\n|---|---|---|")
+    for side, result in ((32, 1024), (256, 1024), (512, 2048)):
+        image = torch.rand(1, 3, side, side)
+        whole, encoding = _milliseconds(upscaler, image, result)
+        print(f"| {side}x{side} to {result}x{result} | {whole:.1f} | {encoding:.1f} |")
+    with peak_memory() as peak:
+        upscaler.encode(torch.rand(1, 3, 512, 512)).render((2048, 2048))
+    if peak.mebibytes is not None:
+        print(f"\npeak memory of 512x512 to 2048x2048: {peak.mebibytes:.0f} MiB")
+
+
+def _gain(upscaler: Upscaler, photo: torch.Tensor, scale: float) -> float:
+    pair = evaluation_pair(photo, scale)
+    size = pair.target.shape[-2], pair.target.shape[-1]
+    drawn = upscaler.encode(pair.image).render(size), InterpolatedImage(pair.image, "lanczos").render(size)
+    ratios = [measure("y", picture, pair.target, pair.image, scale)[0].psnr for picture in drawn]
+    assert ratios[0] is not None
+    assert ratios[1] is not None
+    return ratios[0] - ratios[1]
+
+
+def _multiply_adds(upscaler: Upscaler) -> int:
+    """Return the multiply-adds of all convolutions, which run once per input pixel."""
+    convolutions = [module for module in upscaler.model.modules() if isinstance(module, nn.Conv2d)]
+    return sum(convolution.weight.numel() for convolution in convolutions)
+
+
+def _milliseconds(upscaler: Upscaler, image: torch.Tensor, side: int) -> tuple[float, float]:
+    """Return medians of the whole job and of the encoder alone."""
+    whole: list[float] = []
+    encoding: list[float] = []
+    for _ in range(8):
+        begin = time.perf_counter()
+        function = upscaler.encode(image)
+        encoding.append(time.perf_counter() - begin)
+        function.render((side, side))
+        whole.append(time.perf_counter() - begin)
+    # The first one pays for what is set up once.
+    return 1000 * sorted(whole[1:])[3], 1000 * sorted(encoding[1:])[3]
+
+
+if __name__ == "__main__":
+    main()
