@@ -8,7 +8,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 
 from amortized_sr.resize import shrink
 
-# BT.601's luma of 8-bit video, as MATLAB's rgb2ycbcr weighs it; its offset of 16 cancels in differences.
+# BT.601's luma of 8-bit video, as MATLAB's rgb2ycbcr weighs it.
 _LUMA = (65.738 / 256, 129.057 / 256, 25.064 / 256)
 
 
@@ -51,8 +51,8 @@ def ssim(
 
 
 def luma(image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
-    """Return the Y channel that Set5 and its kin are measured on, without its constant offset."""
-    return torch.einsum("bchw,c->bhw", image, image.new_tensor(_LUMA))[:, None]
+    """Return the Y channel that Set5 and its kin are measured on, from 16/255 to 235/255."""
+    return torch.einsum("bchw,c->bhw", image, image.new_tensor(_LUMA))[:, None] + 16 / 255
 
 
 def lr_consistency(

@@ -1,9 +1,12 @@
-"""wandb, for whoever asks for it: the only place that knows how it wants its pictures. Nothing here stops a run."""
+"""wandb, for whoever asks for it: the only place that knows how it wants its pictures.
+
+A server that cannot be reached, or a missing key, does not stop a run: it becomes an offline one.
+"""
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +39,7 @@ class Comparison:
     image: Tensor
     target: Tensor | None
     drawn: Mapping[str, Tensor]
-    numbers: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, float | None]]
 
 
 def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 (wandb's own class)

@@ -9,7 +9,6 @@ enlarged, and measured on the full one; all channels, a border of 8 pixels left 
 """
 
 import argparse
-import time
 from pathlib import Path
 from typing import get_args
 
@@ -85,12 +84,12 @@ def _curves(names: tuple[str, ...], images: torch.Tensor, plots: np.ndarray) -> 
             fit(images, FitSettings(network, coords, steps, region=1), history.append)
             ratios = torch.stack([progress.psnr for progress in history]).numpy()
             seconds = np.array([progress.seconds for progress in history]) / len(images)
-            cells = [f"{ratios[shown - 1, 0]:.1f}" if shown <= steps else "" for shown in _SHOWN]
+            cells = [f"{ratios[shown, 0]:.1f}" if shown <= steps else "" for shown in _SHOWN]
             cells += [f"{ratio:.1f}" for ratio in ratios[-1, 1:]] + [f"{1000 * seconds[-1] / steps:.2f}"]
             lines.append(f"| `{network}` | {coords or 'own'} | {' | '.join(cells)} |")
             print(lines[-1], flush=True)
             if coords is None:
-                plots[0].plot(np.arange(1, steps + 1), ratios[:, 0], label=network)
+                plots[0].plot(np.arange(steps + 1), ratios[:, 0], label=network)
                 plots[1].plot(seconds, ratios[:, 0], label=network)
     title = f"{first} at {images.shape[-1]}x{images.shape[-2]}"
     for plot, label in zip(plots, ("steps", "seconds per image"), strict=True):
@@ -112,18 +111,18 @@ def _between() -> str:
     ways += [("amortized+refine", MethodSettings())]
     for region in (1, 2):
         ways += [
-            (f"fit:{network}", MethodSettings(fit=FitSettings(steps=_STEPS.get(network, _COMMON_STEPS), region=region)))
-            for network in get_args(NetworkName)
+            (f"fit:{network}", MethodSettings(fit=FitSettings(region=region))) for network in get_args(NetworkName)
         ]
     for name, settings in ways:
-        way, cells, begin = method(name, settings), [], time.perf_counter()
+        way, cells, seconds = method(name, settings), [], []
         for target in targets:
             pair = evaluation_pair(target, 2.0)
             size = target.shape[-2], target.shape[-1]
-            cells.append(f"{evaluate(way, pair.image, pair.target, size, 'rgb').qualities[0].psnr:.2f}")
-        seconds = (time.perf_counter() - begin) / len(targets)
+            result = evaluate(way, pair.image, pair.target, size, "rgb")
+            cells.append(f"{result.qualities[0].psnr:.2f}")
+            seconds.append(result.seconds)
         label = f"`{name}`, region {settings.fit.region}" if name.startswith("fit") else f"`{name}`"
-        lines.append(f"| {label} | {' | '.join(cells)} | {seconds:.3f} |")
+        lines.append(f"| {label} | {' | '.join(cells)} | {sum(seconds) / len(seconds):.3f} |")
         print(lines[-1], flush=True)
     return "\n".join(lines)
 

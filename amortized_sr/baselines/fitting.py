@@ -1,7 +1,7 @@
 """The older way: train one coordinate network per image, then draw the network at any size."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -21,6 +21,9 @@ from amortized_sr.coords import (
     pixel_cell,
     pixel_grid,
 )
+
+MAX_POINTS = 1 << 18
+"""Most points that are fitted at once; through layers of 256 neurons they keep about 3 GB."""
 
 # How many points are evaluated at once when a picture is drawn: bounds memory, not speed.
 _POINTS = 1 << 17
@@ -64,14 +67,14 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a fit is after a step.
+    """Where a fit is.
 
     Attributes:
-        step: Steps done.
+        step: Steps done; the first report is from before the first one.
         steps: How many there will be at most.
         seconds: Time spent.
-        psnr: `(image)`, how well each image's own pixels are reproduced before the step, in dB.
-        function: The images as they are after the step; it goes on changing.
+        psnr: `(image)`, how well each image's own pixels are reproduced now, in dB.
+        function: The images as they are now; it goes on changing.
     """
 
     step: int
@@ -86,22 +89,36 @@ def fit(
     settings: FitSettings,
     report: Callable[[Progress], None] | None = None,
 ) -> "FittedImage":
-    """Train one network per image, all at once.
+    """Train one network per image, as many at once as memory should hold.
 
     Args:
         images: Values in [0, 1], all of one size.
         settings: How.
-        report: Is told of every step.
+        report: Is told of every step; of one part of the images after another, if they are too many.
 
     Returns:
-        The images as functions. An image's function does not depend on the images fitted beside it.
+        The images as functions. An image's function does not depend on the images fitted beside it, but for `seconds`,
+        which they share.
+
+    Raises:
+        ValueError: If a single image has more points than `MAX_POINTS`.
     """
+    points = images.shape[-2] * images.shape[-1] * settings.region**2
+    if points > MAX_POINTS:
+        raise ValueError(
+            f"{images.shape[-1]}x{images.shape[-2]} pixels at region {settings.region} are {points:,} points, more "
+            f"than can be fitted at once ({MAX_POINTS:,}); shrink or crop the image, or lower the region"
+        )
     with torch.inference_mode(False), torch.enable_grad():
-        # A copy, because tensors made in inference mode cannot be differentiated.
-        return _fit(images.clone(), settings, report)
+        # Copies, because tensors made in inference mode cannot be differentiated.
+        parts = images.clone().split(max(1, MAX_POINTS // points))
+        fitted = [_fit(part, settings, len(part) / len(images), report) for part in parts]
+    return fitted[0] if len(fitted) == 1 else FittedImage.joined(fitted)
 
 
-def _fit(images: Tensor, settings: FitSettings, report: Callable[[Progress], None] | None) -> "FittedImage":
+def _fit(
+    images: Tensor, settings: FitSettings, share: float, report: Callable[[Progress], None] | None
+) -> "FittedImage":
     size = images.shape[-2], images.shape[-1]
     count, channels = images.shape[:2]
     networks = CoordinateNetworks(settings.network, count, size, channels, settings.seed).to(images.device)
@@ -115,23 +132,27 @@ def _fit(images: Tensor, settings: FitSettings, report: Callable[[Progress], Non
     optimizer = torch.optim.Adam(networks.parameters(), lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     begin = time.monotonic()
-    for step in range(1, steps + 1):
-        optimizer.zero_grad(set_to_none=True)
+    for step in range(steps + 1):
         drawn = networks(coord).unflatten(1, (target.shape[1], -1)).mean(dim=2)
         error = (drawn - target).square().mean(dim=(1, 2))
+        progress = Progress(step, steps, time.monotonic() - begin, -10 * torch.log10(error.detach()), fitted)
+        if report is not None:
+            report(progress)
+        if step == steps or _is_done(progress, settings, share):
+            break
+        optimizer.zero_grad(set_to_none=True)
         # The sum, because each image's step must not depend on how many there are.
         error.sum().backward()
         optimizer.step()
         schedule.step()
-        progress = Progress(step, steps, time.monotonic() - begin, -10 * torch.log10(error.detach()), fitted)
-        if report is not None:
-            report(progress)
-        if settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all()):
-            break
-        if settings.seconds is not None and progress.seconds >= settings.seconds:
-            break
     networks.requires_grad_(False)
     return fitted
+
+
+def _is_done(progress: Progress, settings: FitSettings, share: float) -> bool:
+    if settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all()):
+        return True
+    return settings.seconds is not None and progress.seconds >= settings.seconds * share
 
 
 def _supervised_points(size: Size, region: int) -> Float[Tensor, "query 2"]:
@@ -154,6 +175,13 @@ class FittedImage(ContinuousImage):
         self.coords: Normalization | None = coords
         self.region = region
         self._size = size
+
+    @staticmethod
+    def joined(parts: Sequence["FittedImage"]) -> "FittedImage":
+        """Return the images of several fits with the same settings as one batch."""
+        first = parts[0]
+        networks = CoordinateNetworks.joined([part.networks for part in parts])
+        return FittedImage(networks, first.coords, first.size, first.region)
 
     @property
     def size(self) -> Size:
@@ -179,7 +207,8 @@ class FittedImage(ContinuousImage):
         coord, cell = broadcast_query(coord, cell, bias)
         spread = pixel_grid((self.region, self.region)).reshape(-1, 2).to(coord) / 2
         points = (coord[:, :, None] + spread * cell[:, :, None]).flatten(1, 2)
-        parts = [self.networks(self.to_network(some).to(bias.dtype)) for some in points.split(_POINTS, dim=1)]
+        step = max(1, _POINTS // len(points))
+        parts = [self.networks(self.to_network(some).to(bias.dtype)) for some in points.split(step, dim=1)]
         return torch.cat(parts, dim=1).unflatten(1, (coord.shape[1], -1)).mean(dim=2)
 
     def render(

@@ -23,7 +23,8 @@ class InterpolatedImage(ContinuousImage):
     """Images between whose pixels a kernel interpolates.
 
     At the edges the kernel's weights inside the image are scaled to sum to one, as Pillow does. A footprint larger
-    than a pixel stretches the kernel, as Pillow does when it shrinks; `nearest` stays one pixel.
+    than a pixel stretches the kernel, as Pillow does when it shrinks; `nearest` stays one pixel, and exactly between
+    two pixels takes the one below or to the right, where Pillow's rounded positions may take the other.
 
     Args:
         image: Any values.

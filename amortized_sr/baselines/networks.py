@@ -1,7 +1,9 @@
 """Coordinate networks that are trained on one image each: coordinate -> colour, as many at once as there are images."""
 
+import copy
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never, final
 
@@ -105,6 +107,16 @@ class CoordinateNetworks(nn.Module):
         ]
         self.weights = nn.ParameterList(weight.expand(count, -1, -1).clone() for weight, _ in layers)
         self.biases = nn.ParameterList(bias.expand(count, 1, -1).clone() for _, bias in layers)
+
+    @staticmethod
+    def joined(parts: Sequence["CoordinateNetworks"]) -> "CoordinateNetworks":
+        """Return networks of one kind and shape as one batch."""
+        result = copy.deepcopy(parts[0])
+        for name in ("weights", "biases"):
+            layers = zip(*(getattr(part, name) for part in parts), strict=True)
+            merged = [nn.Parameter(torch.cat(layer), requires_grad=False) for layer in layers]
+            setattr(result, name, nn.ParameterList(merged))
+        return result
 
     def forward(self, coord: Float[Tensor, "image query 2"]) -> Float[Tensor, "image query colour"]:
         """Return every network's colours at its own coordinates, in whichever system it is trained."""

@@ -20,6 +20,7 @@ from amortized_sr.tracking import Comparison
 
 # More images than this make a page slow and a grid unreadable; the numbers are of all of them.
 _SHOWN = 12
+_SHOWN_PIXELS = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ class Group:
         images: What the methods get.
         targets: What they should draw; None if nobody knows.
         size: `(height, width)` of the pictures.
+        places: Where the images stood among all.
     """
 
     names: list[str]
     images: Tensor
     targets: Tensor | None
     size: tuple[int, int]
+    places: list[int]
 
 
 def group_by_size(named: Sequence[tuple[str, Tensor]], scale: float, truth: bool) -> list[Group]:
@@ -50,18 +53,20 @@ def group_by_size(named: Sequence[tuple[str, Tensor]], scale: float, truth: bool
     Raises:
         ValueError: If an image is too small for the scale.
     """
-    shapes: dict[tuple[int, ...], list[tuple[str, Tensor]]] = {}
-    for name, image in named:
-        shapes.setdefault(tuple(image.shape), []).append((name, image))
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for place, (_, image) in enumerate(named):
+        shapes.setdefault(tuple(image.shape), []).append(place)
     groups: list[Group] = []
-    for some in shapes.values():
-        names, images = [name for name, _ in some], torch.cat([image for _, image in some])
+    for places in shapes.values():
+        names, images = [named[place][0] for place in places], torch.cat([named[place][1] for place in places])
         if truth:
             pair = evaluation_pair(images, scale)
-            groups.append(Group(names, pair.image, pair.target, (pair.target.shape[-2], pair.target.shape[-1])))
+            groups.append(Group(names, pair.image, pair.target, (pair.target.shape[-2], pair.target.shape[-1]), places))
         else:
             height, width = images.shape[-2:]
-            groups.append(Group(names, images, None, (max(1, round(height * scale)), max(1, round(width * scale)))))
+            groups.append(
+                Group(names, images, None, (max(1, round(height * scale)), max(1, round(width * scale))), places)
+            )
     return groups
 
 
@@ -74,6 +79,7 @@ class MethodResult:
         psnr: In dB.
         ssim: At most 1.
         lr: Consistency with the input, PSNR in dB.
+        cross: Consistency with the render at twice the size, PSNR in dB.
         seconds: Per image, from input to picture.
         speedup: Time of the fastest per-image fit over this one's; None without a fit.
         parameters: Learned numbers behind one image's function.
@@ -84,6 +90,7 @@ class MethodResult:
     psnr: float | None = None
     ssim: float | None = None
     lr: float | None = None
+    cross: float | None = None
     seconds: float | None = None
     speedup: float | None = None
     parameters: int | None = None
@@ -136,7 +143,7 @@ def compare(
         if name in errors
         else MethodResult(
             name,
-            *(_mean(found[name], number) for number in ("psnr", "ssim", "lr")),
+            *(_mean(found[name], number) for number in ("psnr", "ssim", "lr", "cross")),
             seconds=seconds[name],
             speedup=min(slow) / seconds[name] if slow else None,
             parameters=max(evaluation.parameters for evaluation in found[name]),
@@ -171,22 +178,28 @@ def _images(groups: Sequence[Group], found: dict[str, list[Evaluation]]) -> list
             },
         )
 
-    return [comparison(place, group, index) for place, group in enumerate(groups) for index in range(len(group.names))]
+    found_at = {
+        group.places[index]: comparison(place, group, index)
+        for place, group in enumerate(groups)
+        for index in range(len(group.names))
+    }
+    return [found_at[place] for place in sorted(found_at)]
 
 
 def table(result: ComparisonResult) -> str:
     """Return the means as a table of aligned columns."""
-    header = ["method", "PSNR", "SSIM", "LR", "s/image", "speed-up", "parameters"]
+    header = ["method", "PSNR", "SSIM", "LR", "cross", "s/image", "speed-up", "parameters"]
     lines = [header]
     for one in result.methods:
         if one.error:
-            lines.append([one.method, "failed", "", "", "", "", ""])
+            lines.append([one.method, "failed", *[""] * (len(header) - 2)])
             continue
         lines.append(
             [
                 one.method,
                 *(form.format(value) if value is not None else "-" for form, value in (
-                    ("{:.2f}", one.psnr), ("{:.4f}", one.ssim), ("{:.2f}", one.lr), ("{:.5f}", one.seconds),
+                    ("{:.2f}", one.psnr), ("{:.4f}", one.ssim), ("{:.2f}", one.lr), ("{:.2f}", one.cross),
+                    ("{:.5f}", one.seconds),
                     ("{:,.1f}x", one.speedup), ("{:,}", one.parameters),
                 )),
             ]
@@ -203,7 +216,8 @@ def write_comparison(
     folder: Path, result: ComparisonResult, scale: float, convention: Convention, machine: str
 ) -> None:
     """Write `metrics.json`, `metrics.csv`, `grid.png` and `compare.html` into a folder that exists."""
-    protocol = describe(convention)
+    truth = any(one.target is not None for one in result.images)
+    protocol = describe(convention, truth)
     content = {
         "protocol": protocol,
         "scale": scale,
@@ -215,20 +229,37 @@ def write_comparison(
         file.write((json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     with replacing(folder / "metrics.csv") as file:
         file.write(_csv(result).encode())
-    if result.images and result.images[0].drawn:
-        shown = result.images[:_SHOWN]
+    shown = _shown(result.images)
+    if not shown:
+        # What an earlier comparison left would be taken for this one's.
+        for name in ("grid.png", "compare.html"):
+            (folder / name).unlink(missing_ok=True)
+    else:
         write_picture(grid(shown), folder / "grid.png")
         title = f"{len(result.images)} image{'s' if len(result.images) > 1 else ''} at scale {scale:g}"
         write_page(folder / "compare.html", title, protocol, table(result), shown)
 
 
+def _shown(images: Sequence[Comparison]) -> list[Comparison]:
+    """Return the first images that have pictures: not so many that no browser or eye could hold them."""
+    shown: list[Comparison] = []
+    pixels = 0
+    for one in images:
+        pixels += sum(drawn.shape[-2] * drawn.shape[-1] for drawn in one.drawn.values())
+        if not one.drawn or len(shown) == _SHOWN or (shown and pixels > _SHOWN_PIXELS):
+            break
+        shown.append(one)
+    return shown
+
+
 def _csv(result: ComparisonResult) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "method", "psnr", "ssim", "lr", "seconds"])
+    columns = ("psnr", "ssim", "lr", "cross", "seconds")
+    writer.writerow(["image", "method", *columns])
     for one in result.images:
         for method, numbers in one.numbers.items():
-            writer.writerow([one.name, method, *(numbers[name] for name in ("psnr", "ssim", "lr", "seconds"))])
+            writer.writerow([one.name, method, *(numbers[name] for name in columns)])
     return text.getvalue()
 
 

@@ -1,5 +1,6 @@
 """One method on one input: the picture, what is measured of it, and what it cost."""
 
+import statistics
 import time
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from amortized_sr.benchmark.machine import peak_memory
 from amortized_sr.benchmark.methods import Method, draw
 from amortized_sr.benchmark.protocol import Convention, Quality, measure
+from amortized_sr.continuous import ContinuousImage
 
 # What takes less is repeated, and the median counts.
 _SHORT_SECONDS = 0.5
@@ -49,21 +51,29 @@ def evaluate(
         target: The truth, if there is one.
         size: `(height, width)` of the pictures.
         convention: How they are measured.
+
+    Raises:
+        ValueError: If the method drew something that is not a number.
     """
-    times: list[float] = []
     with peak_memory() as peak:
-        while True:
-            begin = time.perf_counter()
-            function = method.make(image)
-            drawn = draw(function, size)
-            times.append(time.perf_counter() - begin)
-            if sum(times) > _SHORT_SECONDS or len(times) == _REPEATS:
-                break
+        function, drawn, seconds = _timed(method, image, size)
+    if seconds < _SHORT_SECONDS:
+        # The first one paid for what is set up once.
+        seconds = statistics.median(_timed(method, image, size)[2] for _ in range(_REPEATS))
+    if not drawn.isfinite().all():
+        raise ValueError("the picture holds NaN or infinity; a fit that diverged needs a lower learning rate")
     scale = size[0] / image.shape[-2]
     return Evaluation(
         drawn=drawn.clamp(0, 1),
-        qualities=measure(convention, drawn, target, image, scale),
-        seconds=sorted(times)[len(times) // 2] / len(image),
+        qualities=measure(convention, drawn, draw(function, (2 * size[0], 2 * size[1])), target, image, scale),
+        seconds=seconds / len(image),
         parameters=method.parameters(function),
         peak_mebibytes=peak.mebibytes,
     )
+
+
+def _timed(method: Method, image: Tensor, size: tuple[int, int]) -> tuple[ContinuousImage, Tensor, float]:
+    begin = time.perf_counter()
+    function = method.make(image)
+    drawn = draw(function, size)
+    return function, drawn, time.perf_counter() - begin

@@ -1,6 +1,8 @@
 """The machine: what it is, and how much of its memory a piece of work takes."""
 
 import contextlib
+import ctypes
+import gc
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +29,10 @@ def peak_memory() -> Iterator[PeakMemory]:
     """Measure the block's peak of resident memory, on Linux, which can reset the mark."""
     result = PeakMemory()
     try:
+        # What an allocator keeps from earlier work would hide what this work needs.
+        gc.collect()
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)
         # 5 resets the high-water mark of the resident set: see proc_pid_clear_refs(5).
         _CLEAR.write_text("5")
         before = _status("VmRSS")

@@ -15,8 +15,8 @@ from amortized_sr.baselines.networks import NetworkName
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.model import AmortizedImage
 from amortized_sr.refinement import RefineSettings, refine
-from amortized_sr.upscaler import DeviceName, Upscaler
-from amortized_sr.weights import DEFAULT_MODEL
+from amortized_sr.upscaler import DeviceName, Upscaler, choose_device
+from amortized_sr.weights import DEFAULT_MODEL, sha256
 
 
 @final
@@ -28,11 +28,13 @@ class Method:
         name: What it is called in tables.
         make: Images in [0, 1] -> function; all the work that an image costs before it can be drawn.
         parameters: How many numbers were learned, for the function of one image.
+        identity: What its results depend on beside the settings: the hash of its weights.
     """
 
     name: str
     make: Callable[[Float[Tensor, "batch channel height width"]], ContinuousImage]
     parameters: Callable[[ContinuousImage], int]
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class MethodSettings:
 
     Attributes:
         model: Weights of `amortized`.
-        device: Where the weights compute.
+        device: Where fits and weights compute; interpolation stays on the CPU.
         fit: How `fit:NETWORK` is trained; its network is the name's.
         refine: How `+refine` optimises.
     """
@@ -59,16 +61,15 @@ def method(name: str, settings: MethodSettings) -> Method:
         ValueError: If there is no such method, or its weights cannot be used (`WeightsError`).
     """
     if name in get_args(Interpolation):
-        kind = cast("Interpolation", name)
-        return Method(name, lambda images: InterpolatedImage(images, kind), lambda function: 0)
-    kind, _, choice = name.partition(":")
-    if kind == "fit" and (choice or settings.fit.network) in get_args(NetworkName):
-        network = cast("NetworkName", choice or settings.fit.network)
-        return _fitted(name, dataclasses.replace(settings.fit, network=network))
-    base, _, refined = name.partition("+")
-    kind, _, choice = base.partition(":")
-    if kind == "amortized" and refined in ("", "refine") and not name.endswith(("+", ":")):
-        return _amortized(name, choice or settings.model, settings, bool(refined))
+        interpolation = cast("Interpolation", name)
+        return Method(name, lambda images: InterpolatedImage(images, interpolation), lambda function: 0)
+    if name == "fit" or (name.startswith("fit:") and name.removeprefix("fit:") in get_args(NetworkName)):
+        network = cast("NetworkName", name.removeprefix("fit:")) if name != "fit" else settings.fit.network
+        return _fitted(name, dataclasses.replace(settings.fit, network=network), choose_device(settings.device))
+    base = name.removesuffix("+refine")
+    if base == "amortized" or (len(base) > len("amortized:") and base.startswith("amortized:")):
+        model = base.removeprefix("amortized:") if base != "amortized" else settings.model
+        return _amortized(name, model, settings, refined=base != name)
     raise ValueError(
         f"no method {name!r}; there are {', '.join(get_args(Interpolation))}, "
         f"{', '.join(f'fit:{network}' for network in get_args(NetworkName))}, "
@@ -76,13 +77,13 @@ def method(name: str, settings: MethodSettings) -> Method:
     )
 
 
-def _fitted(name: str, settings: FitSettings) -> Method:
+def _fitted(name: str, settings: FitSettings, device: torch.device) -> Method:
     def parameters(function: ContinuousImage) -> int:
         assert isinstance(function, FittedImage)
         networks = list(function.networks.parameters())
         return sum(parameter[0].numel() for parameter in networks)
 
-    return Method(name, lambda images: fit(images, settings), parameters)
+    return Method(name, lambda images: fit(images.to(device), settings), parameters)
 
 
 def _amortized(name: str, model: str, settings: MethodSettings, refined: bool) -> Method:
@@ -96,7 +97,7 @@ def _amortized(name: str, model: str, settings: MethodSettings, refined: bool) -
         assert isinstance(function, AmortizedImage)
         return refine(function, settings.refine)
 
-    return Method(name, make, lambda function: count)
+    return Method(name, make, lambda function: count, sha256(upscaler.trained.path))
 
 
 @torch.inference_mode()

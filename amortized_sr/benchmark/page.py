@@ -3,7 +3,8 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -30,6 +31,7 @@ input[type=range] { flex: 1; min-width: 12rem }
 
 _SCRIPT = """
 for (const section of document.querySelectorAll('section')) {
+  const sources = JSON.parse(section.querySelector('script').textContent);
   const stage = section.querySelector('.stage'), range = section.querySelector('input[type=range]');
   const show = (place) => { range.value = place; stage.style.setProperty('--split', place + '%'); };
   range.addEventListener('input', () => show(range.value));
@@ -41,7 +43,7 @@ for (const section of document.querySelectorAll('section')) {
   stage.addEventListener('pointermove', (event) => { if (event.buttons) drag(event); });
   for (const select of section.querySelectorAll('select')) {
     const image = stage.querySelector('.' + select.dataset.side);
-    const choose = () => { image.src = select.selectedOptions[0].dataset.source; image.alt = select.value; };
+    const choose = () => { image.src = sources[select.value]; image.alt = select.value; };
     select.addEventListener('change', choose);
     choose();
   }
@@ -90,6 +92,8 @@ def _section(one: Comparison) -> str:
     if one.target is not None:
         pictures["target"] = tensor_to_picture(one.target)
     sources = {name: _data_url(picture) for name, picture in pictures.items()}
+    # Whatever a name holds, it must not end the script.
+    inside = json.dumps(sources).replace("<", "\\u003c")
     left = "bicubic" if "bicubic" in sources else "input"
     right = next((name for name in sources if name.startswith("amortized")), next(iter(one.drawn)))
     # Whole pixels of the picture are whole pixels of the screen, and digits are large enough to be seen.
@@ -101,18 +105,19 @@ def _section(one: Comparison) -> str:
 {_select("after", right, sources, one)}</div>
 <div class="stage" style="width: {first.width * factor}px; aspect-ratio: {first.width} / {first.height}">
 <img class="before" alt=""><img class="after" alt=""><div class="line"></div></div>
+<script type="application/json">{inside}</script>
 </section>"""
 
 
-def _select(side: str, chosen: str, sources: dict[str, str], one: Comparison) -> str:
+def _select(side: str, chosen: str, names: Iterable[str], one: Comparison) -> str:
     def label(name: str) -> str:
         psnr = one.numbers.get(name, {}).get("psnr")
         return name if psnr is None else f"{name} ({psnr:.2f} dB)"
 
     options = "".join(
-        f'<option value="{html.escape(name)}" data-source="{source}"{" selected" if name == chosen else ""}>'
+        f'<option value="{html.escape(name)}"{" selected" if name == chosen else ""}>'
         f"{html.escape(label(name))}</option>"
-        for name, source in sources.items()
+        for name in names
     )
     return f'<select data-side="{side}" aria-label="{side}">{options}</select>'
 

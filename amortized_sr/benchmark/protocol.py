@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.metrics import lr_consistency, luma, psnr, ssim
+from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
 from amortized_sr.resize import degrade
 
 Convention = Literal["y", "rgb", "plain"]
@@ -16,8 +16,19 @@ Convention = Literal["y", "rgb", "plain"]
 photographs). `plain`: everything counts (MNIST)."""
 
 
-def describe(convention: Convention) -> str:
-    """Return the protocol in sentences, to print above a table."""
+def describe(convention: Convention, truth: bool = True) -> str:
+    """Return the protocol in sentences, to print above a table.
+
+    Args:
+        convention: How pictures are measured.
+        truth: Whether there are targets; without them only consistency is measured.
+    """
+    consistency = (
+        "LR: PSNR in dB of the prediction shrunk again against the input; cross: of the render at twice the size, "
+        "averaged over 2x2, against the prediction; all channels, no border left out."
+    )
+    if not truth:
+        return f"Input: the image as it is; there is no truth to compare with. {consistency}"
     match convention:
         case "y":
             measured = (
@@ -32,7 +43,7 @@ def describe(convention: Convention) -> str:
     return (
         "Target cropped to a multiple of the scale; input = antialiased bicubic (a = -0.5, Pillow's) of the target, "
         f"rounded to 8 bits; prediction clamped, not rounded; PSNR and SSIM: {measured}; means over the images. "
-        "LR: PSNR in dB of the prediction shrunk again against the input."
+        f"{consistency}"
     )
 
 
@@ -60,7 +71,9 @@ def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: 
     # Tiny, because 3 times a third must be one.
     rows, columns = (math.floor(side / scale + 1e-9) for side in (height, width))
     if min(rows, columns) < 1:
-        raise ValueError(f"an image of {width}x{height} pixels is too small to be measured at scale {scale:g}")
+        raise ValueError(
+            f"an image of {width}x{height} pixels is too small to be measured at scale {scale:g}; lower the scale"
+        )
     cropped = target[..., : round(rows * scale), : round(columns * scale)]
     return EvaluationPair(degrade(cropped, (rows, columns)), cropped)
 
@@ -73,11 +86,13 @@ class Quality:
         psnr: In dB.
         ssim: At most 1.
         lr: Consistency with the input, PSNR in dB.
+        cross: Consistency with the render at twice the size, PSNR in dB.
     """
 
     psnr: float | None
     ssim: float | None
     lr: float | None
+    cross: float | None
 
     def as_dict(self) -> dict[str, float | None]:
         """Return the numbers by name."""
@@ -87,6 +102,7 @@ class Quality:
 def measure(
     convention: Convention,
     drawn: Float[Tensor, "batch channel height width"],
+    fine: Float[Tensor, "batch channel twice_height twice_width"],
     target: Float[Tensor, "batch channel height width"] | None,
     image: Float[Tensor, "batch channel rows columns"],
     scale: float,
@@ -95,24 +111,27 @@ def measure(
 
     Args:
         convention: On which channels and pixels.
-        drawn: What a method drew; it is clamped.
+        drawn: What a method drew, not clamped.
+        fine: What it draws at twice the size, not clamped.
         target: The truth, if there is one.
         image: What it was drawn from.
         scale: Size of the picture over size of the image.
     """
-    consistent = lr_consistency(drawn, image)
+    consistent, across = lr_consistency(drawn, image), cross_scale_consistency(fine, drawn)
+    nothing = torch.full_like(consistent, torch.nan)
     if target is None:
-        return [Quality(None, None, _finite(value)) for value in consistent]
+        columns = zip(nothing, nothing, consistent, across, strict=True)
+        return [Quality(*(_finite(value) for value in values)) for values in columns]
     shave = _shave(convention, scale)
     drawn = drawn.clamp(0, 1)
-    if convention == "y" and target.shape[1] == 3:
-        drawn, target = luma(drawn), luma(target)
+    if convention == "y":
+        # A grey image is a colour image with equal channels, whose luma has a smaller range.
+        drawn, target = (luma(picture.expand(-1, 3, -1, -1)) for picture in (drawn, target))
     if 2 * shave >= min(target.shape[-2:]):
-        nothing = torch.full_like(consistent, torch.nan)
         ratios, similarities = nothing, nothing
     else:
         ratios, similarities = psnr(drawn, target, shave), ssim(drawn, target, shave)
-    columns = zip(ratios, similarities, consistent, strict=True)
+    columns = zip(ratios, similarities, consistent, across, strict=True)
     return [Quality(*(_finite(value) for value in values)) for values in columns]
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 
@@ -10,23 +11,21 @@ from amortized_sr.benchmark.protocol import Convention, describe
 from amortized_sr.benchmark.runner import Row
 
 
-def markdown(rows: Sequence[Row], convention: Convention, machine: str) -> str:
+def markdown(rows: Sequence[Row], convention: Convention) -> str:
     """Return the report: the protocol, then for each folder a table of quality and one of costs, then what failed.
 
     Args:
         rows: What was measured.
         convention: How.
-        machine: Where; belongs to every table of times.
     """
     parts = ["# Benchmark", describe(convention)]
     for data in dict.fromkeys(row.data for row in rows):
         some = [row for row in rows if row.data == data]
         count = len({row.image for row in some})
         parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(some)]
-        parts += [
-            f"Costs, on {machine}; seconds per image from input to picture, medians over the images:",
-            _costs(some),
-        ]
+        machines = "; ".join(dict.fromkeys(row.machine for row in some if row.machine))
+        costs = f"Costs on {machines}: seconds per image from input to picture, medians over the images."
+        parts += [costs, _costs(some)]
     failed = [f"- {row.data}/{row.image} x{row.scale:g} `{row.method}`: {row.error}" for row in rows if row.error]
     if failed:
         parts += ["## Failed", "\n".join(failed)]
@@ -35,7 +34,7 @@ def markdown(rows: Sequence[Row], convention: Convention, machine: str) -> str:
 
 def _quality(rows: Sequence[Row]) -> str:
     scales = sorted({row.scale for row in rows})
-    header = [f"x{scale:g} {name}" for scale in scales for name in ("PSNR", "SSIM", "LR")]
+    header = [f"x{scale:g} {name}" for scale in scales for name in ("PSNR", "SSIM", "LR", "cross")]
 
     def cells(method: Sequence[Row]) -> list[str]:
         result: list[str] = []
@@ -44,6 +43,7 @@ def _quality(rows: Sequence[Row]) -> str:
             result.append(_mean(here, lambda row: row.psnr, "{:.2f}"))
             result.append(_mean(here, lambda row: row.ssim, "{:.4f}"))
             result.append(_mean(here, lambda row: row.lr, "{:.2f}"))
+            result.append(_mean(here, lambda row: row.cross, "{:.2f}"))
         return result
 
     return _table(rows, header, cells)
@@ -84,8 +84,8 @@ def _mean(rows: Sequence[Row], number: Callable[[Row], float | None], form: str)
 
 
 def _median(values: Sequence[float | None]) -> float | None:
-    known = sorted(value for value in values if value is not None)
-    return known[len(known) // 2] if known else None
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -97,7 +97,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def as_json(rows: Sequence[Row], convention: Convention, machine: str) -> str:
-    """Return protocol, machine and rows as one JSON object."""
-    content = {"protocol": describe(convention), "machine": machine, "rows": [asdict(row) for row in rows]}
+def as_json(rows: Sequence[Row], convention: Convention) -> str:
+    """Return protocol and rows as one JSON object."""
+    content = {"protocol": describe(convention), "rows": [asdict(row) for row in rows]}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"

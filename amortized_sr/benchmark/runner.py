@@ -11,9 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from amortized_sr.benchmark.evaluation import evaluate
+from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.methods import Method
 from amortized_sr.benchmark.protocol import Convention, EvaluationPair, evaluation_pair
-from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, picture_to_tensor, read_picture
+from amortized_sr.data.folder import image_files
+from amortized_sr.image_io import picture_to_tensor, read_picture
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,11 @@ class Row:
         psnr: In dB.
         ssim: At most 1.
         lr: PSNR in dB of the picture shrunk again against the input.
+        cross: PSNR in dB of the render at twice the size, averaged over 2x2, against the picture.
         parameters: Learned numbers behind the image's function.
         seconds: From input to picture.
         peak_mebibytes: Memory at most, beyond what was in use.
+        machine: Where seconds and memory were measured.
         error: Why there are no numbers.
     """
 
@@ -41,9 +45,11 @@ class Row:
     psnr: float | None = None
     ssim: float | None = None
     lr: float | None = None
+    cross: float | None = None
     parameters: int | None = None
     seconds: float | None = None
     peak_mebibytes: float | None = None
+    machine: str | None = None
     error: str | None = None
 
     @property
@@ -79,12 +85,7 @@ class Plan:
             ImageError: If a folder is not there or holds no images.
         """
         for name, folder in self.folders.items():
-            if not folder.is_dir():
-                raise ImageError(f"{folder}: no such folder; give a folder with images")
-            paths = [path for path in folder.rglob("*") if path.suffix.lower() in READABLE_SUFFIXES and path.is_file()]
-            if not paths:
-                raise ImageError(f"{folder}: no image files in this folder or below it")
-            for path in sorted(paths)[: self.limit]:
+            for path in image_files(folder)[: self.limit]:
                 yield name, folder, path
 
     def identity(self) -> str:
@@ -158,9 +159,11 @@ def _measured(about: Row, path: Path, method: Method, convention: Convention) ->
         psnr=quality.psnr,
         ssim=quality.ssim,
         lr=quality.lr,
+        cross=quality.cross,
         parameters=result.parameters,
         seconds=result.seconds,
         peak_mebibytes=result.peak_mebibytes,
+        machine=describe_machine(),
     )
 
 

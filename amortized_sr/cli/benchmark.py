@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amortized_sr.cli.endings import failures_as_sentences
 from amortized_sr.cli.judging import (
     DeviceOption,
     FitCoordsOption,
@@ -57,55 +58,56 @@ def benchmark(
     if output.exists() and not output.is_dir():
         raise typer.BadParameter(f"{output} is not a folder; choose another --output")
 
+    import amortized_sr
     from amortized_sr.benchmark import report
-    from amortized_sr.benchmark.machine import describe_machine
     from amortized_sr.benchmark.runner import OtherBenchmarkError, Plan, run
-    from amortized_sr.image_io import ImageError, replacing
+    from amortized_sr.image_io import replacing
     from amortized_sr.tracking import finish_run, log_rows, start_run
 
     settings = method_settings(model, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine)
     ways = find_methods(methods, settings)
-    described = dataclasses.asdict(settings)
+    described = {
+        **dataclasses.asdict(settings),
+        "identities": [way.identity for way in ways],
+        "version": amortized_sr.__version__,
+    }
     plan = Plan(names, wanted, [way.name for way in ways], protocol, limit, described)
-    output.mkdir(parents=True, exist_ok=True)
 
     def tell(row: "Row", number: int, count: int) -> None:
         if not quiet:
             result = f"{row.psnr:.2f} dB" if row.psnr is not None else row.error or "no number"
             sys.stderr.write(f"{number}/{count}  {row.data}/{row.image} x{row.scale:g} {row.method}  {result}\n")
 
-    try:
-        rows = run(plan, output / "journal.jsonl", ways, tell)
-    except OtherBenchmarkError as error:
-        raise typer.BadParameter(str(error)) from None
-    except ImageError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; the same command goes on where it was: {output}", err=True)
-        raise typer.Exit(130) from None
-    machine = describe_machine()
-    text = report.markdown(rows, protocol, machine)
-    for name, content in (
-        ("report.md", text),
-        ("rows.csv", report.as_csv(rows)),
-        ("report.json", report.as_json(rows, protocol, machine)),
-    ):
-        with replacing(output / name) as file:
-            file.write(content.encode())
+    with failures_as_sentences(f"interrupted; the same command goes on where it was: {output}"):
+        # Before the folder is made: a wrong input should leave nothing behind.
+        plan.identity()
+        output.mkdir(parents=True, exist_ok=True)
+        try:
+            rows = run(plan, output / "journal.jsonl", ways, tell)
+        except OtherBenchmarkError as error:
+            raise typer.BadParameter(str(error)) from None
+        text = report.markdown(rows, protocol)
+        for name, content in (
+            ("report.md", text),
+            ("rows.csv", report.as_csv(rows)),
+            ("report.json", report.as_json(rows, protocol)),
+        ):
+            with replacing(output / name) as file:
+                file.write(content.encode())
     tracked = start_run(wandb, output, {"protocol": protocol, "scales": wanted, **described})
     if tracked is not None:
         log_rows(
             tracked,
             [dataclasses.asdict(row) for row in rows],
             by=("data", "method", "scale"),
-            means=("psnr", "ssim", "lr"),
+            means=("psnr", "ssim", "lr", "cross"),
         )
     finish_run(tracked)
     if not quiet:
         typer.echo(text)
         typer.echo(f"wrote {output}/: report.md rows.csv report.json")
-    raise typer.Exit(1 if any(row.error for row in rows) else 0)
+    worked = {(row.data, row.image) for row in rows if row.error is None}
+    raise typer.Exit(1 if any((row.data, row.image) not in worked for row in rows) else 0)
 
 
 def _parse_scales(text: str) -> list[float]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from amortized_sr.cli.endings import failures_as_sentences
 from amortized_sr.cli.judging import (
     DeviceOption,
     FitCoordsOption,
@@ -86,32 +87,27 @@ def compare(
     settings = method_settings(chosen, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine)
     ways = find_methods(methods, settings)
     convention: ProtocolOption = protocol or ("plain" if data == "mnist" else "rgb")
-    try:
-        named, failures = _digits(root, limit) if data == "mnist" else _pictures(inputs or [], limit)
+    machine = describe_machine()
+    with failures_as_sentences():
+        folder.mkdir(parents=True, exist_ok=True)
+        smallest = scale if given == "truth" else 1.0
+        named, failures = _digits(root, limit) if data == "mnist" else _pictures(inputs or [], limit, smallest)
         groups = group_by_size(named, scale, truth=given == "truth")
         result = run(groups, ways, convention, lambda name: None if quiet else typer.echo(f"{name} ...", err=True))
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(130) from None
-    folder.mkdir(parents=True, exist_ok=True)
-    machine = describe_machine()
-    write_comparison(folder, result, scale, convention, machine)
+        write_comparison(folder, result, scale, convention, machine)
     tracked = start_run(wandb, folder, {"scale": scale, "protocol": convention, **dataclasses.asdict(settings)})
     if tracked is not None and result.images and result.images[0].drawn:
         log_comparisons(tracked, result.images)
     finish_run(tracked)
     if not quiet:
-        typer.echo(
-            f"{describe(convention)}\n{len(result.images)} images, scale {scale:g}, {machine}\n\n{table(result)}"
-        )
+        typer.echo(describe(convention, given == "truth"))
+        typer.echo(f"{len(result.images)} images, scale {scale:g}, {machine}\n\n{table(result)}")
         typer.echo(f"\nwrote {folder}/: {' '.join(name for name in _FILES if (folder / name).exists())}")
     for one in result.methods:
         if one.error:
             typer.echo(f"warning: {one.method} failed: {one.error}", err=True)
-    raise typer.Exit(1 if failures else 0)
+    worked = any(one.error is None for one in result.methods)
+    raise typer.Exit(1 if failures or not worked else 0)
 
 
 def _digits(root: Path, limit: int | None) -> tuple[list[tuple[str, "Tensor"]], int]:
@@ -127,25 +123,32 @@ def _digits(root: Path, limit: int | None) -> tuple[list[tuple[str, "Tensor"]], 
     ], 0
 
 
-def _pictures(inputs: list[Path], limit: int | None) -> tuple[list[tuple[str, "Tensor"]], int]:
-    """Return names and images, and how many files could not be read.
+def _pictures(inputs: list[Path], limit: int | None, smallest: float) -> tuple[list[tuple[str, "Tensor"]], int]:
+    """Return names and images of at least `smallest` pixels a side, and how many files were not usable.
 
     Raises:
         ImageError: If there is nothing to compare.
     """
-    from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, picture_to_tensor, read_picture
+    from amortized_sr.data.folder import image_files
+    from amortized_sr.image_io import ImageError, picture_to_tensor, read_picture
 
     paths: list[Path] = []
     for path in inputs:
         if path.is_dir():
-            paths += sorted(file for file in path.rglob("*") if file.suffix.lower() in READABLE_SUFFIXES)
+            paths += image_files(path)
         else:
             paths.append(path)
     named: list[tuple[str, Tensor]] = []
     failures = 0
     for path in paths[:limit]:
         try:
-            named.append((str(path), picture_to_tensor(read_picture(path, background=(255, 255, 255)))))
+            picture = read_picture(path, background=(255, 255, 255))
+            if min(picture.size) < smallest:
+                raise ImageError(
+                    f"{path}: {picture.width}x{picture.height} pixels are too few for scale {smallest:g}; "
+                    "lower --scale, or leave it out"
+                )
+            named.append((str(path), picture_to_tensor(picture)))
         except ImageError as error:
             typer.echo(f"error: {error}", err=True)
             failures += 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
+from amortized_sr.cli.endings import failures_as_sentences
 from amortized_sr.cli.target import (
     HeightOption,
     LongestOption,
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from amortized_sr.baselines.fitting import FitSettings, FittedImage, Progress
-
-# Every pixel is in every step: 2^18 points through layers of 256 neurons keep about 3 GB.
-_MAX_POINTS = 1 << 18
 
 # An animation shows this many moments, close together at first, when most of the image appears.
 _FRAMES = 40
@@ -90,7 +88,7 @@ def fit(
     from amortized_sr.image_io import check_output, picture_to_tensor, read_picture, replacing, write_picture
     from amortized_sr.metrics import psnr
 
-    with _failures():
+    with failures_as_sentences():
         try:
             settings = FitSettings(
                 network, None if coords == "own" else coords, steps, learning_rate, target_psnr, seconds, region, seed
@@ -99,11 +97,6 @@ def fit(
             raise typer.BadParameter(str(error)) from None
         picture = read_picture(image)
         own = picture.height, picture.width
-        if own[0] * own[1] * region**2 > _MAX_POINTS:
-            raise ValueError(
-                f"{image}: {own[1]}x{own[0]} pixels are more than can be fitted at once ({_MAX_POINTS:,} points); "
-                "shrink or crop the image, or use `upscale`, which needs no training"
-            )
         wanted = resolve(own)
         check_output(place, wanted)
         values = picture_to_tensor(picture)
@@ -119,14 +112,16 @@ def fit(
             fitted = train(values, settings, report)
         elapsed = time.perf_counter() - begin
         reached = float(psnr(fitted.render(own), values))
-        if reached != reached:  # NaN
-            raise ValueError(f"{image}: the training diverged; lower --learning-rate")
+        if math.isnan(reached):
+            rate = f"a learning rate of {learning_rate:g}" if learning_rate else "the network's learning rate"
+            raise ValueError(f"{image}: the training diverged at {rate}; lower --learning-rate")
         facts = _facts(settings, fitted, reached, elapsed)
         drawn = _drawn(fitted, wanted)
         if picture.info.get("icc_profile"):
             drawn.info["icc_profile"] = picture.info["icc_profile"]
         write_picture(drawn, place)
         if film is not None and frames is not None:
+            film.end(fitted)
             with replacing(frames) as file:
                 film.write(file, _ANIMATIONS[frames.suffix.lower()])
         if save is not None:
@@ -158,7 +153,7 @@ def render(
     from amortized_sr.baselines.storage import load_fitted
     from amortized_sr.image_io import check_output, write_picture
 
-    with _failures():
+    with failures_as_sentences():
         function = load_fitted(fitted)
         wanted = resolve(function.size)
         check_output(place, wanted)
@@ -178,20 +173,6 @@ def _check_places(places: list[Path], source: Path, overwrite: bool) -> None:
             raise typer.BadParameter(f"{path} exists; --overwrite replaces it")
         if not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"the folder {path.absolute().parent} does not exist; create it first")
-
-
-@contextlib.contextmanager
-def _failures() -> Iterator[None]:
-    """Turn what is wrong with a file into a sentence and an exit code."""
-    try:
-        yield
-    # All of the package's errors about files are ValueErrors.
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(130) from None
 
 
 @contextlib.contextmanager
@@ -220,9 +201,13 @@ class _Film:
     def watch(self, progress: "Progress") -> None:
         """Take a picture if this is one of the moments."""
         # Evenly spaced on a logarithmic scale from the first step to the last.
-        place = (_FRAMES - 1) * math.log(progress.step) / math.log(max(2, progress.steps))
+        place = (_FRAMES - 1) * math.log(progress.step + 1) / math.log(progress.steps + 1)
         if place >= len(self.pictures):
             self.pictures.append(_drawn(progress.function, self.size))
+
+    def end(self, function: "FittedImage") -> None:
+        """Let the last picture be the result, also if the training ended early."""
+        self.pictures[-1] = _drawn(function, self.size)
 
     def write(self, file: BinaryIO, name: str) -> None:
         """Write the animation, which stays on its last picture for a while and begins again."""

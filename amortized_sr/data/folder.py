@@ -60,14 +60,7 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
     Raises:
         ImageError: If there is no such folder, or no readable image in it.
     """
-    if not root.is_dir():
-        raise ImageError(f"{root}: no such folder; give a folder with images")
-    paths = sorted(path for path in root.rglob("*") if _looks_like_image(path, root))
-    if not paths:
-        raise ImageError(
-            f"{root}: no image files in this folder or below it; files ending in "
-            f"{' '.join(sorted(READABLE_SUFFIXES))} are looked at"
-        )
+    paths = image_files(root)
     file = None if cache is None else cache / f"{_fingerprint(paths, channels)}.npy"
     if file is not None and (cached := load_store(file)) is not None:
         store, notes = cached
@@ -92,6 +85,23 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
     if file is not None:
         save_store(file, store, {"modes": modes, "unreadable": unreadable})
     return store, FolderReport(root, _sizes(store), modes, unreadable)
+
+
+def image_files(root: Path) -> list[Path]:
+    """Return the paths of all image files below a folder, sorted; hidden files are passed over.
+
+    Raises:
+        ImageError: If there is no such folder, or no image file in it.
+    """
+    if not root.is_dir():
+        raise ImageError(f"{root}: no such folder; give a folder with images")
+    paths = sorted(path for path in root.rglob("*") if _looks_like_image(path, root))
+    if not paths:
+        raise ImageError(
+            f"{root}: no image files in this folder or below it; files ending in "
+            f"{' '.join(sorted(READABLE_SUFFIXES))} are looked at"
+        )
+    return paths
 
 
 def _sizes(store: ImageStore) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 import amortized_sr
+from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import crop_to_multiple, make_pair
 from amortized_sr.image_io import tensor_to_picture, write_picture
@@ -159,8 +160,8 @@ def comparison_row(task: SuperResolutionTask, target: Tensor) -> Tensor:
     target = crop_to_multiple(target, scale)
     height, width = target.shape[-2:]
     pair = make_pair(target, (height // scale, width // scale))
-    nearest = functional.interpolate(pair.image, (height, width), mode="nearest")
-    bicubic = functional.interpolate(pair.image, (height, width), mode="bicubic", align_corners=False)
+    nearest = InterpolatedImage(pair.image, "nearest").render((height, width))
+    bicubic = InterpolatedImage(pair.image, "bicubic").render((height, width))
     drawn = task.model(pair.image, (height, width)).float()
     return torch.cat((nearest, bicubic, drawn, pair.target), dim=-1).clamp(0, 1).cpu()
 

@@ -1,19 +1,23 @@
 """Where the amortised model stands against what it wants to replace, while it is trained."""
 
+import contextlib
+import math
 from pathlib import Path
 from typing import final
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.compare import grid
-from amortized_sr.benchmark.protocol import evaluation_pair, measure
-from amortized_sr.image_io import write_picture
+from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.image_io import replacing, write_picture
+from amortized_sr.metrics import psnr
 from amortized_sr.tracking import Comparison, log_comparisons
 from amortized_sr.training.task import SuperResolutionTask
 
@@ -60,19 +64,17 @@ class CompareWithFits(Callback):
             self._drawn = self._baselines(pair.image, size)
         amortized = pl_module.model(pair.image.to(pl_module.device), size).float().cpu()
         drawn = {**self._drawn, "amortized": amortized.clamp(0, 1)}
-        qualities = {
-            name: measure("plain", pictures, pair.target, pair.image, scale) for name, pictures in drawn.items()
-        }
-        for name, values in qualities.items():
-            mean = sum(quality.psnr or 0.0 for quality in values) / len(values)
-            pl_module.log(f"compare/{name}", mean, rank_zero_only=True)
+        ratios = {name: psnr(pictures, pair.target).tolist() for name, pictures in drawn.items()}
+        for name, values in ratios.items():
+            # A fit that diverged is shown as what it is.
+            pl_module.log(f"compare/{name}", sum(values) / len(values), rank_zero_only=True)
         rows = [
             Comparison(
                 name=f"image {index}",
                 image=pair.image[index : index + 1],
                 target=pair.target[index : index + 1],
                 drawn={name: pictures[index : index + 1] for name, pictures in drawn.items()},
-                numbers={name: values[index].as_dict() for name, values in qualities.items()},
+                numbers={name: {"psnr": _finite(values[index])} for name, values in ratios.items()},
             )
             for index in range(len(pair.image))
         ]
@@ -83,18 +85,32 @@ class CompareWithFits(Callback):
             if isinstance(logger, WandbLogger):
                 log_comparisons(logger.experiment, rows, "compare")
 
+    def state_dict(self) -> dict[str, int]:
+        """Return how many validations there were, so that a resumed run compares in the same ones."""
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on counting."""
+        self.validations = state_dict["validations"]
+
     def _baselines(self, image: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         """Return what does not change during the run; an earlier part of the run may have it already."""
         kept = self.folder / "fits.safetensors"
-        if kept.exists():
-            drawn = load_file(kept)
-            if drawn["image"].shape == image.shape and torch.equal(drawn.pop("image"), image):
+        about = {"settings": repr(self.settings), "size": repr(size)}
+        with contextlib.suppress(OSError, SafetensorError), safe_open(kept, framework="pt") as file:
+            drawn = {name: file.get_tensor(name) for name in ("image", "bicubic", "fit")}
+            if file.metadata() == about and torch.equal(drawn.pop("image"), image):
                 return drawn
         fitted = fit(image, self.settings)
         drawn = {"bicubic": InterpolatedImage(image, "bicubic").render(size), "fit": fitted.render(size)}
-        drawn = {name: pictures.detach().clamp(0, 1) for name, pictures in drawn.items()}
-        save_file({**drawn, "image": image.contiguous()}, kept)
+        drawn = {name: pictures.detach().clamp(0, 1).contiguous() for name, pictures in drawn.items()}
+        with replacing(kept) as file:
+            file.write(save({**drawn, "image": image.contiguous()}, about))
         return drawn
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def _targets(trainer: Trainer) -> Tensor:

@@ -37,7 +37,7 @@ def test_names_are_escaped_and_everything_is_inside(page):
     assert "http://" not in text
     assert "https://" not in text
     assert "default-src 'none'" in text
-    source = text.split('data-source="data:image/png;base64,')[1].split('"')[0]
+    source = text.split('"data:image/png;base64,')[1].split('"')[0]
     assert base64.b64decode(source).startswith(b"\x89PNG")
 
 

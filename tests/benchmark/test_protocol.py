@@ -38,6 +38,18 @@ def test_senseless_scales_are_refused(scale):
         evaluation_pair(torch.zeros(1, 1, 12, 12), scale)
 
 
+def twice(image):
+    return image.repeat_interleave(2, dim=-2).repeat_interleave(2, dim=-1)
+
+
+def test_a_grey_image_is_measured_as_the_colour_image_that_it_is():
+    image, target = torch.rand(2, 1, 1, 24, 24)
+    grey = measure("y", image, twice(image), target, image, 2.0)[0]
+    colour = measure("y", *(one.expand(-1, 3, -1, -1) for one in (image, twice(image), target, image)), 2.0)[0]
+    assert grey.psnr == pytest.approx(colour.psnr, abs=1e-4)
+    assert grey.ssim == pytest.approx(colour.ssim, abs=1e-5)
+
+
 def pillow_psnr(drawn, target, convention, scale):
     """The same figures with numpy alone."""
     difference = drawn.astype(np.float64) - target
@@ -57,7 +69,8 @@ def test_conventions_agree_with_pillow_and_numpy(convention):
     small = Image.fromarray(levels).resize((28, 24), Image.Resampling.BICUBIC)
     drawn = np.asarray(small.resize((56, 48), Image.Resampling.BICUBIC))
     tensors = [torch.from_numpy(np.array(array)).permute(2, 0, 1)[None] / 255 for array in (drawn, levels, small)]
-    quality = measure(convention, *tensors, 2.0)[0]
+    drawn_tensor, target, image = tensors
+    quality = measure(convention, drawn_tensor, twice(drawn_tensor), target, image, 2.0)[0]
     assert quality.psnr == pytest.approx(pillow_psnr(drawn, levels, convention, 2), abs=1e-3)
 
 
@@ -84,9 +97,9 @@ def test_bicubic_on_set5_is_what_pillow_and_numpy_say(shared_data, scale):
 
 def test_what_cannot_be_measured_is_none_and_perfect_is_a_number_that_json_has():
     image = torch.rand(1, 3, 12, 12)
-    assert measure("rgb", image, image, image, 1.0)[0].psnr is None
-    assert measure("y", image, None, image, 1.0)[0].psnr is None
-    perfect = measure("plain", image, image, image, 1.0)[0]
+    assert measure("rgb", image, twice(image), image, image, 1.0)[0].psnr is None
+    assert measure("y", image, twice(image), None, image, 1.0)[0].psnr is None
+    perfect = measure("plain", image, twice(image), image, image, 1.0)[0]
     assert perfect.psnr == 200
     assert json.loads(json.dumps(perfect.as_dict(), allow_nan=False))["lr"] == 200
 
