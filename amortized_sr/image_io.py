@@ -40,13 +40,11 @@ _WRITABLE: dict[str, tuple[str, int, dict[str, Any]]] = {
 READABLE_SUFFIXES = frozenset({*_WRITABLE, ".gif", ".pgm", ".ppm"})
 """Suffixes of files that are looked at when a folder is read."""
 
-# Images are encoded and drawn as a whole so far. An encoder of the bundled models' size needs about 3 kB per pixel of
-# the input, drawing about 35 bytes per pixel of the output.
-MAX_INPUT_PIXELS = 2**21
-"""Most pixels of one input: 2 megapixels, which need about 6 GB of memory."""
+MAX_INPUT_PIXELS = 2**24
+"""Most pixels of one image as a function: 16 megapixels, whose latent takes about 10 GB of memory."""
 
 MAX_OUTPUT_PIXELS = 2**28
-"""Most pixels of one output: 268 megapixels, which need about 10 GB of memory."""
+"""Most pixels of one rendering in memory: 268 megapixels."""
 
 
 class ImageError(ValueError):
