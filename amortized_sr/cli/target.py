@@ -1,0 +1,77 @@
+"""The options that name an output's size."""
+
+import math
+from collections.abc import Callable
+
+import typer
+
+# One single pixel at this scale is near the largest output; no image can be larger with it.
+_LARGEST_SCALE = 65_536
+
+Size = tuple[int, int]
+
+
+def parse_target(
+    scale: float | None,
+    size: str | None,
+    width: int | None,
+    height: int | None,
+    longest: int | None,
+) -> tuple[str, Callable[[Size], Size]]:
+    """Return a label for file names and the function from an input's size to its output's.
+
+    Raises:
+        typer.BadParameter: If not exactly one option is given, or its value makes no sense.
+    """
+    options = {
+        "--scale": scale,
+        "--size": size,
+        "--width": width,
+        "--height": height,
+        "--longest": longest,
+    }
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) != 1:
+        said = "got " + " and ".join(given) if given else "got none"
+        raise typer.BadParameter(f"choose one of {', '.join(options)}; {said}")
+    if scale is not None:
+        if not (math.isfinite(scale) and scale > 0):
+            raise typer.BadParameter(f"--scale must be a positive number, such as 4 or 3.7, got {scale}")
+        if scale > _LARGEST_SCALE:
+            raise typer.BadParameter(
+                f"--scale {scale:g} makes {scale:.0f}x{scale:.0f} pixels of a single one; the limit is {_LARGEST_SCALE}"
+            )
+        return f"x{scale:g}", lambda own: _scaled(own, scale)
+    if size is not None:
+        exact = _parse_size(size)
+        return size.lower(), lambda own: exact
+    for name, value in (("--width", width), ("--height", height), ("--longest", longest)):
+        if value is not None and value < 1:
+            raise typer.BadParameter(f"{name} must be at least 1 pixel, got {value}")
+    if width is not None:
+        return f"w{width}", lambda own: (_proportion(own[0], width, own[1]), width)
+    if height is not None:
+        return f"h{height}", lambda own: (height, _proportion(own[1], height, own[0]))
+    assert longest is not None
+    return f"l{longest}", lambda own: (
+        _proportion(own[0], longest, max(own)),
+        _proportion(own[1], longest, max(own)),
+    )
+
+
+def _parse_size(text: str) -> Size:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got {text!r}")
+    return int(parts[1]), int(parts[0])
+
+
+def _scaled(own: Size, scale: float) -> Size:
+    from amortized_sr.image_io.limits import MAX_FILE_PIXELS
+    from amortized_sr.upscaler import scaled_size
+
+    return scaled_size(own, scale, MAX_FILE_PIXELS)
+
+
+def _proportion(side: int, wanted: int, reference: int) -> int:
+    return max(1, (side * wanted * 2 + reference) // (2 * reference))
