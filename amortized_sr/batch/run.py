@@ -271,7 +271,8 @@ def _opened(place: Path) -> Iterator[BinaryIO]:
             with replacing(place) as file:
                 yield file
             return
-        with tempfile.TemporaryFile() as file:
+        # With a name, which the writer of TIFF files asks for.
+        with tempfile.TemporaryDirectory() as folder, (Path(folder) / "output").open("x+b") as file:
             yield file
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer)

@@ -9,12 +9,9 @@ from jaxtyping import Float32, UInt8, UInt16
 from amortized_sr.coords import Size
 from amortized_sr.image_io.formats import Depth
 
-Pixels = (
-    UInt8[np.ndarray, "height width channel"]
-    | UInt16[np.ndarray, "height width channel"]
-    | Float32[np.ndarray, "height width channel"]
-)
-"""Grey, grey and alpha, RGB, or RGB and alpha; alpha is not multiplied into the colours."""
+# The axes have no names, because a picture may be turned.
+Pixels = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"] | Float32[np.ndarray, "_ _ _"]
+"""Height, width and channels: grey, grey and alpha, RGB, or RGB and alpha; alpha is not multiplied into the colours."""
 
 
 @final

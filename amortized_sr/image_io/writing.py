@@ -66,7 +66,11 @@ def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations
         repeats: How often all are shown; 0 means forever.
     """
     # Every picture is whole, so it replaces the one before instead of being laid over it.
-    options: dict[str, Any] = {"save_all": True, "duration": durations, "loop": repeats}
+    options: dict[str, Any] = {
+        "save_all": True,
+        "duration": [round(duration) for duration in durations],
+        "loop": repeats,
+    }
     if output.format.name == "PNG":
         options["blend"] = 0
     if output.format.name == "AVIF":
