@@ -17,8 +17,8 @@ from amortized_sr.tiling import TiledEncoder, is_out_of_memory
 ReadRows = Callable[[int, int], Float[Tensor, "batch colour rows width"]]
 """Returns the image's rows from the first to before the second number, as values in [0, 1]."""
 
-# A strip of four megapixels is enough to keep all cores busy, and small enough to be written while the next is drawn.
-_STRIP_PIXELS = 1 << 22
+# A strip of two megapixels is enough to keep all cores busy, and small enough to be compressed in the background.
+_STRIP_PIXELS = 1 << 21
 
 # float32, the interpolated image, the learned part, and what quantising them takes.
 _BYTES_PER_VALUE = 20

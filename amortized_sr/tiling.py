@@ -43,7 +43,7 @@ class TiledEncoder:
     Args:
         model: The model; it is moved to the device.
         device: Where to compute.
-        memory: Bytes that a tile's intermediate results should take at most.
+        memory: Bytes of the working set, of which a tile takes a quarter at most.
         precision: Number format of the encoder; a tile that comes out wrong in half precision is made again in fp32.
         may_leave: Whether to go on with the CPU if even the smallest tile does not fit on the device.
         notify: Told in one sentence of everything that was not as planned.
@@ -65,7 +65,7 @@ class TiledEncoder:
         self._half = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
         self._may_leave = may_leave
         self._notify = notify
-        self._area = max(memory // (_BYTES_PER_NUMBER * _numbers_per_pixel(model)), self._smallest_area())
+        self._area = self._planned_area()
 
     @torch.inference_mode()
     def encode(self, image: Float[Tensor, "batch colour height width"]) -> AmortizedImage:
@@ -153,9 +153,14 @@ class TiledEncoder:
             self._notify(f"not enough memory on {self.device} for the smallest tile; the cpu goes on")
             self.device = torch.device("cpu")
             self.model.to(self.device)
-            self._area = max(self.memory // (_BYTES_PER_NUMBER * _numbers_per_pixel(self.model)), self._smallest_area())
+            self._area = self._planned_area()
             return False
         raise MemoryError(f"not enough memory on {self.device} for a tile of {_SMALLEST_TILE}x{_SMALLEST_TILE} pixels")
+
+    def _planned_area(self) -> int:
+        # A quarter; the others are for the latent, the rendering, and what is made of it.
+        planned = self.memory // 4 // (_BYTES_PER_NUMBER * _numbers_per_pixel(self.model))
+        return max(planned, self._smallest_area())
 
     def _smallest_area(self) -> int:
         return (_SMALLEST_TILE + 2 * self.model.halo) ** 2

@@ -1,5 +1,6 @@
 """Writing TIFF files tile by tile: 8 and 16 bits and floats, of any size, in the memory of a few rows of tiles."""
 
+import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -14,6 +15,9 @@ _TILE = 256
 
 # A plain TIFF addresses 4 GiB; incompressible pixels grow a little.
 _PLAIN_BYTES = 3 * 2**30
+
+# How much is compressed at once, by all cores; tifffile's own 256 MiB would be most of the memory used here.
+_BUFFER_BYTES = 2**25
 
 _ASCII, _BYTE = 2, 1
 _DESCRIPTION, _SOFTWARE, _TIME = 0x010E, 0x0131, 0x0132
@@ -60,6 +64,8 @@ def write_tiff(
             datetime=texts.pop(_TIME, None),
             extratags=_extra_tags(metadata, texts),
             metadata=None,
+            maxworkers=os.cpu_count(),
+            buffersize=_BUFFER_BYTES,
             **options,
         )
 
