@@ -1,14 +1,26 @@
-"""The options that name an output's size."""
+"""The size options that commands share, as one function from an input's size to its output's."""
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+Size = tuple[int, int]
+"""`(height, width)` in pixels."""
+
+ScaleOption = Annotated[
+    float | None, typer.Option("--scale", "-s", help="Output size over input size, such as 4 or 3.7.")
+]
+SizeOption = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="Output size in pixels, such as 1024x768.")
+]
+WidthOption = Annotated[int | None, typer.Option("--width", help="Output width in pixels; keeps proportions.")]
+HeightOption = Annotated[int | None, typer.Option("--height", help="Output height in pixels; keeps proportions.")]
+LongestOption = Annotated[int | None, typer.Option("--longest", help="Longer side in pixels; keeps proportions.")]
+
 # One single pixel at this scale is near the largest output; no image can be larger with it.
 _LARGEST_SCALE = 65_536
-
-Size = tuple[int, int]
 
 
 def parse_target(
@@ -43,7 +55,7 @@ def parse_target(
             )
         return f"x{scale:g}", lambda own: _scaled(own, scale)
     if size is not None:
-        exact = _parse_size(size)
+        exact = parse_size(size)
         return size.lower(), lambda own: exact
     for name, value in (("--width", width), ("--height", height), ("--longest", longest)):
         if value is not None and value < 1:
@@ -59,7 +71,12 @@ def parse_target(
     )
 
 
-def _parse_size(text: str) -> Size:
+def parse_size(text: str) -> Size:
+    """Return the size that a text like `1024x768`, width first, names.
+
+    Raises:
+        typer.BadParameter: If it is not two positive whole numbers.
+    """
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise typer.BadParameter(f"--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got {text!r}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from amortized_sr.cli.target import parse_target
+from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
     from amortized_sr.batch.plan import Job
@@ -40,14 +40,11 @@ def upscale(
             help="File, folder for several inputs, or - for standard output; default: beside the input.",
         ),
     ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option("--scale", "-s", help="Output size over input size, such as 4 or 3.7."),
-    ] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Output size in pixels, such as 1024x768.")] = None,
-    width: Annotated[int | None, typer.Option(help="Output width in pixels; keeps proportions.")] = None,
-    height: Annotated[int | None, typer.Option(help="Output height in pixels; keeps proportions.")] = None,
-    longest: Annotated[int | None, typer.Option(help="Longer side in pixels; keeps proportions.")] = None,
+    scale: ScaleOption = None,
+    size: SizeOption = None,
+    width: WidthOption = None,
+    height: HeightOption = None,
+    longest: LongestOption = None,
     model: Annotated[
         str | None,
         typer.Option("--model", "-n", metavar="NAME|PATH", help="Bundled weights or a .safetensors file."),
