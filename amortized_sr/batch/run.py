@@ -1,17 +1,13 @@
 """The work of a batch: decoding, drawing and writing at the same time, each input's failure its own."""
 
-import contextlib
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -19,12 +15,13 @@ import torch
 from amortized_sr.batch.inputs import STREAM
 from amortized_sr.batch.manifest import Manifest
 from amortized_sr.batch.outputs import Conversion, convert
+from amortized_sr.batch.place import opened_place
 from amortized_sr.batch.plan import Job
 from amortized_sr.batch.report import Report
 from amortized_sr.batch.settings import Settings
 from amortized_sr.coords import Size
 from amortized_sr.drawing import draw
-from amortized_sr.image_io import ImageError, replacing
+from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.formats import FORMATS, FormatName, format_of
 from amortized_sr.image_io.image_file import ImageFile, Pixels
 from amortized_sr.image_io.picture import check_place
@@ -243,7 +240,7 @@ class _Batch:
         try:
             # Drawing and compressing take turns: both use all cores, and side by side they took twice the time.
             strips = ahead(self._strips(conversion, conversion.frames[0]))
-            with _opened(job.place) as file:
+            with opened_place(job.place) as file:
                 write_strips(file, conversion.output, strips)
         except (MemoryError, RuntimeError) as error:
             raise _too_large(job.source.path, conversion, error) from None
@@ -270,27 +267,11 @@ class _Batch:
 def _write(
     place: Path, conversion: Conversion, frames: list[list[Pixels]], durations: list[float], repeats: int
 ) -> None:
-    with _opened(place) as file:
+    with opened_place(place) as file:
         if len(frames) == 1:
             write_strips(file, conversion.output, iter(frames[0]))
         else:
             write_frames(file, conversion.output, [np.concatenate(strips) for strips in frames], durations, repeats)
-
-
-@contextlib.contextmanager
-def _opened(place: Path) -> Iterator[BinaryIO]:
-    """Open an output's file: it appears whole or not at all, on the disk as in a pipe."""
-    with named_write_errors(place):
-        if place != STREAM:
-            with replacing(place) as file:
-                yield file
-            return
-        # With a name, which the writer of TIFF files asks for.
-        with tempfile.TemporaryDirectory() as folder, (Path(folder) / "output").open("x+b") as file:
-            yield file
-            file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
 
 
 def _too_large(path: Path, conversion: Conversion, error: MemoryError | RuntimeError) -> BaseException:

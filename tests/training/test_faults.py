@@ -1,4 +1,4 @@
-"""What goes wrong in a training: it says so, keeps what was learnt, and can go on (rows 43 to 47 of the fault table)."""
+"""What goes wrong in a training: it says so, keeps what was learnt, and can go on (rows 43 to 47 of the faults)."""
 
 import resource
 from pathlib import Path
