@@ -20,6 +20,8 @@ import torch
 from batch_files import contents, picture, tree
 from PIL import Image
 
+from amortized_sr.cli import main
+from amortized_sr.image_io.profile import srgb_profile
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.tiling import TiledEncoder
 
@@ -35,6 +37,12 @@ def files_limited_to(size: int):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def cli(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    return left.value.code
 
 
 def lines(text: str) -> list[dict]:
@@ -150,6 +158,23 @@ def test_a_broken_profile_is_a_note(run):
 
     assert result.code == 0
     assert result.err == "note: a.png: the colour profile is damaged; the colours are taken as sRGB\n"
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg", "webp", "avif"])
+def test_a_wide_or_linear_profile_goes_through_with_its_colours(run, suffix):
+    """Pixels stay numbers of the profile's space, whatever the network was shown."""
+    profile = bytearray(srgb_profile())
+    for entry in range(132, 132 + 12 * int.from_bytes(profile[128:132], "big"), 12):
+        if profile[entry : entry + 4] in (b"rTRC", b"gTRC", b"bTRC"):
+            start = int.from_bytes(profile[entry + 4 : entry + 8], "big")
+            profile[start : start + 12] = b"curv" + bytes(8)  # A curve without entries: linear.
+    Image.new("RGB", (12, 12), (200, 30, 90)).save("a.png", icc_profile=bytes(profile))
+
+    assert cli("upscale", "a.png", "-s", "2", "-n", "photo-tiny", "-o", f"b.{suffix}") == 0
+
+    with Image.open(f"b.{suffix}") as output:
+        assert output.info["icc_profile"] == bytes(profile)
+        assert np.abs(np.array(output.convert("RGB"), int) - (200, 30, 90)).max() <= 4
 
 
 def test_values_that_are_not_finite_are_a_note(run):
