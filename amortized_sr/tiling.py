@@ -111,9 +111,9 @@ class TiledEncoder:
 
     def _split(self, rows: slice, columns: slice, batch: int) -> list[tuple[slice, slice]]:
         """Return tiles that cover a part of an image, as square as the part allows, none above the area."""
-        area = self._area / batch
-        high = min(rows.stop - rows.start, max(1, math.isqrt(int(area)) - 2 * self.model.halo))
-        wide = max(1, int(area / (high + 2 * self.model.halo)) - 2 * self.model.halo)
+        area = max(self._area // batch, min(self._area, self._smallest_area()))
+        high = min(rows.stop - rows.start, max(1, math.isqrt(area) - 2 * self.model.halo))
+        wide = max(1, area // (high + 2 * self.model.halo) - 2 * self.model.halo)
         return [(r, c) for r in _spans(rows, high) for c in _spans(columns, wide)]
 
     def _attempt(self, image: Tensor, rows: slice, columns: slice) -> Tensor | None:

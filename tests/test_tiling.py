@@ -47,7 +47,7 @@ sides = st.one_of(st.integers(1, 6), st.integers(7, 60))
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(height=sides, width=sides, side=st.integers(1, 24), scale=st.floats(0.3, 4.5), rows=st.integers(1, 40))
 def test_tiled_equals_untiled_for_the_bundled_weights(models, name, height, width, side, scale, rows):
     """The promise: any size (1xN, below the receptive field), any scale, any tile, any strip."""
