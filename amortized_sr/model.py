@@ -1,5 +1,6 @@
 """The model: image -> encoder -> head -> latent -> field -> colour, as a function of the coordinate."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import final
 
@@ -19,6 +20,21 @@ from amortized_sr.sampling import (
     separable_contribution,
     sum_contributions,
 )
+
+# Heads read the features of at most the cells beside theirs.
+_HEAD_RADIUS = 1
+
+
+def check_image(image: Tensor) -> None:
+    """Check the shape of a batch of images.
+
+    Raises:
+        ValueError: If it does not fit.
+    """
+    if image.ndim != 4 or image.shape[1] not in (1, 3) or 0 in image.shape:
+        raise ValueError(
+            f"image must have shape (batch, 1 or 3, height, width) and no empty axis, got {tuple(image.shape)}"
+        )
 
 
 @final
@@ -71,17 +87,48 @@ class AmortizedSR(nn.Module):
         Raises:
             ValueError: If the shape does not fit.
         """
-        if image.ndim != 4 or image.shape[1] not in (1, 3) or 0 in image.shape:
-            raise ValueError(
-                f"image must have shape (batch, 1 or 3, height, width) and no empty axis, got {tuple(image.shape)}"
-            )
+        check_image(image)
+        return self.as_function(image, self._latent(image))
+
+    def encode_part(
+        self, image: Float[Tensor, "batch colour height width"], rows: slice, columns: slice
+    ) -> Float[Tensor, "items channel rows columns"]:
+        """Return the latent's cells in `rows` and `columns`, reading only the pixels that they depend on.
+
+        Equal to the same cells of the whole image's latent: what lies within the receptive field is read too, and
+        past the image's own borders, but only there, edges are repeated.
+        """
+        inside = [
+            slice(max(0, part.start - self.halo), min(length, part.stop + self.halo))
+            for part, length in zip((rows, columns), image.shape[-2:], strict=True)
+        ]
+        latent = self._latent(image[:, :, inside[0], inside[1]])
+        kept = [
+            slice(part.start - read.start, part.stop - read.start)
+            for part, read in zip((rows, columns), inside, strict=True)
+        ]
+        return latent[:, :, kept[0], kept[1]]
+
+    @property
+    def halo(self) -> int:
+        """How many pixels around a part of an image its latent depends on."""
+        return self.encoder.receptive_radius + _HEAD_RADIUS
+
+    def as_function(
+        self,
+        image: Float[Tensor, "batch colour height width"],
+        latent: Float[Tensor, "items channel height width"],
+    ) -> "AmortizedImage":
+        """Return images and their latent as a function."""
+        return AmortizedImage(self.field, self.skip, image, latent)
+
+    def _latent(self, image: Tensor) -> Tensor:
         seen = image
         if self.channels == 1:
             seen = image.flatten(0, 1)[:, None]
         elif image.shape[1] == 1:
             seen = image.expand(-1, self.channels, -1, -1)
-        latent = self.head(self.encoder((seen - self.mean) / self.deviation))
-        return AmortizedImage(self.field, self.skip, image, latent.to(image.dtype))
+        return self.head(self.encoder((seen - self.mean) / self.deviation)).to(image.dtype)
 
     def forward(
         self, image: Float[Tensor, "batch colour height width"], size: Size
@@ -152,8 +199,27 @@ class AmortizedImage(ContinuousImage):
             y, x = axes(size, grid, window)
             return y.part(rows.start, rows.stop), x.part(columns.start, columns.stop)
 
-        learned = self.field.render_grid(self.latent, *part(_grid(self.latent)))
-        interpolated = render_separable(self.skip, self.image, *part(self.size))
+        return self._render_axes(part(_grid(self.latent)), part(self.size))
+
+    def render_band(
+        self, rows: slice, size: Size, whole: Size, first: int
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return rows of a taller image's rendering, this function being a band of that image.
+
+        Args:
+            rows: Which rows of the rendering; the band must hold all pixels that they depend on.
+            size: Size of the whole rendering.
+            whole: Size of the whole image, as wide as this one.
+            first: Which row of the whole image is the first of this one.
+        """
+        y, x = axes(size, whole, WHOLE)
+        y = y.part(rows.start, rows.stop)
+        y = dataclasses.replace(y, start=y.start - first, cells=self.size[0])
+        return self._render_axes((y, x), (y, x))
+
+    def _render_axes(self, latent: tuple[Axis, Axis], image: tuple[Axis, Axis]) -> Tensor:
+        learned = self.field.render_grid(self.latent, *latent)
+        interpolated = render_separable(self.skip, self.image, *image)
         return interpolated.add_(self._as_colours(learned))
 
     def _as_colours(self, learned: Float[Tensor, "items colour *space"]) -> Float[Tensor, "batch channel *space"]:

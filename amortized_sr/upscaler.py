@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -21,7 +22,10 @@ from amortized_sr.image_io import (
     read_picture,
     tensor_to_picture,
 )
+from amortized_sr.model import AmortizedSR, check_image
 from amortized_sr.resize import shrink
+from amortized_sr.strips import ReadRows, draw_strips
+from amortized_sr.tiling import DEFAULT_MEMORY, Precision, TiledEncoder
 from amortized_sr.weights import DEFAULT_MODEL, TrainedModel, load_weights
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -30,8 +34,13 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 _TILE = 2048
 
 
-def scaled_size(size: Size, scale: float) -> Size:
+def scaled_size(size: Size, scale: float, limit: int = MAX_OUTPUT_PIXELS) -> Size:
     """Return the size of an image of `size` at `scale`: rounded, at least one pixel.
+
+    Args:
+        size: `(height, width)` of the image in pixels.
+        scale: Output size over input size.
+        limit: Most pixels that the result may have.
 
     Raises:
         ValueError: If the scale is not a positive number, or the result would be absurdly large.
@@ -39,12 +48,12 @@ def scaled_size(size: Size, scale: float) -> Size:
     if not (isinstance(scale, int | float) and 0 < scale < math.inf):
         raise ValueError(f"scale must be a positive number, got {scale!r}; for example 4 or 2.5")
     # Beyond this limit one row is too long already, and the products below might be infinite.
-    limited = min(scale, 2 * MAX_OUTPUT_PIXELS)
+    limited = min(scale, 2 * limit)
     height, width = (max(1, math.floor(side * limited + 0.5)) for side in size)
-    if height * width > MAX_OUTPUT_PIXELS:
+    if height * width > limit:
         raise ValueError(
             f"scale {scale} of a {size[1]}x{size[0]} image gives {width}x{height} pixels"
-            f"{'' if scale == limited else ' and more'}, above the limit of {MAX_OUTPUT_PIXELS:,}; use a smaller scale"
+            f"{'' if scale == limited else ' and more'}, above the limit of {limit:,}; use a smaller scale"
         )
     return height, width
 
@@ -93,28 +102,59 @@ def available_devices() -> list[DeviceName]:
 class Upscaler:
     """A trained model on a device, ready for pictures.
 
+    Args:
+        trained: The model with its configuration.
+        device: Where to compute; `auto` takes the fastest there is, and goes on with the CPU if that is too small.
+        memory: Bytes that one picture's working set may take, besides the picture and its rendering themselves.
+        precision: Number format of the encoder.
+        notify: Told in one sentence of everything that was not as planned.
+
     Example:
         >>> upscaler = Upscaler.from_pretrained()
         >>> upscaler.upscale(Image.new("RGB", (8, 6)), scale=2.5).size
         (20, 15)
     """
 
-    def __init__(self, trained: TrainedModel, device: DeviceName = "auto") -> None:
+    def __init__(
+        self,
+        trained: TrainedModel,
+        device: DeviceName = "auto",
+        memory: int = DEFAULT_MEMORY,
+        precision: Precision = "fp32",
+        notify: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
         self.trained = trained
-        self.device = choose_device(device)
-        # A copy, because moving a module moves it for everyone. Convolutions read and write channels together twice as
-        # fast in this layout.
-        self.model = copy.deepcopy(trained.model).to(self.device).to(memory_format=torch.channels_last)
+        # A copy, because moving a module moves it for everyone.
+        self._encoder = TiledEncoder(
+            copy.deepcopy(trained.model), choose_device(device), memory, precision, device == "auto", notify
+        )
+
+    @property
+    def model(self) -> AmortizedSR:
+        """The model, on the device."""
+        return self._encoder.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self._encoder.device
 
     @classmethod
-    def from_pretrained(cls, source: str | Path = DEFAULT_MODEL, device: DeviceName = "auto") -> "Upscaler":
+    def from_pretrained(
+        cls,
+        source: str | Path = DEFAULT_MODEL,
+        device: DeviceName = "auto",
+        memory: int = DEFAULT_MEMORY,
+        precision: Precision = "fp32",
+        notify: Callable[[str], None] = lambda sentence: None,
+    ) -> "Upscaler":
         """Load bundled weights by name, or a local `.safetensors` file.
 
         Raises:
             WeightsError: If there are no such weights or they cannot be used.
             ValueError: If the device is not available.
         """
-        return cls(load_weights(source), device)
+        return cls(load_weights(source), device, memory, precision, notify)
 
     @overload
     def encode(self, image: Image.Image) -> "Picture": ...
@@ -160,28 +200,68 @@ class Upscaler:
         """
         if (scale is None) == (size is None):
             raise ValueError("give either scale or size, not both and not neither")
-        values = picture_to_tensor(image) if isinstance(image, Image.Image) else image
+        values = picture_to_tensor(image) if isinstance(image, Image.Image) else _checked(image)
+        own = values.shape[-2], values.shape[-1]
         # Before the encoder runs: a size that makes no sense should cost nothing.
         if size is not None:
             target = check_size(size)
         else:
             assert scale is not None
-            target = scaled_size((values.shape[-2], values.shape[-1]), scale)
-        function = self._encode(values)
-        if isinstance(image, Image.Image):
-            return Picture(function, image.info.get("icc_profile")).render(target)
-        return _render(function, target).clamp(0, 1).to(image)
+            target = scaled_size(own, scale)
+        strips = self.strips(lambda first, stop: values[:, :, first:stop].float(), own, target)
+        if not isinstance(image, Image.Image):
+            # `new_empty` and not a list of strips: those and their concatenation would take the memory twice.
+            result = image.new_empty((*image.shape[:2], *target))
+            _collect(result, (strip.clamp_(0, 1) for strip in strips))
+            return result
+        picture = Image.new(image.mode, (target[1], target[0]))
+        row = 0
+        for strip in strips:
+            picture.paste(tensor_to_picture(strip), (0, row))
+            row += strip.shape[-2]
+        profile = image.info.get("icc_profile")
+        picture.info = {"icc_profile": profile} if profile else {}
+        return picture
 
-    @torch.inference_mode()
+    def strips(self, read_rows: ReadRows, own: Size, size: Size) -> Iterator[Float[Tensor, "batch colour rows width"]]:
+        """Draw an image with `size` pixels from the top to the bottom, holding only what the next strip needs.
+
+        Args:
+            read_rows: Returns rows of the image as values in [0, 1]; called from the top to the bottom.
+            own: Size of the image.
+            size: Size of the whole rendering; may be larger than any memory.
+
+        Yields:
+            Strips of rows of any height, on the device, not clamped.
+
+        Raises:
+            MemoryError: If there is not enough memory for a single row.
+        """
+        return draw_strips(self._encoder, read_rows, own, size)
+
     def _encode(self, image: Tensor) -> ContinuousImage:
-        if not image.is_floating_point():
-            raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
-        height, width = image.shape[-2:]
+        height, width = _checked(image).shape[-2:]
         if height * width > MAX_INPUT_PIXELS:
             raise ValueError(
-                f"an image of {width}x{height} pixels is above the limit of {MAX_INPUT_PIXELS:,}; crop it first"
+                f"an image of {width}x{height} pixels as a function is above the limit of {MAX_INPUT_PIXELS:,}; "
+                "crop it first, or use upscale, which needs no such memory"
             )
-        return self.model.encode(image.to(self.device, torch.float32))
+        return self._encoder.encode(image.float())
+
+
+def _checked(image: Tensor) -> Tensor:
+    if not image.is_floating_point():
+        raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
+    check_image(image)
+    return image
+
+
+@torch.inference_mode()
+def _collect(result: Tensor, strips: Iterator[Tensor]) -> None:
+    row = 0
+    for strip in strips:
+        result[:, :, row : row + strip.shape[-2]] = strip
+        row += strip.shape[-2]
 
 
 @final

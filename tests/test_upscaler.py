@@ -301,12 +301,12 @@ def test_a_window_that_is_empty_or_outside_is_refused_with_the_rule(upscaler, wi
 @pytest.mark.parametrize("small_config", [1, 3], indirect=True)
 @pytest.mark.parametrize("tile", [4, 7, 16])
 def test_tiles_cannot_be_seen(upscaler, monkeypatch, tile):
-    image = picture("RGB", 8, 9)
-    whole = upscaler.upscale(image, 3.3)
+    function = upscaler.encode(picture("RGB", 8, 9))
+    whole = function.render((26, 30))
 
     monkeypatch.setattr(module, "_TILE", tile)
 
-    assert_within_one_step(upscaler.upscale(image, 3.3), whole)
+    assert_within_one_step(function.render((26, 30)), whole)
 
 
 def test_tiles_cannot_be_seen_in_a_window(upscaler, monkeypatch):
@@ -457,10 +457,10 @@ def test_bytes_are_refused_instead_of_being_clamped_to_one(small_weights):
         upscaler.upscale(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), scale=2.0)
 
 
-def test_an_image_that_is_too_large_to_encode_is_refused_before_it_is_tried(small_weights):
+def test_an_image_too_large_for_a_function_in_memory_is_refused_before_it_is_tried(small_weights):
     upscaler = Upscaler.from_pretrained(small_weights, device="cpu")
-    with pytest.raises(ValueError, match="3000x2000 pixels is above the limit"):
-        upscaler.upscale(torch.zeros(1, 1, 1, 1).expand(1, 3, 2000, 3000), scale=1.0)
+    with pytest.raises(ValueError, match="5000x4000 pixels as a function is above the limit of 16,777,216"):
+        upscaler.encode(torch.zeros(1, 1, 1, 1).expand(1, 3, 4000, 5000))
 
 
 def test_a_tensor_comes_back_in_its_own_type(small_weights):

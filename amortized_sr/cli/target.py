@@ -20,7 +20,7 @@ HeightOption = Annotated[int | None, typer.Option("--height", help="Output heigh
 LongestOption = Annotated[int | None, typer.Option("--longest", help="Longer side in pixels; keeps proportions.")]
 
 # One single pixel at this scale is near the largest output; no image can be larger with it.
-_LARGEST_SCALE = 16_000
+_LARGEST_SCALE = 65_536
 
 
 def parse_target(
@@ -84,9 +84,10 @@ def parse_size(text: str) -> Size:
 
 
 def _scaled(own: Size, scale: float) -> Size:
+    from amortized_sr.image_io.limits import MAX_FILE_PIXELS
     from amortized_sr.upscaler import scaled_size
 
-    return scaled_size(own, scale)
+    return scaled_size(own, scale, MAX_FILE_PIXELS)
 
 
 def _proportion(side: int, wanted: int, reference: int) -> int:

@@ -1,43 +1,43 @@
 """`amortized-sr upscale`."""
 
-import json
 import os
-import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+import signal
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from amortized_sr.cli.target import (
-    HeightOption,
-    LongestOption,
-    ScaleOption,
-    Size,
-    SizeOption,
-    WidthOption,
-    parse_target,
-)
+from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from amortized_sr.upscaler import Upscaler
+    from amortized_sr.batch.plan import Job
+    from amortized_sr.batch.report import Report
+    from amortized_sr.batch.settings import Settings
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+FormatName = Literal["png", "jpg", "webp", "avif", "tif", "bmp"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+# The model, the libraries and a tile of the smallest size need this much.
+_LEAST_MEMORY = 2**26
 
 
 def upscale(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Image files.")],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="INPUT", help="Image files, folders, patterns in quotes, or - for standard input."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="OUT",
-            help="File, or for several inputs folder; default: beside the input.",
+            help="File, folder for several inputs, or - for standard output; default: beside the input.",
         ),
     ] = None,
     scale: ScaleOption = None,
@@ -50,157 +50,210 @@ def upscale(
         typer.Option("--model", "-n", metavar="NAME|PATH", help="Bundled weights or a .safetensors file."),
     ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
+    format_: Annotated[
+        FormatName | None, typer.Option("--format", "-f", help="Of outputs whose names are not given; default: png.")
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of jpg, avif and webp; default: 95, webp without loss.")
+    ] = None,
+    compression: Annotated[
+        int, typer.Option(min=0, max=9, help="Effort for png and tif: 0 is fastest, 9 smallest.")
+    ] = 1,
+    background: Annotated[
+        str, typer.Option(metavar="COLOUR", help="Behind transparency, in formats without it: name or #rrggbb.")
+    ] = "white",
+    strip_metadata: Annotated[
+        bool, typer.Option("--strip-metadata", help="Leave out EXIF (places, cameras), XMP, texts and resolution.")
+    ] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders to their bottom.")] = False,
+    from_list: Annotated[
+        Path | None, typer.Option("--list", metavar="FILE", help="Text file of more inputs, one path a line.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts, such as 3/8, the same on every machine.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a batch: redo what its manifest does not know in this form.")
+    ] = False,
+    max_pixels: Annotated[
+        int | None, typer.Option(min=1, help="Most pixels that an input may have; default: 89478485.")
+    ] = None,
+    allow_truncated: Annotated[
+        bool, typer.Option("--allow-truncated", help="Take files that end too early; what is missing is grey.")
+    ] = False,
+    memory: Annotated[
+        str, typer.Option(metavar="BYTES", help="Of the working set, such as 500M; larger images are cut in tiles.")
+    ] = "1G",
+    precision: Annotated[
+        Precision, typer.Option(help="Of the encoder; tiles that come out wrong are made again in fp32.")
+    ] = "fp32",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model and device as well.")] = False,
 ) -> None:
-    """Draw images at any size, with one forward pass each."""
+    """Draw images at any size, with one forward pass each.
+
+    Keeps bit depth, transparency, colour profile and metadata, and plays animations picture by picture. Video is
+    out of scope: take it apart and put it together with a video tool.
+    """
     if quiet and verbose:
         raise typer.BadParameter("choose one of --quiet and --verbose")
+    if overwrite and resume:
+        raise typer.BadParameter("choose one of --overwrite and --resume")
     label, resolve = parse_target(scale, size, width, height, longest)
-    jobs = _plan(inputs, output, label)
-    report = _Report(as_json, quiet, verbose)
-    try:
-        _run(jobs, resolve, model, device, overwrite, report)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(130) from None
-    report.finish()
+    part, budget = _parse_shard(shard), _parse_memory(memory)
+    if not inputs and from_list is None:
+        raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
 
-
-def _plan(inputs: list[Path], output: Path | None, label: str) -> list[tuple[Path, Path]]:
-    """Return each input with its output, none of them twice and none of them an input.
-
-    Raises:
-        typer.BadParameter: If that is impossible.
-    """
-    into_folder = output is not None and (os.path.isdir(output) or len(inputs) > 1)
-    if output is not None and into_folder and not os.path.isdir(output):
-        raise typer.BadParameter(f"several inputs need a folder as --output; {output} is not one, create it first")
-    # Two ways of writing one path, or a link, must not hide that it is one file.
-    sources = {os.path.realpath(path) for path in inputs}
-    targets: set[str] = set()
-    jobs: list[tuple[Path, Path]] = []
-    for path in inputs:
-        folder = path.parent if output is None else output
-        place = folder / f"{path.stem}_{label}.png" if output is None or into_folder else output
-        target = os.path.realpath(place)
-        if target in targets:
-            raise typer.BadParameter(f"two inputs would be written to {place}; upscale them one at a time with -o")
-        if target in sources:
-            raise typer.BadParameter(f"{place} is an input; choose another --output")
-        targets.add(target)
-        jobs.append((path, place))
-    return jobs
-
-
-def _run(
-    jobs: list[tuple[Path, Path]],
-    resolve: Callable[[Size], Size],
-    model: str | None,
-    device: DeviceName,
-    overwrite: bool,
-    report: "_Report",
-) -> None:
     # Costs a second, so it waits until the command line is known to make sense.
-    from amortized_sr.image_io import ImageError, check_output, read_picture, write_picture
+    from amortized_sr.batch.inputs import STREAM
+    from amortized_sr.batch.report import Report
+    from amortized_sr.batch.settings import Settings
+    from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
     from amortized_sr.weights import DEFAULT_MODEL
 
-    upscaler: Upscaler | None = None
-    for path, place in jobs:
-        begin = time.perf_counter()
-        if os.path.exists(place) and not overwrite:
-            report.skipped(path, place)
-            continue
-        try:
-            picture = read_picture(path)
-            own = picture.height, picture.width
-            try:
-                size = resolve(own)
-            except ValueError as error:
-                raise ImageError(f"{path}: {error}") from None
-            check_output(place, size)
-            if upscaler is None:
-                upscaler = _load(model or DEFAULT_MODEL, device, report)
-            write_picture(_draw(upscaler, path, picture, size), place)
-        except ImageError as error:
-            report.failed(path, str(error))
-        else:
-            report.done(path, place, own, size, time.perf_counter() - begin)
+    report = Report(as_json, quiet, verbose, to_stderr=output == STREAM)
+    if output == STREAM and sys.stdout.isatty():
+        raise typer.BadParameter("a picture would spoil the terminal; send it into a file with > or name one with -o")
+    settings = Settings(
+        label=label,
+        resolve=resolve,
+        model=model or DEFAULT_MODEL,
+        device=device,
+        memory=budget,
+        precision=precision,
+        quality=quality,
+        compression=compression,
+        background=_parse_colour(background),
+        strip_metadata=strip_metadata,
+        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+        allow_truncated=allow_truncated,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    jobs, folder = _plan(inputs or [], from_list, recursive, output, format_, part, settings, report)
+    _work(jobs, settings, folder, format_ or "png", report)
 
 
-def _draw(upscaler: "Upscaler", path: Path, picture: "Image.Image", size: Size) -> "Image.Image":
-    """Draw one picture; what is too large for it or for the machine is this input's failure and not the program's."""
+def _plan(
+    named: list[Path],
+    from_list: Path | None,
+    recursive: bool,
+    output: Path | None,
+    format_: FormatName | None,
+    part: tuple[int, int] | None,
+    settings: "Settings",
+    report: "Report",
+) -> tuple[list["Job"], Path | None]:
+    """Return what is to be done, and the folder that gets a manifest.
+
+    Raises:
+        typer.BadParameter: If inputs and output do not go together.
+    """
+    from amortized_sr.batch.inputs import STREAM, Input, find_inputs, read_list
+    from amortized_sr.batch.plan import PlanError, plan, shard
     from amortized_sr.image_io import ImageError
 
+    suffix = f".{format_ or 'png'}"
     try:
-        return upscaler.upscale(picture, size=size)
-    except ValueError as error:
-        raise ImageError(f"{path}: {error}") from None
-    except (MemoryError, RuntimeError) as error:
-        # torch says "out of memory" or "not enough memory", with classes that differ between devices.
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
-            raise
-        raise ImageError(f"{path}: not enough memory for {size[1]}x{size[0]} pixels; ask for a smaller size") from None
-
-
-def _load(model: str, device: DeviceName, report: "_Report") -> "Upscaler":
-    from amortized_sr.upscaler import Upscaler
-
-    try:
-        upscaler = Upscaler.from_pretrained(model, device)
-    except ValueError as error:
+        named = named + ([] if from_list is None else read_list(from_list))
+    except ImageError as error:
         raise typer.BadParameter(str(error)) from None
-    report.loaded(model, str(upscaler.device))
-    return upscaler
-
-
-@dataclass
-class _Report:
-    """What the user gets to read: lines or JSON objects on stdout, errors on stderr."""
-
-    as_json: bool
-    quiet: bool
-    verbose: bool
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def loaded(self, model: str, device: str) -> None:
-        if self.verbose and not self.as_json:
-            typer.echo(f"model {model} on {device}")
-
-    def done(self, path: Path, place: Path, own: Size, size: Size, seconds: float) -> None:
-        self._tell(
-            f"{path}  {own[1]}x{own[0]} -> {size[1]}x{size[0]}  {seconds:.2f} s  {place}",
-            input=str(path),
-            status="done",
-            output=str(place),
-            width=size[1],
-            height=size[0],
-            seconds=round(seconds, 4),
+    inputs: list[Input] = []
+    for path in named:
+        try:
+            inputs += find_inputs([path], recursive, output)
+        except ImageError as error:
+            report.failed(path, str(error))
+    # A name that is no input itself, a folder's or a pattern's, may mean many files, today or tomorrow.
+    files = {source.path for source in inputs}
+    several = len(named) > 1 or from_list is not None or not files.issuperset(named)
+    into_folder = output is not None and output != STREAM and (os.path.isdir(output) or several)
+    if output is not None and not into_folder:
+        if len(inputs) > 1:
+            raise typer.BadParameter(f"standard output takes one picture, got {len(inputs)}; name a folder with -o")
+        if format_ is not None and output != STREAM and output.suffix.lower() not in (suffix, f"{suffix}f", ".jpeg"):
+            raise typer.BadParameter(f"--format {format_} and --output {output} disagree; leave one of them out")
+    if into_folder and output is not None and not os.path.isdir(output) and (output.suffix or os.path.exists(output)):
+        raise typer.BadParameter(f"several inputs need a folder as --output; {output} is not one")
+    if output is None and any(source.path == STREAM for source in inputs):
+        raise typer.BadParameter(
+            "a picture from standard input needs an --output; name a file, or - for standard output"
         )
+    if settings.resume and not into_folder:
+        raise typer.BadParameter("--resume needs a folder as --output; its manifest lies there")
+    try:
+        jobs = plan(inputs, output, into_folder, settings.label, suffix)
+    except PlanError as error:
+        raise typer.BadParameter(str(error)) from None
+    if part is not None:
+        jobs = shard(jobs, *part)
+    if into_folder:
+        for folder in {job.place.parent for job in jobs}:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise typer.BadParameter(f"{folder}: cannot be made ({error.strerror}); choose another -o") from None
+    return jobs, output if into_folder and several else None
 
-    def skipped(self, path: Path, place: Path) -> None:
-        self._tell(
-            f"{path}  skipped: {place} exists; --overwrite replaces it",
-            input=str(path),
-            status="skipped",
-            output=str(place),
-        )
 
-    def failed(self, path: Path, reason: str) -> None:
-        typer.echo(f"error: {reason}", err=True)
-        self._tell("", input=str(path), status="failed", error=reason)
+def _work(
+    jobs: list["Job"], settings: "Settings", folder: Path | None, stream_format: FormatName, report: "Report"
+) -> None:
+    """Do it, and leave with the exit code."""
+    from amortized_sr.batch.run import UnusableError, run
 
-    def finish(self) -> None:
-        """Print the totals of several inputs, and leave with the exit code."""
-        if not (self.as_json or self.quiet) and self.counts.total() > 1:
-            typer.echo(", ".join(f"{count} {status}" for status, count in self.counts.items()))
-        raise typer.Exit(1 if self.counts["failed"] else 0)
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        report.start(len(jobs))
+        run(jobs, settings, folder, stream_format, report)
+    except UnusableError as error:
+        report.stop()
+        raise typer.BadParameter(str(error)) from None
+    except KeyboardInterrupt as interruption:
+        report.finish()
+        terminated = isinstance(interruption, _Terminated)
+        typer.echo("terminated" if terminated else "interrupted", err=True)
+        raise typer.Exit(143 if terminated else 130) from None
+    finally:
+        report.stop()
+        signal.signal(signal.SIGTERM, before)
+    raise typer.Exit(report.finish())
 
-    def _tell(self, line: str, status: str, **facts: str | int | float) -> None:
-        self.counts[status] += 1
-        if self.as_json:
-            typer.echo(json.dumps({"status": status, **facts}))
-        elif line and not self.quiet:
-            typer.echo(line)
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends the work as Ctrl-C does."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _parse_shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise typer.BadParameter(f"--shard must be I/N with I from 1 to N, such as 3/8, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def _parse_memory(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise typer.BadParameter(f"--memory must be a number of bytes, such as 500M or 2G, got {text!r}")
+    count = int(float(match[1]) * _UNITS[match[2].upper()])
+    if count < _LEAST_MEMORY:
+        raise typer.BadParameter(f"--memory must be at least {_LEAST_MEMORY // 2**20}M, got {text!r}")
+    return count
+
+
+def _parse_colour(text: str) -> tuple[int, int, int]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise typer.BadParameter(f"--background must be a colour such as white or #808080, got {text!r}") from None
+    return red, green, blue

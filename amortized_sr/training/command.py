@@ -57,7 +57,8 @@ def train(args: list[str]) -> int:
         return _fail(error, 2)
     try:
         return cli.fit()
-    except TrainingDivergedError as error:
+    # A disk that is full or gone; the last checkpoint is whole, since Lightning writes it beside and moves it.
+    except (TrainingDivergedError, OSError) as error:
         return _fail(error, 1)
     # Only what is known to be the user's: the traceback of a mistake of ours must be seen.
     except (ImageError, MisconfigurationException) as error:

@@ -1,56 +1,36 @@
-"""Image file <-> picture <-> tensor, and nothing silently lost on the way.
+"""The short way: 8-bit files of one picture <-> Pillow's pictures <-> tensors.
 
-Read and written so far: 8-bit grey and RGB, 1-bit and opaque palette images (as grey and RGB), one frame. Every
-other kind (transparency, 16 bit, CMYK, float, animation) is refused by name, because converting it without being
-asked would damage it. EXIF orientation is applied; an ICC profile is carried along.
+Grey and RGB, 1-bit and opaque palette images (as grey and RGB), one frame. Every other kind (transparency, 16 bit,
+CMYK, float, animation) is refused by name, because a picture of these modes cannot hold it; `reading` can. EXIF
+orientation is applied; an ICC profile is carried along.
 """
 
-import contextlib
 import os
-import secrets
-import struct
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from amortized_sr.coords import Size
+from amortized_sr.image_io.atomic import replacing
+from amortized_sr.image_io.errors import ImageError, reason
+from amortized_sr.image_io.formats import check_size, format_of
+from amortized_sr.image_io.limits import MAX_OUTPUT_PIXELS
+from amortized_sr.image_io.opening import opened
 
-# Formats that Pillow decodes itself; EPS, PDF and the like would start other programs.
-_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
-
-# suffix -> (Pillow's name, longest side in pixels that the format can hold, options)
-_WRITABLE: dict[str, tuple[str, int, dict[str, Any]]] = {
+_OPTIONS: dict[str, dict[str, Any]] = {
     # Level 1 takes a sixth of the default level's time and is about a tenth larger.
-    ".png": ("PNG", 2**31 - 1, {"compress_level": 1}),
-    ".jpg": ("JPEG", 65_500, {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", 65_500, {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", 16_383, {"lossless": True, "method": 2}),
-    ".tif": ("TIFF", 2**31 - 1, {"compression": "tiff_adobe_deflate"}),
-    ".tiff": ("TIFF", 2**31 - 1, {"compression": "tiff_adobe_deflate"}),
-    ".bmp": ("BMP", 2**31 - 1, {}),
+    "PNG": {"compress_level": 1},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True, "method": 2},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4", "speed": 8},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "BMP": {},
 }
-
-READABLE_SUFFIXES = frozenset({*_WRITABLE, ".gif", ".pgm", ".ppm"})
-"""Suffixes of files that are looked at when a folder is read."""
-
-# Images are encoded and drawn as a whole so far. An encoder of the bundled models' size needs about 3 kB per pixel of
-# the input, drawing about 35 bytes per pixel of the output.
-MAX_INPUT_PIXELS = 2**21
-"""Most pixels of one input: 2 megapixels, which need about 6 GB of memory."""
-
-MAX_OUTPUT_PIXELS = 2**28
-"""Most pixels of one output: 268 megapixels, which need about 10 GB of memory."""
-
-
-class ImageError(ValueError):
-    """An image file that cannot be read or written; the message says why and what to do."""
 
 
 def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> Image.Image:
@@ -66,35 +46,10 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
     Raises:
         ImageError: If the file is not an image, is damaged, or is of a kind that is not supported.
     """
-    if os.path.isdir(path):
-        raise ImageError(f"{path}: is a directory, not an image file; name the files in it, for example {path}/*.png")
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of damaged metadata, which does not change the picture.
-            warnings.simplefilter("ignore")
-            # An image whose header asks for gigabytes is an attack or an accident.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_READABLE) as image:
-                _refuse_unsupported(path, image, background)
-                image.load()
-                return _as_picture(image, background)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(f"{path}: no such file; check the path") from None
-    except PermissionError:
-        raise ImageError(f"{path}: permission denied; make the file readable") from None
-    except UnidentifiedImageError:
-        empty = path.stat().st_size == 0
-        what = "the file is empty" if empty else f"not an image in a known format ({', '.join(_READABLE)})"
-        raise ImageError(f"{path}: {what}; give an image file") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(
-            f"{path}: the header announces more than {Image.MAX_IMAGE_PIXELS:,} pixels; crop the image first"
-        ) from None
-    except ImageError:
-        raise
-    # Pillow lets through whatever its parsers run into in a file that was cut or changed.
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, struct.error) as error:
-        raise ImageError(f"{path}: the file is damaged ({error}); get it again") from None
+    with opened(path) as image:
+        _refuse_unsupported(path, image, background)
+        image.load()
+        return _as_picture(image, background)
 
 
 def _refuse_unsupported(path: Path, image: Image.Image, background: tuple[int, int, int] | None) -> None:
@@ -176,19 +131,22 @@ def check_output(path: Path, size: Size) -> None:
     Raises:
         ImageError: If the format is unknown, too small for the picture, or the folder is not there.
     """
-    if path.suffix.lower() not in _WRITABLE:
-        known = " ".join(_WRITABLE)
-        raise ImageError(f"{path}: cannot write files of type {path.suffix!r}; use one of {known}")
-    name, longest, _ = _WRITABLE[path.suffix.lower()]
+    format_ = format_of(path)
     height, width = size
     if height * width > MAX_OUTPUT_PIXELS:
         raise ImageError(
             f"{path}: {width}x{height} pixels are above the limit of {MAX_OUTPUT_PIXELS:,}; ask for a smaller size"
         )
-    if max(size) > longest:
-        raise ImageError(
-            f"{path}: {width}x{height} pixels are more than {name} can hold ({longest} a side); use .png or .tif"
-        )
+    check_size(path, format_, size)
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Check that a file may be written at `path`.
+
+    Raises:
+        ImageError: If it is a directory, or its folder is not there.
+    """
     if os.path.isdir(path):
         raise ImageError(f"{path}: is a directory; name a file in it")
     if not os.path.isdir(path.absolute().parent):
@@ -202,29 +160,12 @@ def write_picture(picture: Image.Image, path: Path) -> None:
         ImageError: If the file cannot be written.
     """
     check_output(path, (picture.height, picture.width))
-    name, _, options = _WRITABLE[path.suffix.lower()]
+    format_ = format_of(path)
     profile = picture.info.get("icc_profile")
-    if profile and name == "BMP":
-        raise ImageError(f"{path}: BMP cannot hold the picture's colour profile; use .png or .tif")
+    if profile and not format_.profile:
+        raise ImageError(f"{path}: {format_.name} cannot hold the picture's colour profile; use .png or .tif")
     try:
         with replacing(path) as file:
-            picture.save(file, format=name, icc_profile=profile, **options)
+            picture.save(file, format=format_.name, icc_profile=profile, **_OPTIONS[format_.name])
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ImageError(f"{path}: cannot be written ({reason}); choose another place with -o") from None
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file that takes the place of `path` when the block ends, and vanishes if the block fails."""
-    # File systems count bytes, of which a letter may have four, and take at most 255.
-    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        raise ImageError(f"{path}: cannot be written ({reason(error)}); choose another place with -o") from None

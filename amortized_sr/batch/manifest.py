@@ -1,0 +1,76 @@
+"""What a batch has finished: one JSON line a file, so that an interrupted batch can go on."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, final
+
+NAME = "_amortized_sr.jsonl"
+"""Name of the manifest in the output folder."""
+
+
+@final
+class Manifest:
+    """The record of a folder of outputs.
+
+    A line is appended when its output is in place, so that a killed process leaves at most an output without a line,
+    which is whole, and never a line without an output.
+
+    Args:
+        folder: Folder of the outputs.
+        settings: What decides an output besides its input.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self._path = folder / NAME
+        self._folder = folder
+        self._settings = settings
+        self._known: dict[str, dict[str, Any]] = {}
+        if self._path.exists():
+            for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
+                self._learn(line)
+
+    def knows(self, place: Path) -> bool:
+        """Return whether this folder's batches made an output."""
+        return self._name(place) in self._known
+
+    def is_done(self, source: Path, place: Path) -> bool:
+        """Return whether an output was made from this very input with these settings, and is there."""
+        entry = self._known.get(self._name(place))
+        return entry is not None and os.path.exists(place) and entry["made_from"] == self._made_from(source)
+
+    def add(self, source: Path, place: Path, facts: dict[str, Any]) -> None:
+        """Record an output that is in place."""
+        entry = {"output": self._name(place), "input": str(source), "made_from": self._made_from(source), **facts}
+        line = json.dumps(entry)
+        self._learn(line)
+        # One write in append mode: several processes may share a folder. A line cut by a full disk or a killed process
+        # is ended first.
+        with self._path.open("ab") as file:
+            start = b"\n" if self._ends_within_a_line() else b""
+            file.write(start + line.encode() + b"\n")
+
+    def _learn(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+            self._known[entry["output"]] = {"made_from": entry["made_from"]}
+        except (ValueError, KeyError, TypeError):
+            return  # Cut in the middle: what it told of is made again or found to be there.
+
+    def _made_from(self, source: Path) -> dict[str, Any]:
+        try:
+            known = source.stat()
+        except OSError:
+            return {}
+        return {"bytes": known.st_size, "modified": known.st_mtime_ns, **self._settings}
+
+    def _name(self, place: Path) -> str:
+        return place.relative_to(self._folder).as_posix().encode("utf-8", "backslashreplace").decode()
+
+    def _ends_within_a_line(self) -> bool:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) != b"\n"
+        except OSError:
+            return False

@@ -1,0 +1,17 @@
+"""Image files <-> pixels, and nothing silently lost on the way.
+
+`reading` turns a file into an `ImageFile` (pixels at their own depth, transparency, what the file says about them),
+`writing` turns strips of pixels into a file of any size, `picture` is the short way between 8-bit files, Pillow's
+pictures and tensors.
+"""
+
+from amortized_sr.image_io.atomic import replacing as replacing
+from amortized_sr.image_io.errors import ImageError as ImageError
+from amortized_sr.image_io.formats import READABLE_SUFFIXES as READABLE_SUFFIXES
+from amortized_sr.image_io.limits import MAX_INPUT_PIXELS as MAX_INPUT_PIXELS
+from amortized_sr.image_io.limits import MAX_OUTPUT_PIXELS as MAX_OUTPUT_PIXELS
+from amortized_sr.image_io.picture import check_output as check_output
+from amortized_sr.image_io.picture import picture_to_tensor as picture_to_tensor
+from amortized_sr.image_io.picture import read_picture as read_picture
+from amortized_sr.image_io.picture import tensor_to_picture as tensor_to_picture
+from amortized_sr.image_io.picture import write_picture as write_picture

@@ -1,0 +1,89 @@
+"""What a file says about its picture: kept as far as it is still true of a picture of another size."""
+
+from PIL import Image
+
+from amortized_sr.image_io.image_file import Metadata
+from amortized_sr.image_io.opening import DAMAGE
+from amortized_sr.image_io.profile import profile_problem
+
+ORIENTATION = 0x0112
+
+# Description, maker, model, program, time, artist, rights. Others describe the old file: its size, its compression.
+_KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+# Size of the picture, interoperability, and maker's notes, whose inner addresses would be wrong.
+_LEFT_OUT = (0xA002, 0xA003, 0xA005, 0x927C)
+
+# What a JPEG segment can hold. More is not a description.
+_MAX_BYTES = 65_000
+
+
+def read_metadata(image: Image.Image, mode: str, notices: list[str]) -> Metadata:
+    """Return what an open file says about its picture.
+
+    Args:
+        image: An image that Pillow has opened.
+        mode: The mode that a profile must be for.
+        notices: Gets a sentence for everything that is left out.
+    """
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key != "XML:com.adobe.xmp"}
+    return Metadata(
+        profile=usable_profile(image.info.get("icc_profile"), mode, notices),
+        exif=_small("EXIF", _read_exif(image, notices), notices),
+        xmp=_small("XMP", xmp.encode() if isinstance(xmp, str) else xmp, notices),
+        dpi=_read_dpi(image.info.get("dpi")),
+        text=text if _small("text", "".join(text.values()).encode(), notices) else {},
+    )
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; what cannot be read is upright."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except DAMAGE:
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def usable_profile(profile: object, mode: str, notices: list[str]) -> bytes | None:
+    """Return a colour profile if it can be used for pictures of a mode."""
+    if not isinstance(profile, bytes) or not profile:
+        return None
+    problem = profile_problem(profile, mode)
+    if problem is not None:
+        notices.append(f"the colour profile {problem}; the colours are taken as sRGB")
+        return None
+    return profile
+
+
+def _read_exif(image: Image.Image, notices: list[str]) -> bytes | None:
+    try:
+        found = image.getexif()
+        kept = Image.Exif()
+        for tag in _KEPT:
+            if tag in found:
+                kept[tag] = found[tag]
+        details = {tag: value for tag, value in found.get_ifd(_EXIF_IFD).items() if tag not in _LEFT_OUT}
+        for place, values in ((_EXIF_IFD, details), (_GPS_IFD, dict(found.get_ifd(_GPS_IFD)))):
+            if values:
+                kept[place] = values
+        return kept.tobytes() if len(kept) else None
+    except DAMAGE:
+        notices.append("the EXIF data is damaged and left out")
+        return None
+
+
+def _small(name: str, content: bytes | None, notices: list[str]) -> bytes | None:
+    if content and len(content) > _MAX_BYTES:
+        notices.append(f"the {name} data has {len(content):,} bytes and is left out")
+        return None
+    return content or None
+
+
+def _read_dpi(dpi: object) -> tuple[float, float] | None:
+    try:
+        x, y = (float(value) for value in dpi)  # pyright: ignore[reportGeneralTypeIssues]
+    except DAMAGE:
+        return None
+    return (x, y) if 1 <= x <= 65_535 and 1 <= y <= 65_535 else None

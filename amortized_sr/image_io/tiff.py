@@ -1,0 +1,109 @@
+"""Writing TIFF files tile by tile: 8 and 16 bits and floats, of any size, in the memory of a few rows of tiles."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from amortized_sr.coords import Size
+from amortized_sr.image_io.formats import Depth
+from amortized_sr.image_io.image_file import Metadata, Pixels
+
+_TILE = 256
+
+# A plain TIFF addresses 4 GiB; incompressible pixels grow a little.
+_PLAIN_BYTES = 3 * 2**30
+
+# How much is compressed at once, by all cores; tifffile's own 256 MiB would be most of the memory used here.
+_BUFFER_BYTES = 2**25
+
+_ASCII, _BYTE = 2, 1
+_DESCRIPTION, _SOFTWARE, _TIME = 0x010E, 0x0131, 0x0132
+
+
+def write_tiff(
+    file: BinaryIO, size: Size, channels: int, depth: Depth, strips: Iterator[Pixels], metadata: Metadata, level: int
+) -> None:
+    """Write a TIFF file, a BigTIFF if it might not fit into a plain one.
+
+    Args:
+        file: Where to write; must be able to seek.
+        size: `(height, width)` of the picture.
+        channels: 1 to 4.
+        depth: How a channel is stored.
+        strips: The picture's rows from the top to the bottom, in strips of any height.
+        metadata: What to say about the picture; of the EXIF data, the plain texts are kept.
+        level: Effort of the compression, 0 (none) to 9.
+    """
+    import tifffile
+
+    count = size[0] * size[1] * channels * np.dtype(depth).itemsize
+    texts = _texts(metadata.exif)
+    # Differences of neighbours compress better; of floats, a rearrangement of their bytes.
+    predictor = 0 if level == 0 else 3 if depth == "float32" else 2
+    with tifffile.TiffWriter(file, bigtiff=count > _PLAIN_BYTES) as writer:
+        options: dict[str, Any] = {}
+        if metadata.dpi is not None:
+            options = {"resolution": metadata.dpi, "resolutionunit": "INCH"}
+        writer.write(
+            _tiles(strips, size),
+            shape=(*size, channels) if channels > 1 else size,
+            dtype=depth,
+            photometric="minisblack" if channels < 3 else "rgb",
+            extrasamples=["unassalpha"] if channels in (2, 4) else None,
+            planarconfig="contig" if channels > 1 else None,
+            tile=(_TILE, _TILE),
+            compression="zlib" if level else None,
+            compressionargs={"level": level} if level else None,
+            predictor=predictor or None,
+            iccprofile=metadata.profile,
+            description=texts.pop(_DESCRIPTION, None),
+            software=texts.pop(_SOFTWARE, False),
+            datetime=texts.pop(_TIME, None),
+            extratags=_extra_tags(metadata, texts),
+            metadata=None,
+            maxworkers=os.cpu_count(),
+            buffersize=_BUFFER_BYTES,
+            **options,
+        )
+
+
+def _tiles(strips: Iterator[Pixels], size: Size) -> Iterator[Pixels]:
+    """Yield the picture's tiles from left to right and top to bottom, those at its edges as they are."""
+    for band in _bands(strips, _TILE):
+        for left in range(0, size[1], _TILE):
+            tile = np.ascontiguousarray(band[:, left : left + _TILE])
+            yield tile if tile.shape[2] > 1 else tile[..., 0]
+
+
+def _bands(strips: Iterator[Pixels], height: int) -> Iterator[Pixels]:
+    """Yield the same rows in strips of `height`, the last one of what is left."""
+    waiting: list[Pixels] = []
+    for strip in strips:
+        waiting.append(strip)
+        if sum(map(len, waiting)) >= height:
+            rows = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+            whole = len(rows) // height * height
+            for top in range(0, whole, height):
+                yield rows[top : top + height]
+            waiting = [rows[whole:]] if whole < len(rows) else []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _texts(exif: bytes | None) -> dict[int, str]:
+    if exif is None:
+        return {}
+    parsed = Image.Exif()
+    parsed.load(exif)
+    # TIFF's own texts are ASCII.
+    return {tag: value.encode("ascii", "replace").decode() for tag, value in parsed.items() if isinstance(value, str)}
+
+
+def _extra_tags(metadata: Metadata, texts: dict[int, str]) -> list[tuple[int, int, int, Any, bool]]:
+    tags: list[tuple[int, int, int, Any, bool]] = [(tag, _ASCII, 0, text, True) for tag, text in texts.items()]
+    if metadata.xmp is not None:
+        tags.append((700, _BYTE, len(metadata.xmp), metadata.xmp, True))
+    return tags

@@ -1,0 +1,136 @@
+"""Strips of pixels -> image file, of any size where the format allows it."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from amortized_sr.coords import Size
+from amortized_sr.image_io.errors import ImageError, reason
+from amortized_sr.image_io.formats import Depth, Format
+from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.png import write_png
+from amortized_sr.image_io.tiff import write_tiff
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is to be written.
+
+    Attributes:
+        format: The file's format.
+        size: `(height, width)` in pixels.
+        channels: 1 to 4.
+        depth: How a channel is stored.
+        metadata: What to say about the picture.
+        quality: 1 to 100 for the formats that lose something (95 is the default), or None for lossless WebP.
+        compression: Effort of lossless compression, 0 to 9.
+    """
+
+    format: Format
+    size: Size
+    channels: int
+    depth: Depth
+    metadata: Metadata
+    quality: int | None = None
+    compression: int = 1
+
+
+def write_strips(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> None:
+    """Write a picture that comes in strips of rows, from the top to the bottom."""
+    if output.format.streams:
+        write = write_png if output.format.name == "PNG" else write_tiff
+        write(file, output.size, output.channels, output.depth, strips, output.metadata, output.compression)
+        return
+    pixels = np.empty((*output.size, output.channels), np.uint8)
+    row = 0
+    for strip in strips:
+        pixels[row : row + len(strip)] = strip
+        row += len(strip)
+    _save(file, output, [pixels], {})
+
+
+def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations: list[float], repeats: int) -> None:
+    """Write an animation.
+
+    Args:
+        file: Where to write.
+        output: What is to be written.
+        frames: The pictures.
+        durations: Milliseconds that each is shown.
+        repeats: How often all are shown; 0 means forever.
+    """
+    # Every picture is whole, so it replaces the one before instead of being laid over it.
+    options: dict[str, Any] = {
+        "save_all": True,
+        "duration": [round(duration) for duration in durations],
+        "loop": repeats,
+    }
+    if output.format.name == "PNG":
+        options["blend"] = 0
+    if output.format.name == "AVIF":
+        options.pop("loop")
+    _save(file, output, frames, options)
+
+
+def _save(file: BinaryIO, output: Output, frames: list[Pixels], options: dict[str, Any]) -> None:
+    metadata = output.metadata
+    if metadata.exif is not None:
+        options["exif"] = metadata.exif
+    if metadata.xmp is not None and output.format.name in ("JPEG", "WEBP", "AVIF"):
+        options["xmp"] = metadata.xmp
+    if metadata.dpi is not None and output.format.name in ("JPEG", "BMP", "PNG"):
+        options["dpi"] = metadata.dpi
+    if metadata.profile is not None and output.format.profile:
+        options["icc_profile"] = metadata.profile
+    pictures = [Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in frames]
+    if not output.format.grey:
+        pictures = [picture.convert("RGBA" if output.channels in (2, 4) else "RGB") for picture in pictures]
+    if len(pictures) > 1:
+        options["append_images"] = pictures[1:]
+    pictures[0].save(file, output.format.name, **_effort(output), **options)
+
+
+def _effort(output: Output) -> dict[str, Any]:
+    quality = 95 if output.quality is None else output.quality
+    match output.format.name:
+        case "JPEG":
+            # Colour at half the resolution would be the first thing to be lost again.
+            return {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
+        case "WEBP":
+            return {"lossless": True, "method": 2} if output.quality is None else {"quality": quality, "method": 4}
+        case "AVIF":
+            return {"quality": quality, "subsampling": "4:4:4" if quality >= 90 else "4:2:0", "speed": 8}
+        case "PNG":
+            return {"compress_level": output.compression}
+        case _:
+            return {}
+
+
+@contextlib.contextmanager
+def named_write_errors(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in writing a file into a sentence that names it.
+
+    Raises:
+        ImageError: If anything does.
+    """
+    try:
+        yield
+    except (ImageError, BrokenPipeError):
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" in str(error):
+            raise
+        why = reason(error) if isinstance(error, OSError | ValueError) else str(error)
+        raise ImageError(f"{path}: cannot be written ({why}); choose another place with -o") from None
+
+
+def ahead(strips: Iterator[Pixels]) -> Iterator[Pixels]:
+    """Return the same strips, the first of which has been made already: what is wrong shows before a file is begun."""
+    first = next(strips)
+    return itertools.chain((first,), strips)

@@ -1,0 +1,165 @@
+"""Time and memory of `amortized-sr upscale`: huge outputs, a folder of small images, and where the time goes.
+
+Protocol: bundled weights `photo-tiny`, CPU. Huge outputs are whole processes (start, weights, encoding, drawing,
+compressing, fsync), one run each; peak memory is the process' largest resident set. The folder is done in this process
+after one warm-up, once with decoding, drawing and writing overlapping, once one after another, and once by a loop that
+enlarges with Pillow's Lanczos filter and uses the same reader and writer. Stages are medians of seven runs.
+
+    python scripts/bench_upscale.py [--sizes 4096 8192 16384] [--images 1000]
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from amortized_sr.batch import run as batch
+from amortized_sr.batch.inputs import Input
+from amortized_sr.batch.plan import Job
+from amortized_sr.batch.report import Report
+from amortized_sr.batch.settings import Settings
+from amortized_sr.drawing import _quantised
+from amortized_sr.image_io.atomic import replacing
+from amortized_sr.image_io.formats import FORMATS
+from amortized_sr.image_io.image_file import Metadata
+from amortized_sr.image_io.reading import read_image
+from amortized_sr.image_io.writing import Output, write_strips
+from amortized_sr.upscaler import Upscaler
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "kitten_1024.jpg"
+PNG = FORMATS["png"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[4096, 8192, 16384])
+    parser.add_argument("--images", type=int, default=1000)
+    arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads\n")
+    with tempfile.TemporaryDirectory() as folder:
+        measure_huge(Path(folder), arguments.sizes)
+        measure_folder(Path(folder), arguments.images)
+        measure_stages(Path(folder))
+
+
+def measure_huge(folder: Path, sizes: list[int]) -> None:
+    source = folder / "source.png"
+    with Image.open(EXAMPLE) as kitten:
+        kitten.convert("RGB").resize((512, 512)).save(source)
+    print("| 512x512 to | file | seconds | Mpixel/s | peak memory, MB | file, MB |\n|---|---|---|---|---|---|")
+    for size in sizes:
+        for suffix, name in (("tif", "BigTIFF" if 3 * size**2 > 3 * 2**30 else "TIFF"), ("png", "PNG")):
+            place = folder / f"large.{suffix}"
+            command = [sys.executable, "-m", "amortized_sr", "upscale", str(source), "--size", f"{size}x{size}"]
+            begin = time.perf_counter()
+            memory = _peak([*command, "-o", str(place), "-q", "--device", "cpu"])
+            seconds = time.perf_counter() - begin
+            written = place.stat().st_size / 1e6
+            print(f"| {size}x{size} | {name} | {seconds:.1f} | {size**2 / 1e6 / seconds:.1f} | {memory:.0f} | ", end="")
+            print(f"{written:.1f} |", flush=True)
+            place.unlink()
+    print()
+
+
+def _peak(command: list[str]) -> float:
+    """Run a command, and return its largest resident set in MB (of 1,000,000 bytes)."""
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return usage.ru_maxrss * 1024 / 1e6
+
+
+def measure_folder(folder: Path, count: int) -> None:
+    with Image.open(EXAMPLE) as kitten:
+        picture = kitten.convert("RGB").resize((512, 512))
+    jobs = []
+    for number in range(count):
+        path = folder / f"{number}.png"
+        left, top = number * 37 % 448, number * 91 % 448
+        picture.crop((left, top, left + 64, top + 64)).save(path)
+        jobs.append(Job(Input(path, Path(path.name)), folder / f"{number}_x4.png"))
+    settings = Settings("x4", lambda own: (4 * own[0], 4 * own[1]), "photo-tiny", "cpu", overwrite=True)
+
+    def upscale(read_ahead: int, write_behind: int) -> float:
+        before = batch._READ_AHEAD, batch._WRITE_BEHIND
+        batch._READ_AHEAD, batch._WRITE_BEHIND = read_ahead, write_behind
+        begin = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            batch.run(jobs, settings, None, "png", Report(as_json=False, quiet=True, verbose=False))
+        batch._READ_AHEAD, batch._WRITE_BEHIND = before
+        return time.perf_counter() - begin
+
+    def lanczos() -> float:
+        begin = time.perf_counter()
+        for job in jobs:
+            pixels = read_image(job.source.path).frames[0]
+            large = np.array(Image.fromarray(pixels).resize((256, 256), Image.Resampling.LANCZOS))
+            with replacing(job.place) as file:
+                write_strips(file, Output(PNG, (256, 256), 3, "uint8", Metadata()), iter([large]))
+        return time.perf_counter() - begin
+
+    upscale(3, 4)
+    print(f"| {count} images of 64x64 to 256x256, PNG | seconds | images/s |\n|---|---|---|")
+    cases = {
+        "overlapping": lambda: upscale(3, 4),
+        "one after another": lambda: upscale(0, 0),
+        "loop with Pillow's Lanczos filter": lanczos,
+    }
+    for name, case in cases.items():
+        seconds = case()
+        print(f"| {name} | {seconds:.1f} | {count / seconds:.1f} |", flush=True)
+    print()
+
+
+def measure_stages(folder: Path) -> None:
+    upscaler = Upscaler.from_pretrained("photo-tiny", "cpu")
+    print("| milliseconds | decode | encode (network) | render | quantise | write PNG |\n|---|---|---|---|---|---|")
+    for small in (32, 256):
+        source, place = folder / "small.png", folder / "drawn.png"
+        with Image.open(EXAMPLE) as kitten:
+            kitten.convert("RGB").resize((small, small)).save(source)
+        runs = [list(_stages(upscaler, source, place)) for _ in range(8)][1:]
+        medians = [1000 * statistics.median(stage) for stage in zip(*runs, strict=True)]
+        print(f"| {small} -> 1024 | " + " | ".join(f"{value:.1f}" for value in medians) + " |")
+    print(f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6:.0f} MB")
+
+
+def _stages(upscaler: Upscaler, source: Path, place: Path) -> Iterator[float]:
+    """Yield the seconds of each stage."""
+    clock = time.perf_counter
+    begin = clock()
+    pixels = read_image(source).frames[0]
+    yield clock() - begin
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div_(255)
+    begin = clock()
+    function = upscaler.encode(image)
+    yield clock() - begin
+    begin = clock()
+    with torch.inference_mode():
+        drawn = function.render((1024, 1024))
+    yield clock() - begin
+    begin = clock()
+    result = _quantised(drawn, "uint8")
+    yield clock() - begin
+    begin = clock()
+    with replacing(place) as file:
+        write_strips(file, Output(PNG, (1024, 1024), 3, "uint8", Metadata()), iter([result]))
+    yield clock() - begin
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""Which files are meant, and where their outputs go."""
+
+import os
+from pathlib import Path
+
+import pytest
+from batch_files import picture, tree
+from PIL import Image
+
+
+def test_a_folder_is_done_without_those_below(run):
+    picture("in/a.png"), picture("in/b.jpg"), picture("in/deep/c.png")
+
+    assert run("in", "-o", "out").code == 0
+
+    assert tree("out") == {"a_x2.png", "b_x2.png", "_amortized_sr.jsonl"}
+
+
+def test_a_tree_is_mirrored(run):
+    picture("in/a.png"), picture("in/deep/a.png"), picture("in/deep/er/c.png")
+
+    assert run("in", "-o", "out", "--recursive").code == 0
+
+    assert tree("out") == {"a_x2.png", "deep/a_x2.png", "deep/er/c_x2.png", "_amortized_sr.jsonl"}
+
+
+def test_without_an_output_each_goes_beside_its_input(run):
+    picture("in/a.png"), picture("in/deep/c.png")
+
+    assert run("in", "-r").code == 0
+
+    assert tree("in") == {"a.png", "a_x2.png", "deep/c.png", "deep/c_x2.png"}
+
+
+def test_a_pattern_in_quotes_is_expanded(run):
+    picture("in/a.png"), picture("in/b.png"), picture("in/c.jpg")
+
+    assert run("in/*.png", "-o", "out").code == 0
+
+    assert tree("out") == {"a_x2.png", "b_x2.png", "_amortized_sr.jsonl"}
+
+
+def test_a_pattern_without_matches_is_a_failure(run):
+    result = run("*.png")
+
+    assert (result.code, result.err) == (1, "error: *.png: no image files match this pattern; check the path\n")
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(run):
+    picture("a[1].png")
+
+    assert run("a[1].png").code == 0
+    assert tree() == {"a[1].png", "a[1]_x2.png"}
+
+
+def test_a_list_of_files_is_read(run):
+    picture("in/a.png"), picture("b c.png")
+    Path("list.txt").write_text("# pictures\nin/a.png\n\nb c.png\n")
+
+    assert run("--list", "list.txt", "-o", "out").code == 0
+
+    assert tree("out") == {"a_x2.png", "b c_x2.png", "_amortized_sr.jsonl"}
+
+
+def test_a_missing_list_is_refused(run):
+    result = run("--list", "no.txt")
+
+    assert result.code == 2
+    assert "no.txt: the list cannot be read (No such file or directory)" in result.err
+
+
+def test_junk_is_passed_over_silently(run):
+    picture("in/a.png")
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", ".hidden.png", "._a.png", "notes.txt"):
+        Path("in", name).write_bytes(b"junk")
+    Path("in/folder.png").mkdir()
+
+    result = run("in", "-o", "out")
+
+    assert (result.code, result.err) == (0, "")
+    assert tree("out") == {"a_x2.png", "_amortized_sr.jsonl"}
+
+
+def test_links_in_a_circle_end(run):
+    picture("in/a.png")
+    Path("in/again").symlink_to("../in")
+    Path("in/self.png").symlink_to("self.png")
+
+    result = run("in", "-r", "-o", "out")
+
+    assert result.code == 1
+    assert result.err.startswith("error: in/self.png: the file is damaged") or "no such file" in result.err
+    assert "a_x2.png" in tree("out")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_device_is_refused_and_never_waited_for(run, kind):
+    if kind == "pipe":
+        os.mkfifo("a.png")
+    else:
+        Path("a.png").symlink_to("/dev/zero")
+
+    result = run("a.png")
+
+    assert result.code == 1
+    assert result.err == "error: a.png: is a pipe or a device, not an image file; use - to read from a pipe\n"
+
+
+def test_outputs_in_the_folder_of_the_inputs_are_no_inputs_the_next_time(run):
+    picture("in/a.png"), picture("in/b.png")
+
+    for scale in (2, 3):
+        assert run("in", scale=scale).code == 0
+
+    assert tree("in") == {"a.png", "b.png", "a_x2.png", "b_x2.png", "a_x3.png", "b_x3.png"}
+
+
+def test_an_output_folder_within_the_inputs_is_never_searched(run):
+    picture("in/a.png")
+    for _ in range(2):
+        assert run("in", "-r", "-o", "in/out", "--overwrite").code == 0
+
+    assert tree("in") == {"a.png", "out/a_x2.png", "out/_amortized_sr.jsonl"}
+
+
+def test_a_name_that_only_looks_like_an_output_is_an_input(run):
+    picture("in/photo_x2.png")
+
+    assert run("in").code == 0
+
+    assert tree("in") == {"photo_x2.png", "photo_x2_x2.png"}
+
+
+@pytest.mark.parametrize("names", [("a.png", "a.jpg"), ("A.png", "a.png"), ("\u00e9.png", "e\u0301.png")])
+def test_clashes_are_found_before_the_start(run, names):
+    for name in names:
+        picture(f"in/{name}")
+    if len(tree("in")) < 2:
+        pytest.skip("this file system takes these names for one")
+
+    result = run("in", "-o", "out")
+
+    assert result.code == 2
+    assert "two inputs would be written to " in result.err
+    assert not Path("out").exists()
+
+
+def test_shards_are_disjoint_complete_and_stable(run):
+    for number in range(12):
+        picture(f"in/{number}.png", 2, 2)
+
+    outputs = []
+    for part in (1, 2, 3):
+        before = tree("out") if Path("out").exists() else set()
+        assert run("in", "-o", "out", "--shard", f"{part}/3").code == 0
+        outputs.append(tree("out") - before)
+
+    assert tree("out") == {f"{number}_x2.png" for number in range(12)} | {"_amortized_sr.jsonl"}
+    assert all(outputs)
+    Path("in/0.png").unlink()
+    assert run("in", "-o", "again", "--shard", "1/3").code == 0
+    assert tree("again") - {"_amortized_sr.jsonl"} == outputs[0] - {"0_x2.png", "_amortized_sr.jsonl"}
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3"])
+def test_a_shard_that_makes_no_sense_is_refused(run, shard):
+    picture("a.png")
+
+    result = run("a.png", f"--shard={shard}")
+
+    assert result.code == 2
+    assert f"--shard must be I/N with I from 1 to N, such as 3/8, got '{shard}'" in result.err
+
+
+@pytest.mark.parametrize("name", ["zeile\numbruch.png", "n" * 246 + ".png", "-s.png", "\x1b[31mred.png"])
+def test_odd_names_work_and_do_not_reach_the_terminal_raw(run, name):
+    picture(f"in/{name}")
+
+    result = run("in")
+
+    assert result.code == 0
+    assert result.out.count("\n") == 1
+    assert "\x1b" not in result.out
+    assert len(tree("in")) == 2
+
+
+def test_paths_of_more_than_260_characters_work(run):
+    deep = "/".join(["d" * 60] * 6)
+    picture(f"{deep}/a.png")
+
+    assert run(f"{deep}/a.png").code == 0
+    assert Path(f"{deep}/a_x2.png").exists()
+
+
+def test_the_format_of_unnamed_outputs_can_be_chosen(run):
+    picture("in/a.png")
+
+    for name in ("jpg", "webp", "avif", "tif", "bmp"):
+        assert run("in", "-o", "out", "--format", name).code == 0
+        with Image.open(f"out/a_x2.{name}") as output:
+            assert output.size == (16, 12)
+
+
+def test_a_format_that_contradicts_the_output_is_refused(run):
+    picture("a.png")
+
+    result = run("a.png", "-o", "b.png", "--format", "jpg")
+
+    assert result.code == 2
+    assert "--format jpg and --output b.png disagree" in result.err

@@ -1,0 +1,124 @@
+"""What goes wrong in a training: it says so, keeps what was learnt, and can go on (rows 43 to 47 of the faults)."""
+
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Callback
+from PIL import Image
+from safetensors.torch import load_file
+
+from amortized_sr.training.command import TrainCLI, train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(8):
+        values = np.random.default_rng(index).integers(0, 256, (28, 28), dtype=np.uint8)
+        Image.fromarray(values).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def arguments(images, tmp_path, monkeypatch):
+    """A run of four steps in two epochs."""
+    monkeypatch.chdir(tmp_path)
+    return [
+        "--config", str(ROOT / "configs" / "mnist.yaml"),
+        "--data.source", "folder", "--data.root", str(images), "--data.val_count", "2",
+        "--data.batch_size", "4", "--data.steps_per_epoch", "2", "--trainer.max_steps", "4",
+        "--model.network.encoder_width", "8", "--model.network.encoder_blocks", "1",
+        "--model.network.head_width", "8", "--model.network.frequencies", "1",
+        "--model.warmup_steps", "0", "--run_dir", str(tmp_path / "run"),
+        "--trainer.precision", "32-true", "--trainer.enable_progress_bar", "false",
+        "--trainer.enable_model_summary", "false", "--trainer.accelerator", "cpu",
+    ]  # fmt: skip
+
+
+def with_callback(monkeypatch, callback: Callback) -> None:
+    original = TrainCLI.instantiate_trainer
+
+    def instantiate(self, **kwargs):
+        trainer = original(self, **kwargs)
+        trainer.callbacks.insert(0, callback)
+        return trainer
+
+    monkeypatch.setattr(TrainCLI, "instantiate_trainer", instantiate)
+
+
+@pytest.mark.parametrize("kind", ["only corrupt files", "only images smaller than the crop"])
+def test_data_of_which_nothing_can_be_used_is_refused(arguments, images, capsys, kind):
+    for path in images.iterdir():
+        if kind == "only corrupt files":
+            path.write_bytes(path.read_bytes()[:50])
+        else:
+            Image.new("L", (9, 9)).save(path)
+
+    assert train(arguments) == 2
+
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+
+
+def test_grey_and_colour_images_are_trained_on_together(arguments, images):
+    Image.new("RGB", (28, 28), (10, 200, 30)).save(images / "colour.png")
+    Image.new("RGBA", (28, 28), (10, 200, 30, 90)).save(images / "transparent.png")
+
+    assert train(arguments) == 0
+
+
+def test_an_interrupted_run_leaves_a_checkpoint_that_goes_on(arguments, tmp_path, monkeypatch):
+    class Interrupt(Callback):
+        def on_train_batch_start(self, trainer, module, batch, index):
+            if trainer.global_step == 3:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        with_callback(patch, Interrupt())
+        assert train(arguments) == 130
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+
+    assert train([*arguments, "--ckpt_path", "last"]) == 0
+
+    assert all(value.isfinite().all() for value in load_file(tmp_path / "run" / "model.safetensors").values())
+
+
+def test_a_disk_that_is_full_stops_the_run_with_a_sentence_and_keeps_the_last_checkpoint(
+    arguments, tmp_path, monkeypatch, capsys
+):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+
+    class Fill(Callback):
+        def on_train_batch_start(self, trainer, module, batch, index):
+            if trainer.global_step == 3:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (last.stat().st_size // 2, before[1]))
+
+    with_callback(monkeypatch, Fill())
+    try:
+        code = train(arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    error = capsys.readouterr().err
+    assert code == 1
+    assert "error: " in error
+    assert "File too large" in error
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+
+
+def test_processes_that_load_data_give_what_none_give(arguments, tmp_path):
+    assert train([*arguments, "--data.num_workers", "0"]) == 0
+    alone = load_file(tmp_path / "run" / "model.safetensors")
+
+    assert train([*arguments, "--data.num_workers", "1", "--run_dir", str(tmp_path / "other")]) == 0
+
+    together = load_file(tmp_path / "other" / "model.safetensors")
+    assert all(torch.equal(alone[name], together[name]) for name in alone)
