@@ -15,11 +15,12 @@ import numpy as np
 import torch
 import yaml
 
-from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.config import ModelConfig
 from amortized_sr.data.cache import pack
 from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, cut_pair
 from amortized_sr.training.losses import pixel_loss
 from amortized_sr.training.run import has_bfloat16
+from amortized_sr.training.task import SuperResolutionTask
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     sampler = StepSampler(10**6, batch_size, steps_done=lambda: 0, rank=0, world_size=1)
     loader = iter(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, collate_fn=collate_crops))
     scales = ScaleRange(**data["scales"])
-    model = build_model(network).to(memory_format=torch.channels_last)
+    model = SuperResolutionTask(network, expansion=settings["model"].get("expansion", 0)).model
     optimizer = torch.optim.Adam(model.parameters())
     bfloat16 = has_bfloat16("cpu")
     loading = total = 0.0

@@ -1,11 +1,11 @@
 """What several test files share: a small random model, the shared data, and the same seed for every test."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from command_line import Result
 from hypothesis import settings
 from torch import nn
 
@@ -61,24 +61,6 @@ def shared_data() -> Path:
     if not (place / "data").is_dir():
         pytest.skip(f"needs shared data: {place / 'data'} is not there; set AMORTIZED_SR_SHARED")
     return place
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command line ended with."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def complaint(self) -> str:
-        """The one sentence on stderr, after click's lines about usage where there are any."""
-        lines = [line for line in self.err.splitlines() if line and not line.startswith(("Usage: ", "Try "))]
-        assert len(lines) == 1, self.err
-        kind, _, sentence = lines[0].partition(": ")
-        assert kind in ("error", "Error")
-        return sentence
 
 
 @pytest.fixture

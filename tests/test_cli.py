@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Result
+from command_line import Result
 from PIL import Image
 
 import amortized_sr

@@ -45,7 +45,7 @@ def compare(
             "can be measured.",
         ),
     ] = "truth",
-    methods: MethodsOption = "nearest,bicubic,lanczos,fit:siren,amortized",
+    methods: MethodsOption = "nearest,bicubic,lanczos,fit:siren,fit:notebook,amortized,amortized+refine",
     model: ModelOption = None,
     device: DeviceOption = "auto",
     fit_steps: FitStepsOption = None,

@@ -1,18 +1,11 @@
 """A folder of its own for every test, and the command line in this process."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from command_line import Result
 
 from amortized_sr.cli import main
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(autouse=True)
