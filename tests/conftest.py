@@ -1,6 +1,7 @@
 """What several test files share: a small random model, the shared data, and the same seed for every test."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from amortized_sr.weights import save_weights
 # The same examples every time, and no deadline: a busy machine is not a wrong result.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+
+# A shell's background job ignores Ctrl-C and its children inherit that; the tests of Ctrl-C start processes.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
