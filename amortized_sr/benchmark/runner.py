@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from torch import Tensor
 
@@ -192,7 +192,7 @@ def _read(journal: Path, identity: str) -> list[Row]:
     return [Row(**json.loads(line)) for line in lines[1:]]
 
 
-def _append(file: Any, line: str) -> None:  # noqa: ANN401 (a text file)
+def _append(file: TextIO, line: str) -> None:
     file.write(line + "\n")
     file.flush()
     os.fsync(file.fileno())
