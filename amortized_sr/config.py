@@ -13,6 +13,7 @@ from amortized_sr.fields.blend import Neighbors
 from amortized_sr.fields.concat import ConcatField, Unfold
 from amortized_sr.fields.film import FilmField, ModulationHead
 from amortized_sr.fields.hyper import Footprint, HyperField, hyper_head
+from amortized_sr.fields.learned import LearnedField
 from amortized_sr.model import AmortizedSR
 from amortized_sr.resize import InterpolationName, interpolation_kernel
 
@@ -27,14 +28,15 @@ class ModelConfig:
         encoder_width: Feature channels.
         encoder_blocks: Residual blocks (`edsr`) or attention blocks (`span`, at least 1).
         field: What turns (offset, cell, code) into colour.
-        head_width: `hyper`: width of the two hidden layers between features and codes; 0 for a single convolution.
+        head_width: `hyper` and `learned`: width of the two hidden layers between features and codes; 0 for a single convolution.
         frequencies: `hyper`: sinusoids per axis; a code holds (2 * frequencies + 1)^2 numbers per colour.
         footprint: `hyper`: `point`, `gauss` (learned blur) or `box` (exact mean over the output pixel). The
             interpolated image below is averaged over the pixel as well when this is `box`.
         finest_cell: `gauss`: pixels smaller than this part of an image pixel blur like this one, because training shows
             no smaller ones: 1 / the largest trained scale.
-        field_width: `concat` and `film`: hidden width.
-        field_depth: `concat` and `film`: hidden layers.
+        functions: `learned`: functions of the basis; a code holds as many numbers per colour.
+        field_width: `concat`, `film` and `learned`: hidden width.
+        field_depth: `concat`, `film` and `learned`: hidden layers.
         neighbors: Latent cells that answer for a point: 1, or 4 blended without seams.
         skip: Interpolation to which the field adds its part.
         mean: Mean of the training images.
@@ -45,11 +47,12 @@ class ModelConfig:
     encoder: Literal["edsr", "span"] = "edsr"
     encoder_width: int = 64
     encoder_blocks: int = 8
-    field: Literal["hyper", "concat", "film"] = "hyper"
+    field: Literal["hyper", "learned", "concat", "film"] = "hyper"
     head_width: int = 256
     frequencies: int = 3
     footprint: Footprint = "gauss"
     finest_cell: float = 0.25
+    functions: int = 32
     field_width: int = 256
     field_depth: int = 4
     neighbors: Neighbors = 4
@@ -65,6 +68,7 @@ class ModelConfig:
             "head_width": (0, 4096),
             "frequencies": (0, 32),
             "finest_cell": (0, 1),
+            "functions": (1, 1024),
             "field_width": (1, 4096),
             "field_depth": (1, 64),
             "mean": (0, 1),
@@ -108,6 +112,11 @@ def _build_field(config: ModelConfig, features: int) -> tuple[nn.Module, Field]:
                 config.channels, config.frequencies, config.neighbors, config.footprint, config.finest_cell
             )
             return hyper_head(features, config.head_width, hyper.code_channels), hyper
+        case "learned":
+            learned = LearnedField(
+                config.channels, config.functions, config.field_width, config.field_depth, config.neighbors
+            )
+            return hyper_head(features, config.head_width, learned.code_channels), learned
         case "concat":
             return Unfold(), ConcatField(
                 9 * features,

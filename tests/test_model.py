@@ -23,7 +23,7 @@ HYPER = [
     for neighbors in (1, 4)
     for skip in ("bilinear", "bicubic")
 ]
-OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in ("concat", "film") for n in (1, 4)]
+OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in ("learned", "concat", "film") for n in (1, 4)]
 SPAN = dataclasses.replace(SMALL, encoder="span", encoder_blocks=2)
 ALL = [*HYPER, *OTHERS, SPAN]
 BOX = [config for config in HYPER if config.footprint == "box"]
@@ -176,7 +176,7 @@ def test_every_parameter_gets_a_gradient(config):
     assert without == []
 
 
-@pytest.mark.parametrize("field", ["hyper", "concat", "film"])
+@pytest.mark.parametrize("field", ["hyper", "learned", "concat", "film"])
 def test_a_grey_model_treats_the_channels_of_a_colour_image_one_by_one(field):
     model = make(dataclasses.replace(SMALL, channels=1, field=field))
     picture = image()

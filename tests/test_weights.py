@@ -79,7 +79,7 @@ class TouchWhenLoaded:
 # --- what is saved comes back ---
 
 
-@pytest.mark.parametrize("field", ["hyper", "concat", "film"])
+@pytest.mark.parametrize("field", ["hyper", "learned", "concat", "film"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_loaded_model_draws_bit_for_bit_what_the_saved_one_did(tmp_path, small_config, field, channels):
     config = dataclasses.replace(small_config, field=field, channels=channels, field_width=8, field_depth=2)

@@ -1,0 +1,50 @@
+"""The hyper field with a learned basis: the shared coordinate network is an MLP instead of sinusoids."""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amortized_sr.fields.base import Field
+from amortized_sr.fields.blend import Neighbors, blend_radius, blend_weight
+from amortized_sr.layers import mlp
+from amortized_sr.sampling import Axis, render_points
+
+
+@final
+class LearnedField(Field):
+    """`weight(offset) * sum_k code[c, k] phi_k(offset, cell)` with an MLP `phi` that all cells share.
+
+    What `hyper` is without its choice of basis. Nothing here is separable, so that grids are drawn point by point.
+
+    References:
+        Ha et al., "HyperNetworks", ICLR 2017. https://arxiv.org/abs/1609.09106
+    """
+
+    def __init__(self, channels: int, num_functions: int, width: int, depth: int, neighbors: Neighbors) -> None:
+        super().__init__()
+        self.channels = channels
+        self.code_channels = channels * num_functions
+        self.neighbors: Neighbors = neighbors
+        self.network = mlp(4, width, depth, num_functions)
+
+    def reach(self, cell: float) -> float:
+        """Return the blend's radius: the footprint is an input, it does not widen the support."""
+        return blend_radius(self.neighbors)
+
+    def forward(
+        self,
+        offset: Float[Tensor, "*shape 2"],
+        cell: Float[Tensor, "*shape 2"],
+        code: Float[Tensor, "*shape channel"],
+    ) -> Float[Tensor, "*shape colour"]:
+        """Return what one latent cell contributes to each query."""
+        functions = self.network(torch.cat((offset, cell), dim=-1)) * blend_weight(offset, self.neighbors)
+        return (code.unflatten(-1, (self.channels, -1)) @ functions[..., None]).squeeze(-1)
+
+    def render_grid(
+        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the sum of contributions for every pixel of a grid, point by point."""
+        return render_points(self, latent, rows, columns, self.reach(max(rows.step, columns.step)))

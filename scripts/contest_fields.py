@@ -1,0 +1,254 @@
+"""The contest of fields: the same small encoder, data and budget for each, judged on photographs that none has seen.
+
+Judged is the luma of the central 256x256 pixels, without a border as wide as the scale.
+
+Two budgets. `steps`: every entry takes the same number of steps, each with the same random pixels of the same crops
+supervised. `time`: every entry gets the same processor time and trains as suits it best: the fields that draw grids
+fast on all pixels of a crop, the others on the random ones. How many steps fit is found by timing the first ones.
+
+One line per run is added to contest.jsonl in the output folder; what is there is not run again, so that an
+interrupted contest goes on where it was, and several processes can share one list with `--only`.
+
+    python scripts/contest_fields.py --photos TRAIN --val VAL --out FOLDER [--seeds 3] [--steps 1000] [--only hyper]
+    python scripts/contest_fields.py --out FOLDER --report        # the tables, in Markdown
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from torch.utils.flop_counter import FlopCounterMode
+
+from amortized_sr.benchmark.machine import describe_machine
+from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.config import ModelConfig
+from amortized_sr.data.datamodule import SuperResolutionData
+from amortized_sr.data.pairs import ScaleRange
+from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.metrics import luma, psnr
+from amortized_sr.model import AmortizedSR
+from amortized_sr.training.run import has_bfloat16
+from amortized_sr.training.task import SuperResolutionTask
+
+_SCALES = (2, 3, 4, 6, 8, 12)
+_QUERIES = 512
+_CENTRE = 256
+
+# 25 functions for each pair of axes: 1, two cosines and two sines, squared.
+_BASE = ModelConfig(
+    encoder_width=24,
+    encoder_blocks=3,
+    head_width=48,
+    frequencies=2,
+    functions=25,
+    field_width=64,
+    field_depth=3,
+    finest_cell=0.125,
+    mean=0.44,
+    deviation=0.27,
+)
+
+_FIELDS = {
+    "hyper": _BASE,
+    "learned": dataclasses.replace(_BASE, field="learned"),
+    "film": dataclasses.replace(_BASE, field="film"),
+    "concat": dataclasses.replace(_BASE, field="concat", field_width=128),
+}
+_NUMBERS = {
+    "hyper, K = 9": dataclasses.replace(_BASE, frequencies=1),
+    "hyper, K = 49": dataclasses.replace(_BASE, frequencies=3),
+    "hyper, K = 121": dataclasses.replace(_BASE, frequencies=5),
+    "learned, K = 9": dataclasses.replace(_FIELDS["learned"], functions=9),
+    "learned, K = 49": dataclasses.replace(_FIELDS["learned"], functions=49),
+    "learned, K = 121": dataclasses.replace(_FIELDS["learned"], functions=121),
+}
+_VARIANTS = {
+    "hyper, 1 neighbour": dataclasses.replace(_BASE, neighbors=1),
+    "hyper, point": dataclasses.replace(_BASE, footprint="point"),
+    "hyper, box": dataclasses.replace(_BASE, footprint="box"),
+    "hyper, bilinear skip": dataclasses.replace(_BASE, skip="bilinear"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, help="folder with photographs to train on")
+    parser.add_argument("--val", type=Path, help="folder with photographs to judge on")
+    parser.add_argument("--out", type=Path, required=True, help="folder for contest.jsonl and the decoded photographs")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each entry")
+    parser.add_argument("--steps", type=int, default=1000, help="budget of the first contest")
+    parser.add_argument("--seconds", type=float, default=120.0, help="budget of the second, in processor time")
+    parser.add_argument("--only", nargs="*", default=[], help="only entries whose name begins like one of these")
+    parser.add_argument("--report", action="store_true", help="print the tables of what has been run")
+    arguments = parser.parse_args()
+    journal = arguments.out / "contest.jsonl"
+    if arguments.report:
+        print(_report(_read(journal)))
+        return
+    if not (arguments.photos and arguments.val):
+        parser.error("a contest needs --photos and --val")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    photos = [_centre(picture_to_tensor(read_picture(path))) for path in sorted(arguments.val.iterdir())]
+    for seed in range(arguments.seeds):
+        for budget, entries in (("steps", _FIELDS), ("time", _FIELDS), ("steps", _VARIANTS), ("steps", _NUMBERS)):
+            for name, config in entries.items():
+                if arguments.only and not name.startswith(tuple(arguments.only)):
+                    continue
+                if any((row["name"], row["budget"], row["seed"]) == (name, budget, seed) for row in _read(journal)):
+                    continue
+                row = {"name": name, "budget": budget, "seed": seed, **_run(config, budget, seed, arguments, photos)}
+                with journal.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(json.dumps(row), flush=True)
+
+
+def _run(
+    config: ModelConfig, budget: str, seed: int, arguments: argparse.Namespace, photos: list[torch.Tensor]
+) -> dict[str, Any]:
+    """Train one entry and return what is known of it."""
+    steps: int = arguments.steps
+    dense = budget == "time" and config.field == "hyper"
+    if budget == "time":
+        _, begun, _ = _train(config, 10, seed, dense, arguments)
+        _, longer, _ = _train(config, 40, seed, dense, arguments)
+        steps = round(arguments.seconds / ((longer - begun) / 30))
+    model, seconds, trained = _train(config, steps, seed, dense, arguments)
+    return {
+        "steps": trained,
+        "seconds": round(seconds, 1),
+        "queries": None if dense else _QUERIES,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        **_costs(model),
+        "psnr": {f"x{scale}": _psnr(model, photos, scale) for scale in _SCALES},
+        "machine": describe_machine(),
+    }
+
+
+def _train(
+    config: ModelConfig, steps: int, seed: int, dense: bool, arguments: argparse.Namespace
+) -> tuple[AmortizedSR, float, int]:
+    """Return a model, the processor time of its steps, and their number."""
+    seed_everything(seed, verbose=False)
+    task = SuperResolutionTask(config, learning_rate=1e-3, warmup_steps=100)
+    scales = ScaleRange(low=1.0, high=4.0, image_size=24, far=8.0, far_share=0.15, same_share=0.05, shrink=2.0)
+    data = SuperResolutionData(
+        source="folder",
+        root=arguments.photos,
+        val_count=1,
+        channels=3,
+        crop_size=192,
+        scales=scales,
+        batch_size=16,
+        steps_per_epoch=steps,
+        num_queries=0 if dense else _QUERIES,
+        cache=arguments.out / "cache",
+        seed=seed,
+    )
+    clock = _Clock()
+    trainer = Trainer(
+        max_steps=steps,
+        max_epochs=-1,
+        accelerator="cpu",
+        precision="bf16-mixed" if has_bfloat16("cpu") else "32-true",
+        gradient_clip_val=1.0,
+        callbacks=[clock],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+    )
+    trainer.fit(task, datamodule=data)
+    return task.model.eval(), clock.seconds, trainer.global_step
+
+
+class _Clock(Callback):
+    """Processor time of the steps, without what comes before the first."""
+
+    seconds = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: object) -> None:
+        """Begin."""
+        self._begin = time.process_time()
+
+    def on_train_end(self, trainer: Trainer, pl_module: object) -> None:
+        """End."""
+        self.seconds = time.process_time() - self._begin
+
+
+@torch.no_grad()
+def _costs(model: AmortizedSR) -> dict[str, float]:
+    """Return multiply-adds per input pixel and per output pixel at scale 4, and milliseconds of 128 to 512."""
+    image = torch.rand(1, 3, 128, 128)
+    with FlopCounterMode(display=False) as encoding:
+        function = model.encode(image)
+    with FlopCounterMode(display=False) as drawing:
+        function.render((512, 512))
+    times: list[float] = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        function.render((512, 512))
+        times.append(time.perf_counter() - begin)
+    return {
+        "per_input": encoding.get_total_flops() / 2 / 128**2,
+        "per_output": drawing.get_total_flops() / 2 / 512**2,
+        "render_ms": 1000 * statistics.median(times),
+    }
+
+
+@torch.no_grad()
+def _psnr(model: AmortizedSR, photos: list[torch.Tensor], scale: int) -> float:
+    """Return the mean PSNR of luma without a border as wide as the scale."""
+    ratios: list[float] = []
+    for photo in photos:
+        pair = evaluation_pair(photo, float(scale))
+        function = model.encode(pair.image)
+        drawn = function.render((pair.target.shape[-2], pair.target.shape[-1])).clamp(0, 1)
+        ratios.append(psnr(luma(drawn), luma(pair.target), scale).item())
+    return statistics.fmean(ratios)
+
+
+def _centre(photo: torch.Tensor) -> torch.Tensor:
+    top, left = ((side - _CENTRE) // 2 for side in photo.shape[-2:])
+    return photo[..., top : top + _CENTRE, left : left + _CENTRE]
+
+
+def _read(journal: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+
+
+def _report(rows: list[dict[str, Any]]) -> str:
+    """Return one table per budget, means over seeds and, behind the scales' mean, half the range of the seeds."""
+    lines: list[str] = []
+    for budget, title in (("steps", "Equal steps"), ("time", "Equal processor time")):
+        chosen = [row for row in rows if row["budget"] == budget]
+        names = [name for name in (*_FIELDS, *_VARIANTS, *_NUMBERS) if any(row["name"] == name for row in chosen)]
+        columns = ["entry", "runs", "steps", "s", "parameters", "per input", "per output", "ms"]
+        columns += [*(f"x{scale}" for scale in _SCALES), "mean"]
+        lines += [f"### {title}", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+        for name in names:
+            runs = [row for row in chosen if row["name"] == name]
+            means = [statistics.fmean(run["psnr"].values()) for run in runs]
+
+            def average(key: str, runs: list[dict[str, Any]] = runs) -> float:
+                return statistics.fmean(run[key] for run in runs)
+
+            cells = [f"`{name}`", len(runs), f"{average('steps'):,.0f}", f"{average('seconds'):.0f}"]
+            cells += [f"{average(key):,.0f}" for key in ("parameters", "per_input", "per_output", "render_ms")]
+            cells += [f"{statistics.fmean(run['psnr'][f'x{scale}'] for run in runs):.2f}" for scale in _SCALES]
+            spread = (max(means) - min(means)) / 2
+            cells.append(f"{statistics.fmean(means):.2f} ± {spread:.2f}")
+            lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+        lines.append("")
+    lines += sorted({row["machine"] for row in rows})
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
