@@ -28,7 +28,8 @@ class ModelConfig:
         encoder_width: Feature channels.
         encoder_blocks: Residual blocks (`edsr`) or attention blocks (`span`, at least 1).
         field: What turns (offset, cell, code) into colour.
-        head_width: `hyper` and `learned`: width of the two hidden layers between features and codes; 0 for a single convolution.
+        head_width: `hyper` and `learned`: width of the two hidden layers between features and codes; 0 for a
+            single convolution.
         frequencies: `hyper`: sinusoids per axis; a code holds (2 * frequencies + 1)^2 numbers per colour.
         footprint: `hyper`: `point`, `gauss` (learned blur) or `box` (exact mean over the output pixel). The
             interpolated image below is averaged over the pixel as well when this is `box`.

@@ -1,7 +1,7 @@
 """Time per-image fits: 64 images at once against one at a time, and how fast a photograph is learned.
 
 Images: the kitten of `examples/`, shrunk by antialiased bicubic; 64 different parts of it for the batch. Full-batch
-Adam; a step of a batch is a step of each of its images. Single fits and batches run in turn; medians of three.
+Adam; a step of a batch is a step of each of its images. Single fits and batches run in turn; medians of seven.
 
     python scripts/bench_fit.py
 """
@@ -19,7 +19,7 @@ from amortized_sr.image_io import picture_to_tensor, read_picture
 from amortized_sr.resize import degrade
 
 _KITTEN = Path(__file__).resolve().parent.parent / "examples" / "kitten_1024.jpg"
-_IMAGES, _SIDE, _SINGLES, _STEPS, _REPEATS = 64, 14, 8, 20, 3
+_IMAGES, _SIDE, _SINGLES, _STEPS, _REPEATS = 64, 14, 8, 20, 7
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ HYPER = [
     for neighbors in (1, 4)
     for skip in ("bilinear", "bicubic")
 ]
-OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in ("learned", "concat", "film") for n in (1, 4)]
+POINTWISE = ("learned", "concat", "film")
+OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in POINTWISE for n in (1, 4)]
 SPAN = dataclasses.replace(SMALL, encoder="span", encoder_blocks=2)
 ALL = [*HYPER, *OTHERS, SPAN]
 BOX = [config for config in HYPER if config.footprint == "box"]

@@ -19,7 +19,11 @@ from amortized_sr.weights import load_weights
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(encoder_width=6, encoder_blocks=1, head_width=8, frequencies=2, field_width=8, field_depth=2)
-FIELDS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in ("hyper", "learned", "concat", "film") for n in (1, 4)]
+FIELDS = [
+    dataclasses.replace(SMALL, field=field, neighbors=n)
+    for field in ("hyper", "learned", "concat", "film")
+    for n in (1, 4)
+]
 BUNDLED = ["photo-tiny", "mnist"]
 
 

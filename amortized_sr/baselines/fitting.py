@@ -23,7 +23,11 @@ from amortized_sr.coords import (
 )
 
 MAX_POINTS = 1 << 18
-"""Most points that are fitted at once; through layers of 256 neurons they keep about 3 GB."""
+"""Most points of an image that is fitted; through layers of 256 neurons they keep about 3 GB."""
+
+# Images are fitted together up to this many points. Beyond it, arithmetic is all that takes time, and values that
+# have left the processor's cache come back slowly.
+_POINTS_TOGETHER = 1 << 14
 
 # How many points are evaluated at once when a picture is drawn: bounds memory, not speed.
 _POINTS = 1 << 17
@@ -89,12 +93,12 @@ def fit(
     settings: FitSettings,
     report: Callable[[Progress], None] | None = None,
 ) -> "FittedImage":
-    """Train one network per image, as many at once as memory should hold.
+    """Train one network per image, as many at once as gain by it.
 
     Args:
         images: Values in [0, 1], all of one size.
         settings: How.
-        report: Is told of every step; of one part of the images after another, if they are too many.
+        report: Is told of every step; of one part of the images after another, if they are many.
 
     Returns:
         The images as functions. An image's function does not depend on the images fitted beside it, but for `seconds`,
@@ -111,7 +115,7 @@ def fit(
         )
     with torch.inference_mode(False), torch.enable_grad():
         # Copies, because tensors made in inference mode cannot be differentiated.
-        parts = images.clone().split(max(1, MAX_POINTS // points))
+        parts = images.clone().split(max(1, _POINTS_TOGETHER // points))
         fitted = [_fit(part, settings, len(part) / len(images), report) for part in parts]
     return fitted[0] if len(fitted) == 1 else FittedImage.joined(fitted)
 

@@ -5,7 +5,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never, final
+from typing import Any, Literal, assert_never, final
 
 import torch
 from jaxtyping import Float
@@ -125,23 +125,73 @@ class CoordinateNetworks(nn.Module):
             angle = coord @ self.frequencies
             hidden = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
         for index, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
-            hidden = self._activate(torch.baddbmm(bias, hidden, weight), self.band if index == 0 else _OMEGA)
-        colour = torch.baddbmm(self.biases[-1], hidden, self.weights[-1])
+            hidden = self._layer(hidden, weight, bias, self.band if index == 0 else _OMEGA)
+        colour = _Colours.apply(hidden, self.weights[-1], self.biases[-1])
         return torch.sigmoid(colour) if self.name == "notebook" else colour + 0.5
 
-    def _activate(self, hidden: Tensor, omega: float) -> Tensor:
+    def _layer(self, hidden: Tensor, weight: Tensor, bias: Tensor, omega: float) -> Tensor:
         match self.name:
             case "notebook":
-                return torch.tanh(hidden)
+                return torch.baddbmm(bias, hidden, weight).tanh_()
             case "relu" | "fourier":
-                return torch.relu(hidden)
+                return torch.baddbmm(bias, hidden, weight).relu_()
             case "siren":
-                return torch.sin(omega * hidden)
+                return _Sine.apply(hidden, omega * weight, omega * bias, 0.0)
             case "finer":
-                # The growing frequency is not differentiated, as in the paper's code.
-                return torch.sin(omega * (hidden.detach().abs() + 1) * hidden)
+                return _Sine.apply(hidden, omega * weight, omega * bias, 1 / omega)
             case _:
                 assert_never(self.name)
+
+
+# What torch hands from `forward` to `backward`; its own class lacks the attributes.
+_Context = Any
+
+
+@final
+class _Sine(torch.autograd.Function):
+    """`sin((growth * |z| + 1) * z)` of `z = hidden @ weight + bias`; the growing frequency is not differentiated.
+
+    What autograd would make of this waits for memory: every factor would be a pass over all points of its own.
+    """
+
+    @staticmethod
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: _Context, hidden: Tensor, weight: Tensor, bias: Tensor, growth: float
+    ) -> Tensor:
+        angle = torch.baddbmm(bias, hidden, weight)
+        factor = None
+        if growth:
+            factor = angle.abs().mul_(growth).add_(1)
+            angle.mul_(factor)
+        ctx.save_for_backward(hidden, weight, angle, factor)
+        return torch.sin(angle)
+
+    @staticmethod
+    def backward(ctx: _Context, *grad_outputs: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
+        hidden, weight, angle, factor = ctx.saved_tensors
+        grad = torch.cos(angle).mul_(grad_outputs[0])
+        if factor is not None:
+            grad.mul_(factor)
+        before = torch.bmm(grad, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
+        return before, torch.bmm(hidden.transpose(1, 2), grad), grad.sum(dim=1, keepdim=True), None
+
+
+@final
+class _Colours(torch.autograd.Function):
+    """`hidden @ weight + bias` for one or three colours, whose batched products are slow unless they are transposed."""
+
+    @staticmethod
+    def forward(ctx: _Context, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(hidden, weight)
+        colours = torch.baddbmm(bias.transpose(1, 2), weight.transpose(1, 2), hidden.transpose(1, 2))
+        return colours.transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx: _Context, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden, weight = ctx.saved_tensors
+        grad = grad_outputs[0]
+        before = torch.einsum("iqc,ihc->iqh", grad, weight)
+        return before, torch.bmm(grad.transpose(1, 2), hidden).transpose(1, 2), grad.sum(dim=1, keepdim=True)
 
 
 # Of all sine layers but the first, whose inputs are sines: see `SineLayer`.

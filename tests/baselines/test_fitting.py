@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from amortized_sr.baselines.fitting import FitSettings, fit
+from amortized_sr.baselines.networks import CoordinateNetworks
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
 from amortized_sr.image_io import picture_to_tensor, read_picture
 from amortized_sr.resize import degrade
@@ -38,10 +39,10 @@ def test_a_siren_reaches_the_limits_of_its_numbers(kitten):
     assert curve(larger, FitSettings(network="siren", steps=100, region=1))[-1].psnr.item() > 50
 
 
-def test_more_images_than_memory_should_hold_are_fitted_in_parts(kitten, monkeypatch):
+def test_many_images_are_fitted_in_parts(kitten, monkeypatch):
     images = degrade(torch.cat((kitten, kitten.flip(-1), 1 - kitten)), (8, 8))
     whole = fit(images, QUICK).render((16, 16))
-    monkeypatch.setattr("amortized_sr.baselines.fitting.MAX_POINTS", 2 * 64)
+    monkeypatch.setattr("amortized_sr.baselines.fitting._POINTS_TOGETHER", 2 * 64)
     history = []
     parts = fit(images, QUICK, history.append)
     assert [len(progress.psnr) for progress in history] == [2] * 4 + [1] * 4
@@ -49,6 +50,19 @@ def test_more_images_than_memory_should_hold_are_fitted_in_parts(kitten, monkeyp
     monkeypatch.setattr("amortized_sr.baselines.fitting.MAX_POINTS", 63)
     with pytest.raises(ValueError, match="64 points, more than can be fitted at once"):
         fit(images, QUICK)
+
+
+def test_sine_layers_have_the_values_and_gradients_of_plain_sines():
+    networks = CoordinateNetworks("siren", 2, (4, 4), 1, seed=0).double()
+    coord = (torch.rand(2, 5, 2, dtype=torch.float64) * 2 - 1).requires_grad_()
+    plain = coord
+    for omega, weight, bias in zip((networks.band, 30, 30), networks.weights, networks.biases, strict=False):
+        plain = torch.sin(omega * (plain @ weight + bias))
+    plain = plain @ networks.weights[-1] + networks.biases[-1] + 0.5
+    learned = [coord, *networks.parameters()]
+    torch.testing.assert_close(networks(coord), plain)
+    ours, theirs = (torch.autograd.grad(values.square().sum(), learned) for values in (networks(coord), plain))
+    torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.slow
