@@ -4,9 +4,8 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
-from typing import Literal, final, overload
+from typing import final, overload
 
 import torch
 from jaxtyping import Float
@@ -15,87 +14,17 @@ from torch import Tensor
 
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import WHOLE, Size, Window, check_window
-from amortized_sr.image_io import (
-    MAX_INPUT_PIXELS,
-    MAX_OUTPUT_PIXELS,
-    picture_to_tensor,
-    read_picture,
-    tensor_to_picture,
-)
+from amortized_sr.devices import DeviceName, choose_device
+from amortized_sr.image_io import MAX_INPUT_PIXELS, picture_to_tensor, read_picture, tensor_to_picture
 from amortized_sr.model import AmortizedSR, check_image
 from amortized_sr.resize import shrink
+from amortized_sr.sizes import check_size, scaled_size
 from amortized_sr.strips import ReadRows, draw_strips
 from amortized_sr.tiling import DEFAULT_MEMORY, Precision, TiledEncoder
 from amortized_sr.weights import DEFAULT_MODEL, TrainedModel, load_weights
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-
 # Larger outputs are drawn in tiles of this side: beyond it, one tile's intermediates leave the caches anyway.
 _TILE = 2048
-
-
-def scaled_size(size: Size, scale: float, limit: int = MAX_OUTPUT_PIXELS) -> Size:
-    """Return the size of an image of `size` at `scale`: rounded, at least one pixel.
-
-    Args:
-        size: `(height, width)` of the image in pixels.
-        scale: Output size over input size.
-        limit: Most pixels that the result may have.
-
-    Raises:
-        ValueError: If the scale is not a positive number, or the result would be absurdly large.
-    """
-    if not (isinstance(scale, int | float) and 0 < scale < math.inf):
-        raise ValueError(f"scale must be a positive number, got {scale!r}; for example 4 or 2.5")
-    # Beyond this limit one row is too long already, and the products below might be infinite.
-    limited = min(scale, 2 * limit)
-    height, width = (max(1, math.floor(side * limited + 0.5)) for side in size)
-    if height * width > limit:
-        raise ValueError(
-            f"scale {scale} of a {size[1]}x{size[0]} image gives {width}x{height} pixels"
-            f"{'' if scale == limited else ' and more'}, above the limit of {limit:,}; use a smaller scale"
-        )
-    return height, width
-
-
-def check_size(size: Size) -> Size:
-    """Return the size of an output, as plain numbers, if it makes sense.
-
-    Raises:
-        ValueError: If it is not two positive whole numbers, or absurdly large.
-    """
-    if len(size) != 2 or not all(isinstance(side, Integral) and side > 0 for side in size):
-        raise ValueError(f"size must be (height, width) in whole pixels, at least 1 each, got {size!r}")
-    height, width = int(size[0]), int(size[1])
-    if height * width > MAX_OUTPUT_PIXELS:
-        raise ValueError(
-            f"size {width}x{height} is more than the limit of {MAX_OUTPUT_PIXELS:,} pixels; ask for a smaller one"
-        )
-    return height, width
-
-
-def choose_device(name: DeviceName) -> torch.device:
-    """Return the device of that name, or the best one there is for `auto`.
-
-    Raises:
-        ValueError: If this machine does not have it.
-    """
-    available = available_devices()
-    if name == "auto":
-        return torch.device(available[-1])
-    if name not in available:
-        raise ValueError(f"device {name!r} is not available here; available: {', '.join(available)}")
-    return torch.device(name)
-
-
-def available_devices() -> list[DeviceName]:
-    """Return the devices of this machine, the fastest last."""
-    devices: list[DeviceName] = ["cpu"]
-    if torch.backends.mps.is_available():
-        devices.append("mps")
-    if torch.cuda.is_available():
-        devices.append("cuda")
-    return devices
 
 
 @final

@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.loggers import CSVLogger
 
 from amortized_sr.config import ModelConfig
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import ScaleRange
+from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog
 from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, run_callbacks
 from amortized_sr.training.task import SuperResolutionTask
 
@@ -63,9 +63,16 @@ def run(config: dict[str, Any]) -> None:
         checkpoint = str(last)
     trainer = {**TRAINER_SETTINGS, "precision": "bf16-mixed" if has_bfloat16("auto") else "32-true", **trainer}
     run_dir.mkdir(parents=True, exist_ok=True)
-    logger = CSVLogger(run_dir.parent, name=run_dir.name, version="")
-    lightning = Trainer(callbacks=run_callbacks(run_dir, ema_decay, seed), logger=logger, **trainer)
+    patience = Patience()
+    lightning = Trainer(
+        callbacks=run_callbacks(run_dir, ema_decay, seed, patience),
+        logger=PatientLog(patience, save_dir=run_dir.parent, name=run_dir.name, version=""),
+        plugins=[PatientCheckpoints(patience)],
+        **trainer,
+    )
     lightning.fit(task, datamodule=food, ckpt_path=checkpoint, weights_only=True)
+    if patience.missing:
+        raise SystemExit(f"could not write {', '.join(patience.missing)}; make room and resume with ckpt_path=last")
 
 
 if __name__ == "__main__":

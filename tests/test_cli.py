@@ -14,8 +14,9 @@ from command_line import Result
 from PIL import Image
 
 import amortized_sr
+from amortized_sr.devices import available_devices
 from amortized_sr.image_io import read_picture
-from amortized_sr.upscaler import available_devices, upscale
+from amortized_sr.upscaler import upscale
 from amortized_sr.weights import DEFAULT_MODEL, bundled_models
 
 TRAINING_STACK = {"lightning", "torchmetrics", "torchvision", "wandb"}
@@ -154,7 +155,7 @@ def test_quiet_says_nothing(upscale_small):
 
 
 def test_verbose_names_model_and_device(upscale_small, small_weights):
-    assert upscale_small(picture("a.png"), "-s", 2, "-v").out.startswith(f"model {small_weights} on cpu\n")
+    assert f"model {small_weights} on cpu\n" in upscale_small(picture("a.png"), "-s", 2, "-v").out
 
 
 def test_json_gives_one_object_for_each_input(upscale_small):
@@ -200,7 +201,7 @@ def test_a_name_with_a_leading_dash_is_fine_after_two_dashes(upscale_small):
 def test_the_bundled_model_is_used_if_none_is_named(cli):
     Image.new("L", (8, 8), 128).save("a.png")
 
-    assert cli("upscale", "a.png", "-s", 2, "-v").out.startswith(f"model {DEFAULT_MODEL} on ")
+    assert f"model {DEFAULT_MODEL} on " in cli("upscale", "a.png", "-s", 2, "-v").out
 
 
 # --- outputs are never lost ---

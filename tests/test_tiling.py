@@ -12,9 +12,10 @@ from torch import nn
 from amortized_sr import strips, tiling
 from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.resize import shrink
+from amortized_sr.sizes import scaled_size
 from amortized_sr.strips import draw_strips
 from amortized_sr.tiling import TiledEncoder
-from amortized_sr.upscaler import Upscaler, scaled_size
+from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import load_weights
 
 CPU = torch.device("cpu")

@@ -14,8 +14,10 @@ from amortized_sr import upscaler as module
 from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
+from amortized_sr.devices import available_devices, choose_device
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS, picture_to_tensor
-from amortized_sr.upscaler import Upscaler, available_devices, choose_device, scaled_size, upscale
+from amortized_sr.sizes import scaled_size
+from amortized_sr.upscaler import Upscaler, upscale
 from amortized_sr.weights import load_weights, save_weights
 
 grey = pytest.mark.parametrize("small_config", [1], indirect=True)

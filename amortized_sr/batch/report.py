@@ -22,7 +22,7 @@ class Report:
     Args:
         as_json: One JSON object for each input instead of lines.
         quiet: Errors only.
-        verbose: Model and device as well.
+        verbose: Model, device, and what each file really is, as well.
         to_stderr: Whether stdout is taken by a picture.
     """
 
@@ -53,6 +53,11 @@ class Report:
         """Tell which model computes where."""
         if self.verbose and not self.as_json:
             self._print(f"model {model} on {device}")
+
+    def opened(self, path: Path, kind: str) -> None:
+        """Tell what an input is, which its name need not say."""
+        if self.verbose and not self.as_json:
+            self._print(f"{path}  is {kind}")
 
     def note(self, path: Path, sentence: str) -> None:
         """Tell of something that could not be kept."""

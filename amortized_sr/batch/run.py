@@ -177,6 +177,7 @@ class _Batch:
         self._current = path
         try:
             image = reading.result()
+            self._report.opened(path, image.kind)
             size = self._resolve(path, image.size)
             format_ = FORMATS[self._stream_format] if job.place == STREAM else format_of(job.place)
             conversion = convert(job.place, image, format_, size, self._settings)

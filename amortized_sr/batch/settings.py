@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from amortized_sr.coords import Size
+from amortized_sr.devices import DeviceName
 from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
 from amortized_sr.tiling import DEFAULT_MEMORY, Precision
-from amortized_sr.upscaler import DeviceName
 
 
 @dataclass(frozen=True)

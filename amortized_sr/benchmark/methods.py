@@ -13,9 +13,10 @@ from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
 from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
 from amortized_sr.baselines.networks import NetworkName
 from amortized_sr.continuous import ContinuousImage
+from amortized_sr.devices import DeviceName, choose_device
 from amortized_sr.model import AmortizedImage
 from amortized_sr.refinement import RefineSettings, refine
-from amortized_sr.upscaler import DeviceName, Upscaler, choose_device
+from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import DEFAULT_MODEL, sha256
 
 

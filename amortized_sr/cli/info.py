@@ -17,7 +17,7 @@ def info(
     import torch
 
     from amortized_sr import __version__
-    from amortized_sr.upscaler import available_devices
+    from amortized_sr.devices import available_devices
     from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights, sha256
 
     models = {}

@@ -85,7 +85,7 @@ def parse_size(text: str) -> Size:
 
 def _scaled(own: Size, scale: float) -> Size:
     from amortized_sr.image_io.limits import MAX_FILE_PIXELS
-    from amortized_sr.upscaler import scaled_size
+    from amortized_sr.sizes import scaled_size
 
     return scaled_size(own, scale, MAX_FILE_PIXELS)
 

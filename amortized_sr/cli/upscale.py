@@ -204,7 +204,11 @@ def _work(
     """Do it, and leave with the exit code."""
     from amortized_sr.batch.run import UnusableError, run
 
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, _terminate)
+    # A background job ignores Ctrl-C, and must go on doing so.
+    if before[signal.SIGINT] is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         report.start(len(jobs))
         run(jobs, settings, folder, stream_format, report)
@@ -218,12 +222,19 @@ def _work(
         raise typer.Exit(143 if terminated else 130) from None
     finally:
         report.stop()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     raise typer.Exit(report.finish())
 
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, which ends the work as Ctrl-C does."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Let what is being written be finished, unless Ctrl-C comes again: that ends the process at once."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -52,7 +52,7 @@ def _read_png(path: Path, content: bytes, max_pixels: int) -> ImageFile:
         pixels = np.atleast_3d(imagecodecs.png_decode(content))
         image.load()  # What follows the pixels, EXIF data for one, is only read with them.
         metadata = read_metadata(image, "L" if pixels.shape[2] < 3 else "RGB", notices)
-        return ImageFile([upright(pixels, orientation_of(image))], _kind(pixels), metadata, notices=notices)
+        return ImageFile([upright(pixels, orientation_of(image))], f"PNG {_kind(pixels)}", metadata, notices=notices)
 
 
 def _read_tiff(path: Path, content: bytes, max_pixels: int) -> ImageFile | None:
@@ -80,7 +80,7 @@ def _read_tiff(path: Path, content: bytes, max_pixels: int) -> ImageFile | None:
     if not np.isfinite(pixels).all():
         pixels = np.nan_to_num(pixels, nan=0.0, posinf=1.0, neginf=0.0)
         notices.append("values that are not finite became 0 (NaN, -inf) and 1 (inf)")
-    return ImageFile([upright(pixels, orientation)], _kind(pixels), metadata, notices=notices)
+    return ImageFile([upright(pixels, orientation)], f"TIFF {_kind(pixels)}", metadata, notices=notices)
 
 
 def _refuse_tiff(path: Path, file: "tifffile.TiffFile", page: "tifffile.TiffPage") -> None:

@@ -41,7 +41,7 @@ class ImageFile:
 
     Attributes:
         frames: The picture, or the pictures of an animation, of one size and kind.
-        kind: Mode and depth in words, such as `RGBA 8 bit`.
+        kind: Format, mode and depth in the file, in words, such as `PNG RGBA 8 bit`.
         metadata: What the file says besides.
         durations: Milliseconds that each picture of an animation is shown.
         repeats: How often an animation is shown; 0 means forever.

@@ -67,7 +67,7 @@ def read_image(
             return _read_animation(image, count, notices)
         # Before decoding, after which Pillow may have changed the mode.
         source = "CMYK" if image.mode == "CMYK" else "LAB" if image.mode == "LAB" else None
-        kind = f"{image.mode} 8 bit"
+        kind = f"{image.format} {image.mode} 8 bit"
         image.load()
         pixels = upright(_as_pixels(image, notices), orientation_of(image))
         metadata = read_metadata(image, source or ("L" if pixels.shape[2] < 3 else "RGB"), notices)
@@ -112,7 +112,7 @@ def _read_animation(image: Image.Image, count: int, notices: list[str]) -> Image
     pictures: list[Image.Image] = []
     durations: list[float] = []
     repeats = image.info.get("loop", 1 if image.format == "GIF" else 0)
-    kind, metadata = f"{image.mode} 8 bit", read_metadata(image, "RGB", notices)
+    kind, metadata = f"{image.format} {image.mode} 8 bit, {count} pictures", read_metadata(image, "RGB", notices)
     for number in range(first, count):
         image.seek(number)
         image.load()

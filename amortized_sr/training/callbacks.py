@@ -21,6 +21,7 @@ from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import crop_to_multiple, make_pair
 from amortized_sr.image_io import tensor_to_picture, write_picture
+from amortized_sr.training.patience import Patience
 from amortized_sr.training.task import SuperResolutionTask
 from amortized_sr.weights import save_weights
 
@@ -113,11 +114,13 @@ class SamplePictures(Callback):
 
     Args:
         folder: Where the pictures go.
+        patience: Remembers pictures that could not be written.
         most: How many images are shown.
     """
 
-    def __init__(self, folder: Path, most: int = 6) -> None:
+    def __init__(self, folder: Path, patience: Patience, most: int = 6) -> None:
         self.folder = folder
+        self.patience = patience
         self.most = most
         self._rows: list[Tensor] = []
 
@@ -146,8 +149,9 @@ class SamplePictures(Callback):
         if not self._rows:
             return
         picture = stack_rows(self._rows)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_picture(picture, self.folder / f"step_{trainer.global_step:07d}.png")
+        with self.patience.writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_picture(picture, self.folder / f"step_{trainer.global_step:07d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 # A picture, not an array: wandb turns floats in [0, 1] black.
@@ -180,12 +184,14 @@ class ExportWeights(Callback):
     Args:
         path: The file.
         average: Where the averaged weights are.
+        patience: Remembers a file that could not be written.
         seed: The run's seed, for the header.
     """
 
-    def __init__(self, path: Path, average: MovingAverage, seed: int) -> None:
+    def __init__(self, path: Path, average: MovingAverage, patience: Patience, seed: int) -> None:
         self.path = path
         self.average = average
+        self.patience = patience
         self.seed = seed
         self.seconds_before = 0.0
         self.begin = time.monotonic()
@@ -242,7 +248,8 @@ class ExportWeights(Callback):
             for name, tensor in self.average.averaged(pl_module).items()
             if name.startswith("model.")
         }
-        save_weights(self.path, pl_module.merged_state(state), pl_module.network, facts)
+        with self.patience.writing(self.path):
+            save_weights(self.path, pl_module.merged_state(state), pl_module.network, facts)
 
 
 @final

@@ -14,7 +14,7 @@ from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -24,12 +24,13 @@ from amortized_sr.image_io import ImageError
 from amortized_sr.tracking import WandbMode, finish_run, start_run
 from amortized_sr.training.callbacks import ProgressBar, TrainingDivergedError
 from amortized_sr.training.comparison import CompareWithFits
+from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog
 from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, run_callbacks
 from amortized_sr.training.task import SuperResolutionTask
 
 
 def train(args: list[str]) -> int:
-    """Train as a command line says and return the exit code: 0, 1 diverged, 2 wrong usage, 130 interrupted.
+    """Train as a command line says and return the exit code: 0, 1 diverged or disk full, 2 usage, 130 interrupted.
 
     Args:
         args: What follows `amortized-sr train`.
@@ -57,7 +58,7 @@ def train(args: list[str]) -> int:
         return _fail(error, 2)
     try:
         return cli.fit()
-    # A disk that is full or gone; the last checkpoint is whole, since Lightning writes it beside and moves it.
+    # An OSError here is a disk that cannot be read any more, or was full before the first step.
     except (TrainingDivergedError, OSError) as error:
         return _fail(error, 1)
     # Only what is known to be the user's: the traceback of a mistake of ours must be seen.
@@ -146,18 +147,20 @@ class TrainCLI(LightningCLI):
         # Last, because it makes the folder.
         self.run_dir: Path = self.config.run_dir
         self.tracked: Any = None
+        self.patience = Patience()
         self.checkpoint = self._find_checkpoint()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
         """Return a trainer with the callbacks and loggers that every run has."""
-        callbacks = run_callbacks(self.run_dir, self.config.ema_decay, int(self.config.seed_everything))
+        callbacks = run_callbacks(self.run_dir, self.config.ema_decay, int(self.config.seed_everything), self.patience)
         if self.config.compare_every > 0:
-            callbacks.append(CompareWithFits(self.run_dir, self.config.compare_every, FitSettings()))
+            callbacks.append(CompareWithFits(self.run_dir, self.config.compare_every, FitSettings(), self.patience))
         if self.config.trainer.enable_progress_bar is not False:
             callbacks.append(ProgressBar())
         chosen = self._get(self.config_init, "trainer.callbacks") or []
         callbacks += chosen if isinstance(chosen, list) else [chosen]
-        return super().instantiate_trainer(callbacks=callbacks, logger=self._loggers(), **kwargs)
+        plugins = [*(self._get(self.config_init, "trainer.plugins") or []), PatientCheckpoints(self.patience)]
+        return super().instantiate_trainer(callbacks=callbacks, logger=self._loggers(), plugins=plugins, **kwargs)
 
     def fit(self) -> int:
         """Train and return the exit code."""
@@ -173,6 +176,10 @@ class TrainCLI(LightningCLI):
             return 130
         finally:
             finish_run(self.tracked)
+        if self.patience.missing:
+            lost = "; ".join(f"{path} ({reason})" for path, reason in self.patience.missing.items())
+            sys.stderr.write(f"error: trained to the end, but could not write {lost}; make room and resume\n")
+            return 1
         weights = self.run_dir / "model.safetensors"
         self._say(f"wrote {weights}; try it: amortized-sr upscale IMAGE --scale 4 --model {weights}")
         return 0
@@ -201,7 +208,9 @@ class TrainCLI(LightningCLI):
         if log.exists() and _is_first_process():
             kept = (self.run_dir / f"metrics_before_{number}.csv" for number in itertools.count(1))
             log.rename(next(path for path in kept if not path.exists()))
-        loggers: list[Logger] = [CSVLogger(self.run_dir.parent, name=self.run_dir.name, version="")]
+        loggers: list[Logger] = [
+            PatientLog(self.patience, save_dir=self.run_dir.parent, name=self.run_dir.name, version="")
+        ]
         if _is_first_process():
             self.tracked = start_run(self.config.wandb, self.run_dir, self.config.as_dict())
         if self.tracked is not None:

@@ -19,6 +19,7 @@ from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.image_io import replacing, write_picture
 from amortized_sr.metrics import psnr
 from amortized_sr.tracking import Comparison, log_comparisons
+from amortized_sr.training.patience import Patience
 from amortized_sr.training.task import SuperResolutionTask
 
 # Fits are slow, and this is a look at them, not a measurement: a few small parts of images.
@@ -38,14 +39,16 @@ class CompareWithFits(Callback):
         folder: The run folder.
         every: Validations from one comparison to the next.
         settings: How images are fitted.
+        patience: Remembers files that could not be written.
     """
 
-    def __init__(self, folder: Path, every: int, settings: FitSettings) -> None:
+    def __init__(self, folder: Path, every: int, settings: FitSettings, patience: Patience) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
         self.folder = folder
         self.every = every
         self.settings = settings
+        self.patience = patience
         self.validations = 0
         self._drawn: dict[str, Tensor] = {}
 
@@ -79,8 +82,9 @@ class CompareWithFits(Callback):
             for index in range(len(pair.image))
         ]
         samples = self.folder / "samples"
-        samples.mkdir(parents=True, exist_ok=True)
-        write_picture(grid(rows), samples / f"compare_{trainer.global_step:07d}.png")
+        with self.patience.writing(samples):
+            samples.mkdir(parents=True, exist_ok=True)
+            write_picture(grid(rows), samples / f"compare_{trainer.global_step:07d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 log_comparisons(logger.experiment, rows, "compare")
@@ -104,7 +108,7 @@ class CompareWithFits(Callback):
         fitted = fit(image, self.settings)
         drawn = {"bicubic": InterpolatedImage(image, "bicubic").render(size), "fit": fitted.render(size)}
         drawn = {name: pictures.detach().clamp(0, 1).contiguous() for name, pictures in drawn.items()}
-        with replacing(kept) as file:
+        with self.patience.writing(kept), replacing(kept) as file:
             file.write(save({**drawn, "image": image.contiguous()}, about))
         return drawn
 

@@ -7,6 +7,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 
 from amortized_sr.training.callbacks import ExportWeights, MovingAverage, NonFiniteGuard, SamplePictures
+from amortized_sr.training.patience import Patience
 
 TRAINER_SETTINGS = {
     "max_epochs": -1,
@@ -18,15 +19,15 @@ TRAINER_SETTINGS = {
 """Arguments of Lightning's Trainer; settings may override them."""
 
 
-def run_callbacks(run_dir: Path, ema_decay: float, seed: int) -> list[Callback]:
+def run_callbacks(run_dir: Path, ema_decay: float, seed: int, patience: Patience) -> list[Callback]:
     """Return the callbacks of a run whose results go into `run_dir`."""
     average = MovingAverage(ema_decay)
     checkpoints = run_dir / "checkpoints"
     return [
         average,
         NonFiniteGuard(),
-        SamplePictures(run_dir / "samples"),
-        ExportWeights(run_dir / "model.safetensors", average, seed=seed),
+        SamplePictures(run_dir / "samples", patience),
+        ExportWeights(run_dir / "model.safetensors", average, patience, seed=seed),
         LearningRateMonitor("step"),
         # After validation: a run resumed at an epoch's end has no value to monitor before its next one.
         ModelCheckpoint(

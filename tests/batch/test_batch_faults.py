@@ -600,6 +600,24 @@ def test_a_signal_ends_the_batch_with_whole_outputs_and_a_manifest_of_them(small
     assert all(read_image(Path("out") / name).size == (288, 288) for name in outputs)
 
 
+def test_a_second_ctrl_c_ends_at_once(small_weights):
+    picture("a.png", 64, 64)
+    command = [*PROGRAM, "a.png", "-s", "9", "-n", str(small_weights), "-o", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.read(8)  # The picture is being written, into a pipe that nobody empties any more.
+        running.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(timeout=1)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=5) == -signal.SIGINT
+
+
+def test_verbose_tells_what_a_file_is_whatever_its_name(run):
+    picture("a.tif").rename("a.png")
+
+    assert "a.png  is TIFF RGB 8 bit\n" in run("a.png", "-v").out
+
+
 def test_ctrl_c_while_waiting_for_a_pipe_ends_at_once(small_weights):
     command = [*PROGRAM, "-", "-s", "2", "-n", str(small_weights), "-o", "b.png"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:

@@ -53,20 +53,20 @@ def refusal(path: Path, **options) -> str:
 # --- modes: row 19 ---
 
 MODES = [
-    ("1", "a.png", "1 8 bit", 1),
-    ("L", "a.png", "L 8 bit", 1),
-    ("LA", "a.png", "LA 8 bit", 2),
-    ("P", "a.png", "P 8 bit", 3),
-    ("P", "a.gif", "P 8 bit", 3),
-    ("RGB", "a.png", "RGB 8 bit", 3),
-    ("RGBA", "a.png", "RGBA 8 bit", 4),
-    ("RGBA", "a.tif", "RGBA 8 bit", 4),
-    ("RGBA", "a.webp", "RGBA 8 bit", 4),
-    ("RGBA", "a.avif", "RGBA 8 bit", 4),
-    ("CMYK", "a.jpg", "CMYK 8 bit", 3),
-    ("CMYK", "a.tif", "CMYK 8 bit", 3),
-    ("YCbCr", "a.tif", "YCbCr 8 bit", 3),
-    ("LAB", "a.tif", "LAB 8 bit", 3),
+    ("1", "a.png", "PNG 1 8 bit", 1),
+    ("L", "a.png", "PNG L 8 bit", 1),
+    ("LA", "a.png", "PNG LA 8 bit", 2),
+    ("P", "a.png", "PNG P 8 bit", 3),
+    ("P", "a.gif", "GIF P 8 bit", 3),
+    ("RGB", "a.png", "PNG RGB 8 bit", 3),
+    ("RGBA", "a.png", "PNG RGBA 8 bit", 4),
+    ("RGBA", "a.tif", "TIFF RGBA 8 bit", 4),
+    ("RGBA", "a.webp", "WEBP RGBA 8 bit", 4),
+    ("RGBA", "a.avif", "AVIF RGBA 8 bit", 4),
+    ("CMYK", "a.jpg", "JPEG CMYK 8 bit", 3),
+    ("CMYK", "a.tif", "TIFF CMYK 8 bit", 3),
+    ("YCbCr", "a.tif", "TIFF YCbCr 8 bit", 3),
+    ("LAB", "a.tif", "TIFF LAB 8 bit", 3),
 ]
 
 
@@ -108,7 +108,7 @@ def test_a_palette_with_a_transparent_colour_becomes_rgba(tmp_path, suffix):
 
     read = saved(lambda path: image.save(path, transparency=3), f"a{suffix}", tmp_path)
 
-    assert read.kind.startswith("P")
+    assert read.kind == f"{suffix[1:].upper()} P 8 bit"
     transparent = read.frames[0][..., 3] == 0
     np.testing.assert_array_equal(transparent, np.array(image) == 3)
 

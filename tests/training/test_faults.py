@@ -74,28 +74,35 @@ def test_an_interrupted_run_leaves_a_checkpoint_that_goes_on(arguments, tmp_path
     assert all(value.isfinite().all() for value in load_file(tmp_path / "run" / "model.safetensors").values())
 
 
-def test_a_disk_that_is_full_stops_the_run_with_a_sentence_and_keeps_the_last_checkpoint(
-    arguments, tmp_path, monkeypatch, capsys
-):
+@pytest.mark.parametrize("room_again", [True, False])
+def test_a_disk_that_is_full_does_not_stop_the_run(arguments, tmp_path, monkeypatch, capsys, room_again):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    kept = []
 
     class Fill(Callback):
         def on_train_batch_start(self, trainer, module, batch, index):
             if trainer.global_step == 3:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (last.stat().st_size // 2, before[1]))
+            if trainer.global_step == 5:
+                kept.append(torch.load(last, weights_only=True)["global_step"])
+                if room_again:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     with_callback(monkeypatch, Fill())
     try:
-        code = train(arguments)
+        with pytest.warns(UserWarning, match=r"could not write .*File too large.* training goes on") as warned:
+            code = train([*arguments, "--trainer.max_steps", "6"])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     error = capsys.readouterr().err
-    assert code == 1
-    assert "error: " in error
-    assert "File too large" in error
-    assert torch.load(last, weights_only=True)["global_step"] == 2
+    assert any("last.ckpt" in str(warning.message) for warning in warned)
+    assert kept == [2]
+    assert code == (0 if room_again else 1)
+    assert torch.load(last, weights_only=True)["global_step"] == (6 if room_again else 2)
+    assert ("error: trained to the end, but could not write" in error) == (not room_again)
+    assert load_file(tmp_path / "run" / "model.safetensors")
 
 
 def test_processes_that_load_data_give_what_none_give(arguments, tmp_path):
