@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from amortized_sr.continuous import ContinuousImage, broadcast_query, tiles
 from amortized_sr.coords import WHOLE, Size, Window, check_window
 from amortized_sr.encoders.base import Encoder
-from amortized_sr.fields.base import Field
+from amortized_sr.fields.base import TURNS, Field
 from amortized_sr.resize import InterpolationKernel
 from amortized_sr.sampling import (
     Axis,
@@ -51,6 +51,10 @@ class AmortizedSR(nn.Module):
         channels: Colour channels that the network was made for, 1 or 3.
         mean: Mean of the training images, subtracted from the encoder's input.
         deviation: Standard deviation of the training images, which the encoder's input is divided by.
+
+    Attributes:
+        ensemble: Whether latents are means over the eight flips and transpositions of the image, at eight times the
+            cost of encoding: EDSR's self-ensemble. It averages pictures; latents come to the same for a linear field.
     """
 
     mean: Tensor
@@ -72,6 +76,7 @@ class AmortizedSR(nn.Module):
         self.field = field
         self.skip = skip
         self.channels = channels
+        self.ensemble = False
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("deviation", torch.tensor(deviation))
 
@@ -128,7 +133,13 @@ class AmortizedSR(nn.Module):
             seen = image.flatten(0, 1)[:, None]
         elif image.shape[1] == 1:
             seen = image.expand(-1, self.channels, -1, -1)
-        return self.head(self.encoder((seen - self.mean) / self.deviation)).to(image.dtype)
+        seen = (seen - self.mean) / self.deviation
+        if not self.ensemble:
+            return self.head(self.encoder(seen)).to(image.dtype)
+        latents = (
+            self.field.turned_back(self.head(self.encoder(turn.apply(seen))).to(image.dtype), turn) for turn in TURNS
+        )
+        return sum(latents, torch.zeros((), dtype=image.dtype, device=image.device)) / len(TURNS)
 
     def forward(
         self, image: Float[Tensor, "batch colour height width"], size: Size

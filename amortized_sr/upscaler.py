@@ -37,6 +37,10 @@ class Upscaler:
         memory: Bytes that one picture's working set may take, besides the picture and its rendering themselves.
         precision: Number format of the encoder.
         notify: Told in one sentence of everything that was not as planned.
+        tta: Whether to encode all eight flips and transpositions of an image and to use their mean.
+
+    Raises:
+        ValueError: If the device is not available, or the model's field has no self-ensemble.
 
     Example:
         >>> upscaler = Upscaler.from_pretrained()
@@ -51,12 +55,17 @@ class Upscaler:
         memory: int = DEFAULT_MEMORY,
         precision: Precision = "fp32",
         notify: Callable[[str], None] = lambda sentence: None,
+        tta: bool = False,
     ) -> None:
         self.trained = trained
         # A copy, because moving a module moves it for everyone.
-        self._encoder = TiledEncoder(
-            copy.deepcopy(trained.model), choose_device(device), memory, precision, device == "auto", notify
-        )
+        model = copy.deepcopy(trained.model)
+        model.ensemble = tta
+        if tta and not model.field.symmetric:
+            raise ValueError(
+                f"the field {trained.config.field!r} has no self-ensemble; leave tta out or use a model with `hyper`"
+            )
+        self._encoder = TiledEncoder(model, choose_device(device), memory, precision, device == "auto", notify)
 
     @property
     def model(self) -> AmortizedSR:
@@ -76,14 +85,15 @@ class Upscaler:
         memory: int = DEFAULT_MEMORY,
         precision: Precision = "fp32",
         notify: Callable[[str], None] = lambda sentence: None,
+        tta: bool = False,
     ) -> "Upscaler":
         """Load bundled weights by name, or a local `.safetensors` file.
 
         Raises:
             WeightsError: If there are no such weights or they cannot be used.
-            ValueError: If the device is not available.
+            ValueError: If the device is not available, or the model's field has no self-ensemble.
         """
-        return cls(load_weights(source), device, memory, precision, notify)
+        return cls(load_weights(source), device, memory, precision, notify, tta)
 
     @overload
     def encode(self, image: Image.Image) -> "Picture": ...

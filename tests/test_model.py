@@ -13,6 +13,7 @@ from PIL import Image
 from amortized_sr import sampling
 from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
+from amortized_sr.fields.base import TURNS, Turn
 
 SMALL = ModelConfig(
     encoder_width=6, encoder_blocks=1, head_width=8, frequencies=2, field_width=8, field_depth=2, channels=3
@@ -175,6 +176,27 @@ def test_every_parameter_gets_a_gradient(config):
         optimizer.step()
     without = [key for key, value in model.named_parameters() if value.grad is None or not value.grad.any()]
     assert without == []
+
+
+@pytest.mark.parametrize("config", HYPER, ids=name)
+def test_the_ensemble_is_the_mean_of_the_eight_turned_pictures(config):
+    # No pixel's centre lies on the border of a cell, which belongs to one side of it.
+    model, given, size = make(config), image(), (12, 8)
+    pictures = [
+        Turn(
+            turn.transposed,
+            *((turn.horizontal, turn.vertical) if turn.transposed else (turn.vertical, turn.horizontal)),
+        ).apply(model.encode(turn.apply(given)).render(size[::-1] if turn.transposed else size))
+        for turn in TURNS
+    ]
+    model.ensemble = True
+
+    together = model.encode(given)
+
+    torch.testing.assert_close(together.render(size), torch.stack(pictures).mean(dim=0))
+    for turn in TURNS:
+        turned = model.encode(turn.apply(given)).render(size[::-1] if turn.transposed else size)
+        torch.testing.assert_close(turned, turn.apply(together.render(size)))
 
 
 @pytest.mark.parametrize("field", ["hyper", "learned", "concat", "film"])

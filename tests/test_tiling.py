@@ -82,6 +82,14 @@ def test_tiled_latents_equal_untiled_ones_for_every_field(config, height, width,
     torch.testing.assert_close(function.latent, model.encode(image).latent, rtol=0, atol=1e-5)
 
 
+def test_tiled_equals_untiled_for_the_ensemble():
+    model = make(SMALL)
+    model.ensemble = True
+    image = torch.rand(2, 3, 23, 31)
+
+    torch.testing.assert_close(tiled(model, 7).encode(image).latent, model.encode(image).latent, rtol=0, atol=1e-5)
+
+
 def test_the_halo_is_exact_and_not_larger_than_needed():
     """The test above can fail: with one pixel less of a halo it does."""
     model = make(SMALL)

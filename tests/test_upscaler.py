@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import subprocess
@@ -18,7 +19,7 @@ from amortized_sr.devices import available_devices, choose_device
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS, picture_to_tensor
 from amortized_sr.sizes import scaled_size
 from amortized_sr.upscaler import Upscaler, upscale
-from amortized_sr.weights import load_weights, save_weights
+from amortized_sr.weights import TrainedModel, load_weights, save_weights
 
 grey = pytest.mark.parametrize("small_config", [1], indirect=True)
 
@@ -484,3 +485,20 @@ def test_a_size_that_makes_no_sense_costs_no_encoding(small_weights):
         with pytest.raises(ValueError, match="got"):
             upscaler.upscale(torch.rand(1, 3, 4, 4), **wrong)
     assert seen == []
+
+
+def test_the_ensemble_turns_with_the_picture():
+    upscaler = Upscaler.from_pretrained(device="cpu", tta=True)
+    image = torch.rand(1, 3, 9, 12)
+
+    drawn = upscaler.upscale(image, scale=2.5)
+
+    torch.testing.assert_close(upscaler.upscale(image.flip(-1), scale=2.5), drawn.flip(-1), atol=1e-5, rtol=0)
+    assert (Upscaler.from_pretrained(device="cpu").upscale(image, scale=2.5) - drawn).abs().max() > 1e-3
+
+
+def test_a_field_without_an_ensemble_is_refused(small_weights):
+    concat = dataclasses.replace(load_weights(small_weights).config, field="concat")
+    trained = TrainedModel(build_model(concat), concat, {}, small_weights)
+    with pytest.raises(ValueError, match="'concat' has no self-ensemble"):
+        Upscaler(trained, "cpu", tta=True)

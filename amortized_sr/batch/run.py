@@ -215,6 +215,7 @@ class _Batch:
                 settings.memory,
                 settings.precision,
                 lambda sentence: self._report.note(self._current, sentence),
+                settings.tta,
             )
         except ValueError as error:
             raise UnusableError(str(error)) from None

@@ -21,6 +21,7 @@ class Settings:
         device: Where to compute.
         memory: Bytes of the working set.
         precision: Number format of the encoder.
+        tta: Whether the eight flips and transpositions of an image are encoded and averaged.
         quality: Of formats that lose something.
         compression: Effort of those that do not.
         background: Behind transparency where a format has none.
@@ -37,6 +38,7 @@ class Settings:
     device: DeviceName = "auto"
     memory: int = DEFAULT_MEMORY
     precision: Precision = "fp32"
+    tta: bool = False
     quality: int | None = None
     compression: int = 1
     background: tuple[int, int, int] = (255, 255, 255)
@@ -51,6 +53,7 @@ class Settings:
         return {
             "size": self.label,
             "precision": self.precision,
+            "tta": self.tta,
             "memory": self.memory,
             "quality": self.quality,
             "compression": self.compression,

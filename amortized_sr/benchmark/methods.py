@@ -56,7 +56,7 @@ class MethodSettings:
 
 
 def method(name: str, settings: MethodSettings) -> Method:
-    """Return the method of a name: `bicubic`, `fit:siren`, `amortized`, `amortized:mnist`, `amortized+refine`, ...
+    """Return the method of a name: `bicubic`, `fit:siren`, `amortized`, `amortized:mnist`, `amortized+tta+refine`, ...
 
     Raises:
         ValueError: If there is no such method, or its weights cannot be used (`WeightsError`).
@@ -67,14 +67,15 @@ def method(name: str, settings: MethodSettings) -> Method:
     if name == "fit" or (name.startswith("fit:") and name.removeprefix("fit:") in get_args(NetworkName)):
         network = cast("NetworkName", name.removeprefix("fit:")) if name != "fit" else settings.fit.network
         return _fitted(name, dataclasses.replace(settings.fit, network=network), choose_device(settings.device))
-    base = name.removesuffix("+refine")
+    unrefined = name.removesuffix("+refine")
+    base = unrefined.removesuffix("+tta")
     if base == "amortized" or (len(base) > len("amortized:") and base.startswith("amortized:")):
         model = base.removeprefix("amortized:") if base != "amortized" else settings.model
-        return _amortized(name, model, settings, refined=base != name)
+        return _amortized(name, model, settings, tta=base != unrefined, refined=unrefined != name)
     raise ValueError(
         f"no method {name!r}; there are {', '.join(get_args(Interpolation))}, "
         f"{', '.join(f'fit:{network}' for network in get_args(NetworkName))}, "
-        "amortized, amortized:MODEL, and amortized+refine"
+        "amortized, amortized:MODEL, and both with +tta, +refine or +tta+refine"
     )
 
 
@@ -87,8 +88,8 @@ def _fitted(name: str, settings: FitSettings, device: torch.device) -> Method:
     return Method(name, lambda images: fit(images.to(device), settings), parameters)
 
 
-def _amortized(name: str, model: str, settings: MethodSettings, refined: bool) -> Method:
-    upscaler = Upscaler.from_pretrained(model, settings.device)
+def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refined: bool) -> Method:
+    upscaler = Upscaler.from_pretrained(model, settings.device, tta=tta)
     count = sum(parameter.numel() for parameter in upscaler.model.parameters())
 
     def make(images: Tensor) -> ContinuousImage:

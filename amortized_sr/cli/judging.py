@@ -14,7 +14,7 @@ MethodsOption = Annotated[
     str,
     typer.Option(
         metavar="A,B,...",
-        help="nearest, bilinear, bicubic, lanczos, fit:NETWORK, amortized, amortized:MODEL, amortized+refine.",
+        help="nearest, bilinear, bicubic, lanczos, fit:NETWORK, amortized, amortized:MODEL, both also +tta, +refine.",
     ),
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where to compute.")]

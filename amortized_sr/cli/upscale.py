@@ -88,9 +88,12 @@ def upscale(
     precision: Annotated[
         Precision, typer.Option(help="Of the encoder; tiles that come out wrong are made again in fp32.")
     ] = "fp32",
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Encode all eight flips of an image and average: a little better, 8x slower.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model and device as well.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model, device, and what files are.")] = False,
 ) -> None:
     """Draw images at any size, with one forward pass each.
 
@@ -123,6 +126,7 @@ def upscale(
         device=device,
         memory=budget,
         precision=precision,
+        tta=tta,
         quality=quality,
         compression=compression,
         background=_parse_colour(background),

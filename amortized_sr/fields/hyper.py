@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amortized_sr.fields.base import Field
+from amortized_sr.fields.base import Field, Turn
 from amortized_sr.fields.blend import Neighbors, blend_radius
 from amortized_sr.sampling import Axis, render_separable, separable_contribution
 
@@ -36,6 +36,8 @@ class HyperField(Field):
         Song et al., "OPE-SR: Orthogonal Position Encoding for Designing a Parameter-free Upsampling Module in
         Arbitrary-scale Image Super-Resolution", CVPR 2023 (product of one-dimensional sinusoids).
     """
+
+    symmetric = True
 
     def __init__(
         self,
@@ -67,6 +69,22 @@ class HyperField(Field):
     ) -> Float[Tensor, "batch colour rows columns"]:
         """Return the sum of contributions for every pixel of a grid, by two banded matrix products."""
         return render_separable(self.basis, latent, rows, columns)
+
+    def turned_back(
+        self, latent: Float[Tensor, "batch channel rows columns"], turn: Turn
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Return the latent whose picture, turned, is the picture of `latent`: sines change their sign when flipped."""
+        functions = self.basis.num_functions
+        codes = latent.flip(turn.axes).unflatten(1, (-1, functions, functions))
+        sign = torch.ones(functions, dtype=latent.dtype, device=latent.device)
+        sign[functions // 2 + 1 :] = -1
+        if turn.vertical:
+            codes = codes * sign[:, None, None, None]
+        if turn.horizontal:
+            codes = codes * sign[:, None, None]
+        if turn.transposed:
+            codes = codes.transpose(2, 3).transpose(-2, -1)
+        return codes.flatten(1, 3)
 
 
 @final

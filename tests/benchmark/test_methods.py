@@ -15,6 +15,7 @@ QUICK = MethodSettings(fit=FitSettings(steps=2, region=1), refine=RefineSettings
     [
         *("nearest", "bilinear", "bicubic", "lanczos", "fit", "fit:siren", "fit:notebook", "fit:relu", "fit:fourier"),
         *("fit:finer", "amortized", "amortized:mnist", "amortized+refine", "amortized:mnist+refine"),
+        *("amortized+tta", "amortized:mnist+tta+refine"),
     ],
 )
 def test_every_method_draws_what_it_is_asked_for(name):
@@ -35,7 +36,7 @@ def test_parameters_are_those_of_one_images_function():
 
 
 @pytest.mark.parametrize(
-    "name", ["cubic", "fit:mlp", "fit:", "siren", "amortized:", "amortized+", "amortized+tta", "bicubic+refine", ""]
+    "name", ["cubic", "fit:mlp", "fit:", "siren", "amortized:", "amortized+", "amortized+refine+tta", "bicubic+refine", ""]
 )
 def test_unknown_methods_are_refused_with_those_there_are(name):
     with pytest.raises(ValueError, match=r"no method .*; there are nearest"):
