@@ -21,7 +21,7 @@ class ResidualBlock(nn.Module):
         self, features: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """Return the features plus their residual."""
-        return features + self.second(torch.relu(self.first(features)))
+        return self.second(self.first(features).relu_()).add_(features)
 
 
 @final

@@ -31,4 +31,4 @@ class EDSR(Encoder):
     def forward(self, image: Float[Tensor, "batch colour height width"]) -> Float[Tensor, "batch channel height width"]:
         """Return the features of a normalised image."""
         shallow = self.first(image)
-        return shallow + self.last(self.blocks(shallow))
+        return self.last(self.blocks(shallow)).add_(shallow)

@@ -193,9 +193,9 @@ def hyper_head(in_channels: int, hidden_channels: int, code_channels: int) -> nn
         last = nn.Conv2d(hidden_channels, code_channels, 1)
         layers = [
             nn.Conv2d(in_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(hidden_channels, hidden_channels, 1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             last,
         ]
     # Training starts near the interpolated image instead of from a random texture on top of it.

@@ -36,7 +36,8 @@ def test_parameters_are_those_of_one_images_function():
 
 
 @pytest.mark.parametrize(
-    "name", ["cubic", "fit:mlp", "fit:", "siren", "amortized:", "amortized+", "amortized+refine+tta", "bicubic+refine", ""]
+    "name",
+    ["cubic", "fit:mlp", "fit:", "siren", "amortized:", "amortized+", "amortized+refine+tta", "bicubic+refine", ""],
 )
 def test_unknown_methods_are_refused_with_those_there_are(name):
     with pytest.raises(ValueError, match=r"no method .*; there are nearest"):

@@ -1,0 +1,104 @@
+"""Draw what the model card shows: a photograph at x4, x8, x16 and x32, and what JPEG and noise become.
+
+`docs/models_scales.webp`: a photograph of 128x128 pixels; per scale a window of it, as it is (nearest), by bicubic, by
+Lanczos, by the model, and the original where it has so many pixels. `docs/models_faults.webp`: at x4, the same part of
+the photograph clean, after JPEG at quality 40, and with noise of deviation 10 of 255.
+
+    python scripts/make_model_pictures.py [--model photo-tiny] [--folder docs]
+"""
+
+import argparse
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from amortized_sr import Upscaler
+from amortized_sr.baselines.interpolation import InterpolatedImage
+from amortized_sr.continuous import ContinuousImage
+from amortized_sr.coords import Window
+from amortized_sr.image_io import picture_to_tensor, read_picture, tensor_to_picture
+from amortized_sr.resize import degrade
+
+_EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+_SIDE, _PANEL, _GAP, _CAPTION = 128, 256, 8, 16
+# Where the windows are centred, in pixels of the small photograph: an eye.
+_CENTRE = (68, 54)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="photo-tiny", help="bundled name or .safetensors file")
+    parser.add_argument("--folder", type=Path, default=Path("docs"))
+    arguments = parser.parse_args()
+    upscaler = Upscaler.from_pretrained(arguments.model)
+    original = picture_to_tensor(read_picture(_EXAMPLES / "kitten_1024.jpg"))
+    image = degrade(original, (_SIDE, _SIDE))
+    rows = [_scale_row(upscaler, image, original, scale) for scale in (4, 8, 16, 32)]
+    _write(rows, arguments.folder / "models_scales.webp")
+    photograph = tensor_to_picture(image)
+    photograph.save(file := io.BytesIO(), "JPEG", quality=40)
+    compressed = picture_to_tensor(Image.open(file).convert("RGB"))
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 10 / 255, image.shape)).float()
+    window = _window(4)
+    faults = {"clean": image, "JPEG, quality 40": compressed, "noise": (image + noise).clamp(0, 1)}
+    columns = [
+        [
+            (f"{name}, {way}", _panel(function, window))
+            for way, function in (
+                ("as it is", InterpolatedImage(given, "nearest")),
+                ("Lanczos", InterpolatedImage(given, "lanczos")),
+                (arguments.model, upscaler.encode(given)),
+            )
+        ]
+        for name, given in faults.items()
+    ]
+    _write(columns, arguments.folder / "models_faults.webp")
+
+
+def _scale_row(
+    upscaler: Upscaler, image: torch.Tensor, original: torch.Tensor, scale: int
+) -> list[tuple[str, Image.Image]]:
+    window = _window(scale)
+    functions = {
+        f"x{scale}: as it is": InterpolatedImage(image, "nearest"),
+        "bicubic": InterpolatedImage(image, "bicubic"),
+        "Lanczos": InterpolatedImage(image, "lanczos"),
+        "model": upscaler.encode(image),
+    }
+    row = [(name, _panel(function, window)) for name, function in functions.items()]
+    if scale * _SIDE <= original.shape[-1]:
+        truth = degrade(original, (scale * _SIDE, scale * _SIDE))
+        row.append(("original", _panel(InterpolatedImage(truth, "nearest"), window)))
+    return row
+
+
+def _window(scale: int) -> Window:
+    """Return the window of a small photograph that fills a panel at a scale."""
+    half = _PANEL / scale / 2
+    top, left = (min(max(place - half, 0), _SIDE - 2 * half) for place in _CENTRE)
+    y0, x0, y1, x1 = (2 * place / _SIDE - 1 for place in (top, left, top + 2 * half, left + 2 * half))
+    return y0, x0, y1, x1
+
+
+@torch.inference_mode()
+def _panel(function: ContinuousImage, window: Window) -> Image.Image:
+    return tensor_to_picture(function.render((_PANEL, _PANEL), window))
+
+
+def _write(rows: list[list[tuple[str, Image.Image]]], path: Path) -> None:
+    step = _PANEL + _GAP
+    canvas = Image.new("RGB", (max(map(len, rows)) * step - _GAP, len(rows) * (step + _CAPTION)), "white")
+    draw = ImageDraw.Draw(canvas)
+    for y, row in enumerate(rows):
+        for x, (caption, panel) in enumerate(row):
+            canvas.paste(panel, (x * step, y * (step + _CAPTION)))
+            draw.text((x * step + 2, y * (step + _CAPTION) + _PANEL + 1), caption, fill="black")
+    canvas.save(path, quality=90)
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
