@@ -231,6 +231,7 @@ class ExportWeights(Callback):
         facts = {
             "data": data.facts(),
             "loss": pl_module.loss,
+            **({"final": [pl_module.final_loss, pl_module.final_share]} if pl_module.final_share else {}),
             "metrics": metrics,
             "precision": str(trainer.precision),
             "seconds": round(self._seconds()),

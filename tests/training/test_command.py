@@ -18,6 +18,7 @@ from amortized_sr import Upscaler
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.training import command
 from amortized_sr.training.command import TrainCLI, train
+from amortized_sr.training.losses import pixel_loss
 from amortized_sr.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,6 +179,22 @@ def test_the_exported_weights_are_the_average_not_the_last_ones(arguments, tmp_p
     current = {name.removeprefix("model."): value for name, value in saved["current_model_state"].items()}
     same(exported, average, atol=0, rtol=0)
     assert not torch.equal(exported["encoder.first.weight"], current["encoder.first.weight"])
+
+
+def test_the_final_loss_comes_at_the_end(arguments, tmp_path, monkeypatch):
+    used = []
+
+    def recorded(name, prediction, target):
+        used.append(name)
+        return pixel_loss(name, prediction, target)
+
+    monkeypatch.setattr("amortized_sr.training.task.pixel_loss", recorded)
+    chosen = ["--model.loss", "l1", "--model.final_loss", "mse", "--model.final_share", "0.25"]
+
+    assert train([*arguments, *chosen]) == 0
+
+    assert used == ["l1", "l1", "l1", "mse"]
+    assert load_weights(tmp_path / "run").facts["final"] == ["mse", 0.25]
 
 
 def test_a_run_whose_loss_is_not_finite_stops_with_advice(arguments, tmp_path, capsys):
