@@ -7,14 +7,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amortized_sr.fields.base import Field
-from amortized_sr.fields.blend import Neighbors, blend_radius, blend_weight
+from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
 from amortized_sr.layers import mlp
-from amortized_sr.sampling import Axis, render_points
 
 
 @final
-class ConcatField(Field):
+class ConcatField(PointwiseField):
     """`weight(offset) * MLP([code, offset, cell])`.
 
     The most general and the most expensive field: the whole MLP runs for every neighbour of every output pixel.
@@ -25,14 +23,9 @@ class ConcatField(Field):
     """
 
     def __init__(self, code_channels: int, channels: int, width: int, depth: int, neighbors: Neighbors) -> None:
-        super().__init__()
+        super().__init__(neighbors)
         self.code_channels = code_channels
-        self.neighbors: Neighbors = neighbors
         self.network = mlp(code_channels + 4, width, depth, channels)
-
-    def reach(self, cell: float) -> float:
-        """Return the blend's radius: the footprint is an input, it does not widen the support."""
-        return blend_radius(self.neighbors)
 
     def forward(
         self,
@@ -43,12 +36,6 @@ class ConcatField(Field):
         """Return what one latent cell contributes to each query."""
         colour = self.network(torch.cat((code, offset, cell), dim=-1))
         return blend_weight(offset, self.neighbors) * colour
-
-    def render_grid(
-        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the sum of contributions for every pixel of a grid, point by point."""
-        return render_points(self, latent, rows, columns, self.reach(max(rows.step, columns.step)))
 
 
 @final

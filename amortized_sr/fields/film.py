@@ -6,14 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amortized_sr.fields.base import Field
-from amortized_sr.fields.blend import Neighbors, blend_radius, blend_weight
+from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
 from amortized_sr.layers import SineLayer
-from amortized_sr.sampling import Axis, render_points
 
 
 @final
-class FilmField(Field):
+class FilmField(PointwiseField):
     """`weight(offset) * SIREN(offset, cell)`, each layer's pre-activation multiplied by 1 + scale and shifted.
 
     A code holds the modulations themselves, `(scale, shift)` of each layer in turn, so that everything that makes
@@ -28,18 +26,13 @@ class FilmField(Field):
     """
 
     def __init__(self, channels: int, width: int, depth: int, neighbors: Neighbors, omega: float = 6.0) -> None:
-        super().__init__()
+        super().__init__(neighbors)
         self.code_channels = 2 * width * depth
-        self.neighbors: Neighbors = neighbors
         self.layers = nn.ModuleList(
             SineLayer(width if index else 4, width, omega if index == 0 else 1.0, first=index == 0)
             for index in range(depth)
         )
         self.colour = nn.Linear(width, channels)
-
-    def reach(self, cell: float) -> float:
-        """Return the blend's radius: the footprint is an input, it does not widen the support."""
-        return blend_radius(self.neighbors)
 
     def forward(
         self,
@@ -54,12 +47,6 @@ class FilmField(Field):
             scale, shift = modulation.chunk(2, dim=-1)
             hidden = layer(hidden, scale, shift)
         return blend_weight(offset, self.neighbors) * self.colour(hidden)
-
-    def render_grid(
-        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the sum of contributions for every pixel of a grid, point by point."""
-        return render_points(self, latent, rows, columns, self.reach(max(rows.step, columns.step)))
 
 
 @final

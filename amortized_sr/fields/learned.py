@@ -6,14 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.fields.base import Field
-from amortized_sr.fields.blend import Neighbors, blend_radius, blend_weight
+from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
 from amortized_sr.layers import mlp
-from amortized_sr.sampling import Axis, render_points
 
 
 @final
-class LearnedField(Field):
+class LearnedField(PointwiseField):
     """`weight(offset) * sum_k code[c, k] phi_k(offset, cell)` with an MLP `phi` that all cells share.
 
     What `hyper` is without its choice of basis. Nothing here is separable, so that grids are drawn point by point.
@@ -23,15 +21,10 @@ class LearnedField(Field):
     """
 
     def __init__(self, channels: int, num_functions: int, width: int, depth: int, neighbors: Neighbors) -> None:
-        super().__init__()
+        super().__init__(neighbors)
         self.channels = channels
         self.code_channels = channels * num_functions
-        self.neighbors: Neighbors = neighbors
         self.network = mlp(4, width, depth, num_functions)
-
-    def reach(self, cell: float) -> float:
-        """Return the blend's radius: the footprint is an input, it does not widen the support."""
-        return blend_radius(self.neighbors)
 
     def forward(
         self,
@@ -42,9 +35,3 @@ class LearnedField(Field):
         """Return what one latent cell contributes to each query."""
         functions = self.network(torch.cat((offset, cell), dim=-1)) * blend_weight(offset, self.neighbors)
         return (code.unflatten(-1, (self.channels, -1)) @ functions[..., None]).squeeze(-1)
-
-    def render_grid(
-        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the sum of contributions for every pixel of a grid, point by point."""
-        return render_points(self, latent, rows, columns, self.reach(max(rows.step, columns.step)))
