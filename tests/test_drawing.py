@@ -123,8 +123,9 @@ def test_colours_of_nearly_transparent_pixels_do_not_bleed(upscaler):
 
     result = drawn(upscaler, pixels, (64, 64)).astype(int)
 
-    visible = result[..., 3] > 10
-    assert np.abs(result[..., :3] - (200, 100, 50))[visible].max() <= 12
+    # As much of a wrong colour as is seen; what the other colour is worth at half alpha is 78.
+    seen = np.abs(result[..., :3] - (200, 100, 50)) * result[..., 3:] / 255
+    assert seen.max() <= 8
 
 
 def test_an_even_veil_keeps_its_detail(upscaler):
