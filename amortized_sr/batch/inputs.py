@@ -62,10 +62,14 @@ def read_list(path: Path) -> list[Path]:
         ImageError: If it cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError as error:
         raise ImageError(f"{path}: the list cannot be read ({error.strerror}); check the path") from None
-    return [Path(line) for line in lines if line.strip() and not line.startswith("#")]
+    if any("\0" in line for line in lines):
+        raise ImageError(f"{path}: not a text file; --list wants one path a line")
+    # Not `splitlines`, which ends a line at characters that names may hold.
+    paths = [line.removesuffix("\r") for line in lines]
+    return [Path(line) for line in paths if line.strip() and not line.startswith("#")]
 
 
 def _search(folder: Path, recursive: bool, output: Path | None) -> list[Input]:

@@ -35,13 +35,16 @@ class Manifest:
         return self._name(place) in self._known
 
     def is_done(self, source: Path, place: Path) -> bool:
-        """Return whether an output was made from this very input with these settings, and is there."""
+        """Return whether an output was made from this very input with these settings, and is there as it was."""
         entry = self._known.get(self._name(place))
-        return entry is not None and os.path.exists(place) and entry["made_from"] == self._made_from(source)
+        if entry is None or entry["made_from"] != self._made_from(source):
+            return False
+        return _size(place) == entry["size"] is not None
 
     def add(self, source: Path, place: Path, facts: dict[str, Any]) -> None:
         """Record an output that is in place."""
         entry = {"output": self._name(place), "input": str(source), "made_from": self._made_from(source), **facts}
+        entry["size"] = _size(place)
         line = json.dumps(entry)
         self._learn(line)
         # One write in append mode: several processes may share a folder. A line cut by a full disk or a killed process
@@ -53,7 +56,7 @@ class Manifest:
     def _learn(self, line: str) -> None:
         try:
             entry = json.loads(line)
-            self._known[entry["output"]] = {"made_from": entry["made_from"]}
+            self._known[entry["output"]] = {"made_from": entry["made_from"], "size": entry["size"]}
         except (ValueError, KeyError, TypeError):
             return  # Cut in the middle: what it told of is made again or found to be there.
 
@@ -74,3 +77,10 @@ class Manifest:
                 return file.read(1) != b"\n"
         except OSError:
             return False
+
+
+def _size(place: Path) -> int | None:
+    try:
+        return place.stat().st_size
+    except OSError:
+        return None

@@ -177,7 +177,8 @@ def _plan(
     if output is not None and not into_folder:
         if len(inputs) > 1:
             raise typer.BadParameter(f"standard output takes one picture, got {len(inputs)}; name a folder with -o")
-        if format_ is not None and output != STREAM and output.suffix.lower() not in (suffix, f"{suffix}f", ".jpeg"):
+        also = {".tif": ".tiff", ".jpg": ".jpeg"}.get(suffix)
+        if format_ is not None and output != STREAM and output.suffix.lower() not in (suffix, also):
             raise typer.BadParameter(f"--format {format_} and --output {output} disagree; leave one of them out")
     if into_folder and output is not None and not os.path.isdir(output) and (output.suffix or os.path.exists(output)):
         raise typer.BadParameter(f"several inputs need a folder as --output; {output} is not one")

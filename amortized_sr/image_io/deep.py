@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _UNSIGNED, _FLOAT = 1, 3
+_UNSPECIFIED = 0
 
 
 def read_deep(path: Path, content: bytes, max_pixels: int) -> ImageFile | None:
@@ -70,7 +71,7 @@ def _read_tiff(path: Path, content: bytes, max_pixels: int) -> ImageFile | None:
             return None
         check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
         _refuse_tiff(path, file, page)
-        pixels = _tiff_pixels(page)
+        pixels = _tiff_pixels(page, notices)
         orientation = page.tags.valueof(274, 1)
         mode = "L" if pixels.shape[2] < 3 else "RGB"
         metadata = Metadata(
@@ -97,7 +98,7 @@ def _refuse_tiff(path: Path, file: "tifffile.TiffFile", page: "tifffile.TiffPage
         raise ImageError(f"{path}: TIFF files of several pages are not supported; extract the pages first")
 
 
-def _tiff_pixels(page: "tifffile.TiffPage") -> Pixels:
+def _tiff_pixels(page: "tifffile.TiffPage", notices: list[str]) -> Pixels:
     height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
     values = page.asarray(maxworkers=1)
     if values.size != height * width * samples:
@@ -113,6 +114,9 @@ def _tiff_pixels(page: "tifffile.TiffPage") -> Pixels:
         return values
     if samples != colours + 1:
         raise ValueError(f"it has {samples} channels")
+    if page.extrasamples[:1] == (_UNSPECIFIED,):
+        notices.append("the last channel is not transparency and was left out")
+        return values[..., :colours]
     if page.extrasamples[:1] == (1,):
         _divide_by_alpha(values)
     return values

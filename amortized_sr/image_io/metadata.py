@@ -1,5 +1,7 @@
 """What a file says about its picture: kept as far as it is still true of a picture of another size."""
 
+import re
+
 from PIL import Image
 
 from amortized_sr.image_io.image_file import Metadata
@@ -10,12 +12,21 @@ ORIENTATION = 0x0112
 
 # Description, maker, model, program, time, artist, rights. Others describe the old file: its size, its compression.
 _KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+_DATE = 0x0132
+_DATE_FORM = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 # Size of the picture, interoperability, and maker's notes, whose inner addresses would be wrong.
 _LEFT_OUT = (0xA002, 0xA003, 0xA005, 0x927C)
 
 # What a JPEG segment can hold. More is not a description.
 _MAX_BYTES = 65_000
+
+
+# Texts of a PNG that are read as something else: XMP, and EXIF data as ImageMagick writes it, orientation included.
+_OTHER_TEXTS = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1")
+
+# As an attribute and as an element.
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))\s*[2-8]")
 
 
 def read_metadata(image: Image.Image, mode: str, notices: list[str]) -> Metadata:
@@ -27,14 +38,19 @@ def read_metadata(image: Image.Image, mode: str, notices: list[str]) -> Metadata
         notices: Gets a sentence for everything that is left out.
     """
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key != "XML:com.adobe.xmp"}
+    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _OTHER_TEXTS}
     return Metadata(
         profile=usable_profile(image.info.get("icc_profile"), mode, notices),
         exif=_small("EXIF", _read_exif(image, notices), notices),
-        xmp=_small("XMP", xmp.encode() if isinstance(xmp, str) else xmp, notices),
+        xmp=_small("XMP", _said_upright(xmp.encode() if isinstance(xmp, str) else xmp), notices),
         dpi=_read_dpi(image.info.get("dpi")),
         text=text if _small("text", "".join(text.values()).encode(), notices) else {},
     )
+
+
+def _said_upright(xmp: bytes | None) -> bytes | None:
+    """Return XMP whose orientation, if it names one, is that of the pixels once they are turned."""
+    return None if xmp is None else _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -64,6 +80,10 @@ def _read_exif(image: Image.Image, notices: list[str]) -> bytes | None:
         for tag in _KEPT:
             if tag in found:
                 kept[tag] = found[tag]
+        # TIFF has a form for it, and a file that breaks it could not be written.
+        if _DATE in kept and not _DATE_FORM.fullmatch(str(kept[_DATE])):
+            notices.append(f"the date {kept[_DATE]!r} is none and left out")
+            del kept[_DATE]
         details = {tag: value for tag, value in found.get_ifd(_EXIF_IFD).items() if tag not in _LEFT_OUT}
         for place, values in ((_EXIF_IFD, details), (_GPS_IFD, dict(found.get_ifd(_GPS_IFD)))):
             if values:

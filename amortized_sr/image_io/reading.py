@@ -111,6 +111,7 @@ def _read_animation(image: Image.Image, count: int, notices: list[str]) -> Image
     first = 1 if image.info.get("default_image") else 0
     pictures: list[Image.Image] = []
     durations: list[float] = []
+    orientation = orientation_of(image)
     repeats = image.info.get("loop", 1 if image.format == "GIF" else 0)
     kind, metadata = f"{image.format} {image.mode} 8 bit, {count} pictures", read_metadata(image, "RGB", notices)
     for number in range(first, count):
@@ -119,7 +120,7 @@ def _read_animation(image: Image.Image, count: int, notices: list[str]) -> Image
         durations.append(float(image.info.get("duration") or 100))
         pictures.append(image.convert("RGBA" if image.has_transparency_data else "RGB"))
     mode = "RGBA" if any(picture.mode == "RGBA" for picture in pictures) else "RGB"
-    frames: list[Pixels] = [np.array(picture.convert(mode)) for picture in pictures]
+    frames: list[Pixels] = [upright(np.array(picture.convert(mode)), orientation) for picture in pictures]
     if len(frames) == 1:
         durations = []
     return ImageFile(frames, kind, metadata, durations, int(repeats or 0), notices)

@@ -52,6 +52,20 @@ def lines(text: str) -> list[dict]:
 # --- kinds of images through the whole program: rows 12, 16 to 25 ---
 
 
+@pytest.mark.parametrize(("date", "kept"), [("2020", False), ("2020:01:02 03:04:05", True)])
+def test_a_date_that_is_none_is_left_out_with_a_note(run, date, kept):
+    exif = Image.Exif()
+    exif[0x0132] = date
+    Image.new("RGB", (8, 6)).save("a.jpg", exif=exif)
+
+    result = run("a.jpg", "-o", "b.tif")
+
+    assert result.code == 0
+    assert ("the date '2020' is none and left out" in result.err) == (not kept)
+    with Image.open("b.tif") as image:
+        assert image.getexif().get(0x0132) == (date if kept else None)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB"])
 @pytest.mark.parametrize("scale", [0.5, 1, 2.3])
 def test_every_mode_is_upscaled(run, mode, scale):
@@ -563,6 +577,18 @@ def test_resuming_makes_again_what_was_made_otherwise_and_keeps_what_is_not_its_
     assert [line["status"] for line in lines(same.out)] == ["done", "skipped", "skipped", "skipped"]
     assert [line["status"] for line in lines(other.out)] == ["done", "done", "done", "skipped"]
     assert Path("out/d_x2.jpg").read_text() == "precious"
+
+
+def test_resuming_makes_an_output_again_that_was_destroyed(run):
+    picture("in/a.png"), picture("in/b.png")
+    assert run("in", "-o", "out").code == 0
+    before = contents("out")
+    Path("out/b_x2.png").write_bytes(b"")
+
+    result = run("in", "-o", "out", "--resume", "--json")
+
+    assert [line["status"] for line in lines(result.out)] == ["skipped", "done"]
+    assert contents("out") == before
 
 
 def test_a_manifest_that_was_cut_costs_nothing(run):

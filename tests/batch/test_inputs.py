@@ -208,3 +208,27 @@ def test_a_format_that_contradicts_the_output_is_refused(run):
 
     assert result.code == 2
     assert "--format jpg and --output b.png disagree" in result.err
+
+
+def test_a_list_that_is_no_text_is_refused(run):
+    picture("a.png")
+    Path("picture.lst").write_bytes(b"a\0b.png\n")
+
+    result = run("--list", "picture.lst")
+
+    assert result.code == 2
+    said = " ".join(result.err.replace("│", " ").split())
+    assert "picture.lst: not a text file; --list wants one path a line" in said
+
+
+def test_a_line_of_a_list_ends_at_its_end_only(run):
+    picture("a\x1cb.png")
+    Path("list.txt").write_bytes(b"a\x1cb.png\r\n")
+
+    assert run("--list", "list.txt", "-o", "out").code == 0
+    assert tree("out") == {"a\x1cb_x2.png", "_amortized_sr.jsonl"}
+
+
+def test_a_jpeg_by_its_name_is_no_png_by_its_format(run):
+    assert run(picture("a.png"), "-o", "b.jpeg", "-f", "png").code == 2
+    assert run("a.png", "-o", "b.jpeg", "-f", "jpg").code == 0

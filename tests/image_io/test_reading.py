@@ -514,3 +514,42 @@ def test_bytes_can_be_read_without_a_file():
     picture("RGB").save(buffer := io.BytesIO(), "PNG")
 
     np.testing.assert_array_equal(read_image(Path("stdin"), buffer.getvalue()).frames[0], noise())
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png"])
+def test_every_picture_of_an_animation_is_made_upright(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[274] = 6
+    frames = [Image.new("RGB", (24, 16), colour) for colour in ("red", "blue")]
+    path = tmp_path / f"a{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=50, exif=exif.tobytes(), lossless=True)
+
+    assert [frame.shape[:2] for frame in read_image(path).frames] == [(24, 16), (24, 16)]
+
+
+@pytest.mark.parametrize("form", [b'tiff:Orientation="6"', b"tiff:Orientation='6'"])
+def test_an_orientation_in_xmp_is_applied_once(tmp_path, form):
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" ' + form + b"/></rdf:RDF></x:xmpmeta>"
+    )
+    picture("RGB").save(tmp_path / "a.jpg", xmp=xmp)
+    with Image.open(tmp_path / "a.jpg") as image:
+        turned = image.getexif().get(274) == 6
+
+    read = read_image(tmp_path / "a.jpg")
+
+    assert read.size == ((9, 6) if turned else (6, 9))
+    assert read.metadata.xmp is not None
+    assert b"6" not in read.metadata.xmp.split(b"Orientation")[1][:4]
+
+
+@pytest.mark.parametrize("extra", [0, 2])
+def test_only_a_channel_that_is_said_to_be_alpha_is_transparency(tmp_path, extra):
+    values = np.random.default_rng(0).integers(0, 65536, (6, 9, 4), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", extrasamples=[extra])
+
+    read = read_image(tmp_path / "a.tif")
+
+    np.testing.assert_array_equal(read.frames[0], values[..., : 3 if extra == 0 else 4])
+    assert len(read.notices) == (extra == 0)
