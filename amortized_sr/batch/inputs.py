@@ -3,13 +3,13 @@
 import glob
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from amortized_sr.batch.manifest import NAME, made_in
+from amortized_sr.batch.stream import STREAM, path_or_stream
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError
-
-STREAM = Path("-")
-"""Stands for standard input as an input, for standard output as an output."""
 
 # Names that this program gives to outputs: a_x4.png, a_640x480.png, a_w640.png.
 _OUTPUT_NAME = re.compile(r"(?P<stem>.+)_(x\d[\d.e+-]*|\d+x\d+|[whl]\d+)", re.DOTALL)
@@ -28,31 +28,42 @@ class Input:
     below: Path
 
 
-def find_inputs(named: list[Path], recursive: bool, output: Path | None) -> list[Input]:
-    """Return the files that are meant, in the order of the names, each folder's in the order of their paths.
+@dataclass(frozen=True)
+class Found:
+    """What a name of the command line stands for.
 
-    Folders are searched for files with an image's suffix. Hidden files, and what this program wrote there before,
-    are passed over, as is everything below the output folder: an output is never an input by accident.
+    Attributes:
+        inputs: The files that are meant.
+        outputs: Image files that were passed over as outputs of this program.
+    """
+
+    inputs: list[Input]
+    outputs: list[Path] = field(default_factory=list)
+
+
+def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
+    """Return the files that a name means, a folder's in the order of their paths.
+
+    Folders are searched for files with an image's suffix. Hidden files and outputs of this program are passed over,
+    as is everything below the output folder: an output is never an input by accident. An output is known by its name
+    beside its input's (`a_x4.png` beside `a.jpg`), which is a guess, or from the manifest of a folder below the one
+    that was named.
 
     Args:
-        named: Files, folders and patterns; a file that is not there is returned too, to be reported in its turn.
+        named: A file, folder or pattern; a file that is not there is returned too, to be reported in its turn.
         recursive: Whether folders are searched to their bottom.
         output: The folder for the outputs, if there is one.
 
     Raises:
         ImageError: If a folder or pattern holds no image files.
     """
-    inputs: list[Input] = []
-    for path in named:
-        if path == STREAM:
-            inputs.append(Input(path, Path("stdin")))
-        elif os.path.isdir(path):
-            inputs += _search(path, recursive, output)
-        elif not os.path.lexists(path) and glob.has_magic(str(path)):
-            inputs += [Input(found, Path(found.name)) for found in _match(path, recursive)]
-        else:
-            inputs.append(Input(path, Path(path.name)))
-    return inputs
+    if named == STREAM:
+        return Found([Input(named, Path("stdin"))])
+    if os.path.isdir(named):
+        return _search(named, recursive, output)
+    if not os.path.lexists(named) and glob.has_magic(str(named)):
+        return _match(named, recursive)
+    return Found([Input(named, Path(named.name))])
 
 
 def read_list(path: Path) -> list[Path]:
@@ -69,12 +80,13 @@ def read_list(path: Path) -> list[Path]:
         raise ImageError(f"{path}: not a text file; --list wants one path a line")
     # Not `splitlines`, which ends a line at characters that names may hold.
     paths = [line.removesuffix("\r") for line in lines]
-    return [Path(line) for line in paths if line.strip() and not line.startswith("#")]
+    return [path_or_stream(line) for line in paths if line.strip() and not line.startswith("#")]
 
 
-def _search(folder: Path, recursive: bool, output: Path | None) -> list[Input]:
+def _search(folder: Path, recursive: bool, output: Path | None) -> Found:
     left_out = None if output is None else os.path.realpath(output)
-    found: list[Path] = []
+    images: list[Path] = []
+    outputs: set[Path] = set()
     # Links to folders are not followed: they may lead in a circle.
     for place, folders, names in os.walk(folder):
         folders[:] = [
@@ -82,33 +94,40 @@ def _search(folder: Path, recursive: bool, output: Path | None) -> list[Input]:
             for name in folders
             if recursive and not name.startswith(".") and os.path.realpath(os.path.join(place, name)) != left_out
         ]
-        if os.path.realpath(place) != left_out:
-            found += [Path(place) / name for name in _images(names)]
-    if not found:
+        if os.path.realpath(place) == left_out:
+            continue
+        found = [Path(place) / name for name in names if _is_image(name)]
+        images += found
+        outputs.update(_named_like_outputs(found))
+        # Whoever names the folder of an earlier batch itself means what is in it.
+        if NAME in names and Path(place) != folder:
+            outputs.update(made_in(Path(place)))
+    if not images:
         advice = "" if recursive else "; --recursive looks into the folders below as well"
         raise ImageError(f"{folder}: no image files in this folder{advice}")
-    return [Input(path, path.relative_to(folder)) for path in sorted(found)]
+    images.sort()
+    inputs = [Input(path, path.relative_to(folder)) for path in images if path not in outputs]
+    return Found(inputs, [path for path in images if path in outputs])
 
 
-def _match(pattern: Path, recursive: bool) -> list[Path]:
-    places = sorted(glob.glob(str(pattern), recursive=recursive))
-    by_folder: dict[str, list[str]] = {}
-    for place in places:
-        if not os.path.isdir(place):
-            by_folder.setdefault(os.path.dirname(place), []).append(os.path.basename(place))
-    found = [Path(folder) / name for folder, names in by_folder.items() for name in _images(names)]
-    if not found:
+def _match(pattern: Path, recursive: bool) -> Found:
+    matches = (Path(place) for place in glob.glob(str(pattern), recursive=recursive))
+    images = sorted(path for path in matches if _is_image(path.name) and not path.is_dir())
+    if not images:
         raise ImageError(f"{pattern}: no image files match this pattern; check the path")
-    return sorted(found)
+    outputs = set(_named_like_outputs(images))
+    inputs = [Input(path, Path(path.name)) for path in images if path not in outputs]
+    return Found(inputs, [path for path in images if path in outputs])
 
 
-def _images(names: list[str]) -> list[str]:
-    """Return the names of images, without those that this program gave to outputs of others of them."""
-    images = [name for name in names if Path(name).suffix.lower() in READABLE_SUFFIXES and name[0] != "."]
-    stems = {Path(name).stem for name in images}
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in READABLE_SUFFIXES and not name.startswith(".")
 
-    def made_here(name: str) -> bool:
-        match = _OUTPUT_NAME.fullmatch(Path(name).stem)
-        return match is not None and match["stem"] in stems
 
-    return [name for name in images if not made_here(name)]
+def _named_like_outputs(images: list[Path]) -> Iterator[Path]:
+    """Yield the images whose names this program would give to outputs of others of them."""
+    originals = {(path.parent, path.stem) for path in images}
+    for path in images:
+        match = _OUTPUT_NAME.fullmatch(path.stem)
+        if match is not None and (path.parent, match["stem"]) in originals:
+            yield path

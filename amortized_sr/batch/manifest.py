@@ -9,6 +9,11 @@ NAME = "_amortized_sr.jsonl"
 """Name of the manifest in the output folder."""
 
 
+def made_in(folder: Path) -> list[Path]:
+    """Return the outputs that a folder's manifest tells of, whether or not they are still there."""
+    return [folder / output for output in _read(folder)]
+
+
 @final
 class Manifest:
     """The record of a folder of outputs.
@@ -25,10 +30,7 @@ class Manifest:
         self._path = folder / NAME
         self._folder = folder
         self._settings = settings
-        self._known: dict[str, dict[str, Any]] = {}
-        if self._path.exists():
-            for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-                self._learn(line)
+        self._known = _read(folder)
 
     def knows(self, place: Path) -> bool:
         """Return whether this folder's batches made an output."""
@@ -46,19 +48,12 @@ class Manifest:
         entry = {"output": self._name(place), "input": str(source), "made_from": self._made_from(source), **facts}
         entry["size"] = _size(place)
         line = json.dumps(entry)
-        self._learn(line)
+        self._known |= _parse(line)
         # One write in append mode: several processes may share a folder. A line cut by a full disk or a killed process
         # is ended first.
         with self._path.open("ab") as file:
             start = b"\n" if self._ends_within_a_line() else b""
             file.write(start + line.encode() + b"\n")
-
-    def _learn(self, line: str) -> None:
-        try:
-            entry = json.loads(line)
-            self._known[entry["output"]] = {"made_from": entry["made_from"], "size": entry["size"]}
-        except (ValueError, KeyError, TypeError):
-            return  # Cut in the middle: what it told of is made again or found to be there.
 
     def _made_from(self, source: Path) -> dict[str, Any]:
         try:
@@ -68,7 +63,7 @@ class Manifest:
         return {"bytes": known.st_size, "modified": known.st_mtime_ns, **self._settings}
 
     def _name(self, place: Path) -> str:
-        return place.relative_to(self._folder).as_posix().encode("utf-8", "backslashreplace").decode()
+        return place.relative_to(self._folder).as_posix()
 
     def _ends_within_a_line(self) -> bool:
         try:
@@ -77,6 +72,23 @@ class Manifest:
                 return file.read(1) != b"\n"
         except OSError:
             return False
+
+
+def _read(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what a folder's manifest knows of each output."""
+    known: dict[str, dict[str, Any]] = {}
+    if (folder / NAME).exists():
+        for line in (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines():
+            known |= _parse(line)
+    return known
+
+
+def _parse(line: str) -> dict[str, dict[str, Any]]:
+    try:
+        entry = json.loads(line)
+        return {str(entry["output"]): {"made_from": entry["made_from"], "size": entry["size"]}}
+    except (ValueError, KeyError, TypeError):
+        return {}  # Cut in the middle: what it told of is made again or found to be there.
 
 
 def _size(place: Path) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from amortized_sr.batch.inputs import STREAM
+from amortized_sr.batch.stream import STREAM
 from amortized_sr.image_io import replacing
 from amortized_sr.image_io.writing import named_write_errors
 

@@ -6,7 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from amortized_sr.batch.inputs import STREAM, Input
+from amortized_sr.batch.inputs import Input
+from amortized_sr.batch.stream import STREAM
 
 
 class PlanError(ValueError):

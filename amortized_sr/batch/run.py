@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from amortized_sr.batch.inputs import STREAM
 from amortized_sr.batch.manifest import Manifest
 from amortized_sr.batch.outputs import Conversion, convert
 from amortized_sr.batch.place import opened_place
 from amortized_sr.batch.plan import Job
 from amortized_sr.batch.report import Report
 from amortized_sr.batch.settings import Settings
+from amortized_sr.batch.stream import STREAM
 from amortized_sr.coords import Size
 from amortized_sr.drawing import draw
 from amortized_sr.image_io import ImageError

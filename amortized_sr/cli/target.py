@@ -51,7 +51,8 @@ def parse_target(
             raise typer.BadParameter(f"--scale must be a positive number, such as 4 or 3.7, got {scale}")
         if scale > _LARGEST_SCALE:
             raise typer.BadParameter(
-                f"--scale {scale:g} makes {scale:.0f}x{scale:.0f} pixels of a single one; the limit is {_LARGEST_SCALE}"
+                f"--scale {scale:g} makes more than {_LARGEST_SCALE}x{_LARGEST_SCALE} pixels of a single one; "
+                "use a smaller scale"
             )
         return f"x{scale:g}", lambda own: _scaled(own, scale)
     if size is not None:

@@ -28,11 +28,11 @@ _LEAST_MEMORY = 2**26
 
 def upscale(
     inputs: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(metavar="INPUT", help="Image files, folders, patterns in quotes, or - for standard input."),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
@@ -80,7 +80,7 @@ def upscale(
         int | None, typer.Option(min=1, help="Most pixels that an input may have; default: 89478485.")
     ] = None,
     allow_truncated: Annotated[
-        bool, typer.Option("--allow-truncated", help="Take files that end too early; what is missing is grey.")
+        bool, typer.Option("--allow-truncated", help="Take 8 bit files that end too early; what is missing is grey.")
     ] = False,
     memory: Annotated[
         str, typer.Option(metavar="BYTES", help="Of the working set, such as 500M; larger images are cut in tiles.")
@@ -110,14 +110,15 @@ def upscale(
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
 
     # Costs a second, so it waits until the command line is known to make sense.
-    from amortized_sr.batch.inputs import STREAM
     from amortized_sr.batch.report import Report
     from amortized_sr.batch.settings import Settings
+    from amortized_sr.batch.stream import STREAM, path_or_stream
     from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
     from amortized_sr.weights import DEFAULT_MODEL
 
-    report = Report(as_json, quiet, verbose, to_stderr=output == STREAM)
-    if output == STREAM and sys.stdout.isatty():
+    place = None if output is None else path_or_stream(output)
+    report = Report(as_json, quiet, verbose, to_stderr=place == STREAM)
+    if place == STREAM and sys.stdout.isatty():
         raise typer.BadParameter("a picture would spoil the terminal; send it into a file with > or name one with -o")
     settings = Settings(
         label=label,
@@ -136,7 +137,8 @@ def upscale(
         overwrite=overwrite,
         resume=resume,
     )
-    jobs, folder = _plan(inputs or [], from_list, recursive, output, format_, part, settings, report)
+    named = [path_or_stream(text) for text in inputs or []]
+    jobs, folder = _plan(named, from_list, recursive, place, format_, part, settings, report)
     _work(jobs, settings, folder, format_ or "png", report)
 
 
@@ -155,21 +157,29 @@ def _plan(
     Raises:
         typer.BadParameter: If inputs and output do not go together.
     """
-    from amortized_sr.batch.inputs import STREAM, Input, find_inputs, read_list
+    from amortized_sr.batch.inputs import Input, find_inputs, read_list
     from amortized_sr.batch.plan import PlanError, plan, shard
+    from amortized_sr.batch.stream import STREAM
     from amortized_sr.image_io import ImageError
 
     suffix = f".{format_ or 'png'}"
-    try:
-        named = named + ([] if from_list is None else read_list(from_list))
-    except ImageError as error:
-        raise typer.BadParameter(str(error)) from None
+    if from_list is not None:
+        try:
+            named = named + read_list(from_list)
+        except ImageError as error:
+            raise typer.BadParameter(str(error)) from None
+        if not named:
+            raise typer.BadParameter(f"{from_list}: the list names no files; --list wants one path a line")
     inputs: list[Input] = []
     for path in named:
         try:
-            inputs += find_inputs([path], recursive, output)
+            found = find_inputs(path, recursive, output)
         except ImageError as error:
             report.failed(path, str(error))
+            continue
+        inputs += found.inputs
+        if found.outputs:
+            report.note(path, _passed_over(found.outputs))
     # A name that is no input itself, a folder's or a pattern's, may mean many files, today or tomorrow.
     files = {source.path for source in inputs}
     several = len(named) > 1 or from_list is not None or not files.issuperset(named)
@@ -193,7 +203,10 @@ def _plan(
     except PlanError as error:
         raise typer.BadParameter(str(error)) from None
     if part is not None:
+        count = len(jobs)
         jobs = shard(jobs, *part)
+        if not jobs:
+            report.note(output or Path(), f"none of {count} inputs belongs to shard {part[0]}/{part[1]}")
     if into_folder:
         for folder in {job.place.parent for job in jobs}:
             try:
@@ -201,6 +214,11 @@ def _plan(
             except OSError as error:
                 raise typer.BadParameter(f"{folder}: cannot be made ({error.strerror}); choose another -o") from None
     return jobs, output if into_folder and several else None
+
+
+def _passed_over(outputs: list[Path]) -> str:
+    count = f"{len(outputs)} images were" if len(outputs) > 1 else "1 image was"
+    return f"{count} passed over as earlier outputs, such as {outputs[0].name}; name files themselves to upscale them"
 
 
 def _work(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amortized_sr.image_io.errors import ImageError
-from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
-from amortized_sr.image_io.metadata import orientation_of, read_metadata, usable_profile
+from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io.metadata import orientation_of, read_metadata, read_tiff_metadata
 from amortized_sr.image_io.opening import DAMAGE, check_pixels, mapped_errors, opened
 from amortized_sr.image_io.turning import upright
 
@@ -74,10 +74,7 @@ def _read_tiff(path: Path, content: bytes, max_pixels: int) -> ImageFile | None:
         pixels = _tiff_pixels(page, notices)
         orientation = page.tags.valueof(274, 1)
         mode = "L" if pixels.shape[2] < 3 else "RGB"
-        metadata = Metadata(
-            profile=usable_profile(page.tags.valueof(34675), mode, notices),
-            xmp=_bytes_or_none(page.tags.valueof(700)),
-        )
+        metadata = read_tiff_metadata(file, mode, notices)
     if not np.isfinite(pixels).all():
         pixels = np.nan_to_num(pixels, nan=0.0, posinf=1.0, neginf=0.0)
         notices.append("values that are not finite became 0 (NaN, -inf) and 1 (inf)")
@@ -133,10 +130,6 @@ def _divide_by_alpha(values: Pixels) -> None:
 def _kind(pixels: Pixels) -> str:
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2]]
     return f"{mode} {'16 bit' if pixels.dtype == np.uint16 else 'float'}"
-
-
-def _bytes_or_none(value: object) -> bytes | None:
-    return value if isinstance(value, bytes) and len(value) <= 65_000 else None
 
 
 @contextlib.contextmanager

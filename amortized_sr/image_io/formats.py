@@ -69,6 +69,11 @@ def format_of(path: Path) -> Format:
     """
     if path.suffix.lower() not in _SUFFIXES:
         known = " ".join(_SUFFIXES)
+        if not path.suffix:
+            raise ImageError(
+                f"{path}: there is no such folder, and no suffix says what kind of file to write; create the folder "
+                f"first or use one of {known}"
+            )
         raise ImageError(f"{path}: cannot write files of type {path.suffix!r}; use one of {known}")
     return FORMATS[_SUFFIXES[path.suffix.lower()]]
 

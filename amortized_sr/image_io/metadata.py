@@ -1,6 +1,8 @@
 """What a file says about its picture: kept as far as it is still true of a picture of another size."""
 
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
@@ -8,7 +10,14 @@ from amortized_sr.image_io.image_file import Metadata
 from amortized_sr.image_io.opening import DAMAGE
 from amortized_sr.image_io.profile import profile_problem
 
+if TYPE_CHECKING:
+    from typing import IO
+
+    import tifffile
+
 ORIENTATION = 0x0112
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+_XMP, _PROFILE = 700, 34675
 
 # Description, maker, model, program, time, artist, rights. Others describe the old file: its size, its compression.
 _KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
@@ -41,16 +50,47 @@ def read_metadata(image: Image.Image, mode: str, notices: list[str]) -> Metadata
     text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _OTHER_TEXTS}
     return Metadata(
         profile=usable_profile(image.info.get("icc_profile"), mode, notices),
-        exif=_small("EXIF", _read_exif(image, notices), notices),
-        xmp=_small("XMP", _said_upright(xmp.encode() if isinstance(xmp, str) else xmp), notices),
+        exif=_read_exif(image.getexif, notices),
+        xmp=_read_xmp(xmp.encode() if isinstance(xmp, str) else xmp, notices),
         dpi=_read_dpi(image.info.get("dpi")),
         text=text if _small("text", "".join(text.values()).encode(), notices) else {},
     )
 
 
-def _said_upright(xmp: bytes | None) -> bytes | None:
+def read_tiff_metadata(file: "tifffile.TiffFile", mode: str, notices: list[str]) -> Metadata:
+    """Return what an open TIFF says about its first picture, whose pixels Pillow may not be able to read.
+
+    Args:
+        file: The file.
+        mode: The mode that a profile must be for.
+        notices: Gets a sentence for everything that is left out.
+    """
+    page = file.pages.first
+    xmp = page.tags.valueof(_XMP)
+    tags = Image.Exif()
+
+    def load() -> Image.Exif:
+        tags.bigtiff, tags.endian = file.is_bigtiff, file.byteorder
+        tags.load_from_fp(cast("IO[bytes]", file.filehandle), page.offset)
+        return tags
+
+    return Metadata(
+        exif=_read_exif(load, notices),
+        profile=usable_profile(page.tags.valueof(_PROFILE), mode, notices),
+        xmp=_read_xmp(xmp if isinstance(xmp, bytes) else None, notices),
+        dpi=_read_dpi(_tiff_dpi(tags)),
+    )
+
+
+def _tiff_dpi(tags: Image.Exif) -> object:
+    inches = {2: 1.0, 3: 2.54}.get(tags.get(_RESOLUTION_UNIT, 2))
+    x, y = tags.get(_X_RESOLUTION), tags.get(_Y_RESOLUTION)
+    return None if inches is None or x is None or y is None else (x * inches, y * inches)
+
+
+def _read_xmp(xmp: bytes | None, notices: list[str]) -> bytes | None:
     """Return XMP whose orientation, if it names one, is that of the pixels once they are turned."""
-    return None if xmp is None else _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+    return _small("XMP", None if xmp is None else _XMP_ORIENTATION.sub(rb"\g<1>1", xmp), notices)
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -73,9 +113,9 @@ def usable_profile(profile: object, mode: str, notices: list[str]) -> bytes | No
     return profile
 
 
-def _read_exif(image: Image.Image, notices: list[str]) -> bytes | None:
+def _read_exif(load: Callable[[], Image.Exif], notices: list[str]) -> bytes | None:
     try:
-        found = image.getexif()
+        found = load()
         kept = Image.Exif()
         for tag in _KEPT:
             if tag in found:
@@ -88,7 +128,7 @@ def _read_exif(image: Image.Image, notices: list[str]) -> bytes | None:
         for place, values in ((_EXIF_IFD, details), (_GPS_IFD, dict(found.get_ifd(_GPS_IFD)))):
             if values:
                 kept[place] = values
-        return kept.tobytes() if len(kept) else None
+        return _small("EXIF", kept.tobytes() if len(kept) else None, notices)
     except DAMAGE:
         notices.append("the EXIF data is damaged and left out")
         return None

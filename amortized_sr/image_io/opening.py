@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from amortized_sr.image_io.errors import ImageError
+from amortized_sr.image_io.errors import DamagedError, ImageError
 from amortized_sr.image_io.formats import READABLE
 from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
 
@@ -53,11 +53,20 @@ def opened(
         try:
             with Image.open(path if content is None else io.BytesIO(content), formats=READABLE) as image:
                 check_pixels(path, image.width * image.height, max_pixels)
+                _scale_transparency(image)
                 yield image
         except Image.DecompressionBombError:
             check_pixels(path, max_pixels + 1, max_pixels)
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _scale_transparency(image: Image.Image) -> None:
+    """Bring the grey that a PNG of 2 or 4 bits names transparent to the 8 bits of its pixels; Pillow leaves it."""
+    named = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "L" and isinstance(named, int) and getattr(image, "tile", []):
+        steps = {"L;2": 3, "L;4": 15}.get(str(image.tile[0].args), 255)  # pyright: ignore[reportAttributeAccessIssue]
+        image.info["transparency"] = (named & steps) * 255 // steps
 
 
 def check_regular(path: Path) -> None:
@@ -106,7 +115,7 @@ def mapped_errors(path: Path, content: bytes | None) -> Iterator[None]:
     except MemoryError:
         raise ImageError(f"{path}: not enough memory to decode it; crop the image first") from None
     except DAMAGE as error:
-        raise ImageError(f"{path}: the file is damaged ({_first_line(error)}); get it again") from None
+        raise DamagedError(f"{path}: the file is damaged ({_first_line(error)}); get it again") from None
 
 
 def _first_line(error: BaseException) -> str:

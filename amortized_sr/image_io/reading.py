@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from amortized_sr.image_io.deep import read_deep
-from amortized_sr.image_io.errors import ImageError
+from amortized_sr.image_io.errors import DamagedError, ImageError
 from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
 from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
 from amortized_sr.image_io.metadata import orientation_of, read_metadata, usable_profile
@@ -44,7 +44,7 @@ def read_image(
         path: The file; its content decides the format, not its name.
         content: The file's bytes, if they are not on the disk; `path` is then only a name.
         max_pixels: Most pixels that the header may announce, all pictures of an animation together.
-        allow_truncated: Whether what a cut file lacks may be grey.
+        allow_truncated: Whether what a cut file of 8 bits lacks may be grey.
 
     Raises:
         ImageError: If the file is not an image, is damaged, or is of a kind that cannot be kept.
@@ -55,7 +55,12 @@ def read_image(
             if path.stat().st_size > _MAX_BYTES:
                 raise ImageError(f"{path}: has more than {_MAX_BYTES:,} bytes; crop the image first")
             content = path.read_bytes()
-    deep = read_deep(path, content, max_pixels)
+    try:
+        deep = read_deep(path, content, max_pixels)
+    except DamagedError as error:
+        # What decoders of 16 bits and floats have read of a cut file, they do not tell.
+        hint = "; --allow-truncated can only help files of 8 bits" if allow_truncated else ""
+        raise DamagedError(f"{error}{hint}") from None
     if deep is not None:
         return deep
     with opened(path, content, max_pixels, allow_truncated) as image:

@@ -62,6 +62,47 @@ def test_a_list_of_files_is_read(run):
     assert tree("out") == {"a_x2.png", "b c_x2.png", "_amortized_sr.jsonl"}
 
 
+@pytest.mark.parametrize("text", ["", "# nothing\n\n"])
+def test_an_empty_list_is_refused(run, text):
+    Path("list.txt").write_text(text)
+
+    result = run("--list", "list.txt", "-o", "out")
+
+    assert result.code == 2
+    assert "list.txt: the list names no files; --list wants one path a line" in result.err
+
+
+def test_a_shard_without_inputs_says_so(run):
+    picture("in/a.png")
+
+    said = [run("in", "-o", "out", "--shard", f"{number}/2").err for number in (1, 2)]
+
+    assert sorted(said)[0] == ""
+    assert "none of 1 inputs belongs to shard" in sorted(said)[1]
+
+
+def test_a_file_named_like_the_stream_is_a_file(run):
+    picture("a.png")
+    Path("a.png").rename("-")
+    Path("list.txt").write_text("./-\n")
+
+    for number, named in enumerate((["./-"], ["--list", "list.txt"])):
+        assert run(*named, "-o", f"{number}.png" if number == 0 else "out").code == 0
+
+    assert tree() == {"-", "list.txt", "0.png", "out/-_x2.png", "out/_amortized_sr.jsonl"}
+
+
+def test_one_input_and_a_folder_that_is_not_there(run):
+    picture("a.png")
+
+    result = run("a.png", "-o", "new/")
+
+    assert result.code == 1
+    assert (
+        "new: there is no such folder, and no suffix says what kind of file to write; create the folder" in result.err
+    )
+
+
 def test_a_missing_list_is_refused(run):
     result = run("--list", "no.txt")
 
@@ -129,6 +170,53 @@ def test_a_name_that_only_looks_like_an_output_is_an_input(run):
     assert run("in").code == 0
 
     assert tree("in") == {"photo_x2.png", "photo_x2_x2.png"}
+
+
+def test_what_is_taken_for_an_output_by_its_name_is_told_of_and_done_if_it_is_named(run):
+    picture("icon.png"), picture("icon_16x16.png"), picture("icon_w3.png")
+
+    result = run(".")
+
+    assert result.code == 0
+    assert tree() == {"icon.png", "icon_16x16.png", "icon_w3.png", "icon_x2.png"}
+    assert result.err == (
+        "note: .: 2 images were passed over as earlier outputs, such as icon_16x16.png; "
+        "name files themselves to upscale them\n"
+    )
+    assert run("icon_16x16.png", "icon_w3.png").code == 0
+    assert tree() == {"icon.png", "icon_16x16.png", "icon_w3.png", "icon_x2.png", "icon_16x16_x2.png", "icon_w3_x2.png"}
+
+
+def test_a_pattern_tells_of_what_it_passes_over_too(run):
+    picture("hero.png"), picture("hero_x2.png")
+
+    result = run("*.png", scale=3)
+
+    assert tree() == {"hero.png", "hero_x2.png", "hero_x3.png"}
+    assert "1 image was passed over as earlier outputs, such as hero_x2.png" in result.err
+
+
+@pytest.mark.parametrize("name", ["a.png", "\udcff\u00e9 \n.png"])
+def test_outputs_of_an_earlier_folder_below_are_no_inputs_without_it(run, name):
+    picture(f"in/deep/{name}")
+    assert run("in", "-r", "-o", "in/big").code == 0
+    picture("in/big/own.png")
+    stem = Path(name).stem
+
+    result = run("in", "-r", scale=3)
+
+    assert result.code == 0
+    assert tree("in") == {
+        f"deep/{name}",
+        f"deep/{stem}_x3.png",
+        "big/own.png",
+        "big/own_x3.png",
+        f"big/deep/{stem}_x2.png",
+        "big/_amortized_sr.jsonl",
+    }
+    assert "note: in: 1 image was passed over as earlier outputs" in result.err
+    assert run("in/big/deep", "in/big", "-o", "out").code == 0
+    assert tree("out") == {f"{stem}_x2_x2.png", "own_x2.png", "_amortized_sr.jsonl"}
 
 
 @pytest.mark.parametrize("names", [("a.png", "a.jpg"), ("A.png", "a.png"), ("\u00e9.png", "e\u0301.png")])

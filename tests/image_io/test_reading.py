@@ -102,6 +102,17 @@ def test_a_colour_named_transparent_becomes_alpha(tmp_path):
     assert read.frames[0][..., 3].tolist() == [[255, 0], [0, 0]]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+@pytest.mark.parametrize("named", [0, 1])
+def test_a_grey_named_transparent_becomes_alpha_at_every_depth(tmp_path, depth, named):
+    row = {1: 0b01 << 6, 2: 0b0001 << 4, 4: 0x01, 8: 0x0001}[depth].to_bytes(2 if depth == 8 else 1)
+    (tmp_path / "a.png").write_bytes(png(2, 1, depth, 0, b"\0" + row, chunk(b"tRNS", struct.pack(">H", named))))
+
+    grey = 255 // (2**depth - 1)
+    alpha = [0, 255] if named == 0 else [255, 0]
+    assert read_image(tmp_path / "a.png").frames[0].tolist() == [[[0, alpha[0]], [grey, alpha[1]]]]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".gif"])
 def test_a_palette_with_a_transparent_colour_becomes_rgba(tmp_path, suffix):
     image = picture("RGB").quantize(8)
@@ -357,6 +368,55 @@ def test_text_xmp_and_resolution_are_kept(tmp_path):
     assert metadata.dpi == pytest.approx((300, 300), abs=0.01)
 
 
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_texts_xmp_and_resolution_of_a_deep_tiff_are_kept(tmp_path, dtype, bigtiff):
+    ascii_, bytes_ = 2, 1
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.ones((4, 5, 3), dtype),
+        bigtiff=bigtiff,
+        photometric="rgb",
+        description="a description",
+        software="a program",
+        datetime="2020:01:02 03:04:05",
+        resolution=(100, 50),
+        resolutionunit="CENTIMETER",
+        extratags=[
+            (0x013B, ascii_, 0, "an artist", True),
+            (0x8298, ascii_, 0, "all rights", True),
+            (700, bytes_, 22, b'<x tiff:Orientation="6"', True),
+            (274, 3, 1, 6, True),
+        ],
+    )
+
+    read = read_image(tmp_path / "a.tif")
+
+    kept = Image.Exif()
+    kept.load(read.metadata.exif)
+    assert dict(kept) == {
+        0x010E: "a description",
+        0x0131: "a program",
+        0x0132: "2020:01:02 03:04:05",
+        0x013B: "an artist",
+        0x8298: "all rights",
+    }
+    assert read.metadata.dpi == pytest.approx((254, 127))
+    assert read.metadata.xmp is not None
+    assert b'tiff:Orientation="1"' in read.metadata.xmp
+    assert read.size == (5, 4)
+
+
+def test_huge_xmp_of_a_deep_tiff_is_left_out_with_a_notice(tmp_path):
+    xmp = bytes(70_000)
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((4, 5), np.uint16), extratags=[(700, 1, len(xmp), xmp, True)])
+
+    read = read_image(tmp_path / "a.tif")
+
+    assert read.metadata.xmp is None
+    assert read.notices == ["the XMP data has 70,000 bytes and is left out"]
+
+
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(40)])
 def test_damaged_exif_data_does_not_matter(tmp_path, exif):
     read = saved(lambda path: picture("RGB").save(path, exif=exif), "a.webp", tmp_path)
@@ -502,6 +562,20 @@ def test_a_cut_file_is_refused_and_taken_if_that_is_allowed(tmp_path):
     assert "the file is damaged" in refusal(tmp_path / "a.jpg")
     assert read_image(tmp_path / "a.jpg", allow_truncated=True).size == (64, 64)
     assert "the file is damaged" in refusal(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_cut_file_of_16_bits_is_refused_and_says_that_no_option_helps(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    values = noise(64, 64, dtype=np.uint16)
+    if suffix == ".tif":
+        tifffile.imwrite(path, values, photometric="rgb")
+    else:
+        path.write_bytes(imagecodecs.png_encode(values))
+    path.write_bytes(path.read_bytes()[: values.nbytes * 2 // 3])
+
+    assert refusal(path).endswith("; get it again")
+    assert refusal(path, allow_truncated=True).endswith("; --allow-truncated can only help files of 8 bits")
 
 
 def test_the_content_decides_the_format_and_not_the_name(tmp_path):
