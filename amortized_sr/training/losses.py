@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-LossName = Literal["l1", "mse", "psnr"]
+LossName = Literal["l1", "mse", "rmse", "psnr"]
 
-# Keeps the gradient of the logarithm finite: images fitted better than 60 dB count no more than that.
-_PSNR_FLOOR = 1e-6
+# Keeps the gradients of root and logarithm finite: images fitted better than 60 dB count no more than that.
+_FLOOR = 1e-6
 
 
 def pixel_loss(
@@ -20,8 +20,9 @@ def pixel_loss(
     """Return a loss over all values of a batch.
 
     Args:
-        name: `l1`, the field's habit; `mse`, whose best answer is the mean of all plausible pictures; `psnr`, the
-            negative mean PSNR of the images in dB, which is what the tables report.
+        name: `l1`, the field's habit; `mse`, whose best answer is the mean of all plausible pictures; `rmse`, the
+            mean over the images of its root, which pulls at easy images and near scales as hard as at difficult and
+            far ones; `psnr`, the negative mean PSNR of the images in dB, which is what the tables report.
         prediction: Values near [0, 1].
         target: Values in [0, 1].
     """
@@ -31,8 +32,9 @@ def pixel_loss(
             return error.abs().mean()
         case "mse":
             return error.square().mean()
+        case "rmse":
+            return (error.square().flatten(1).mean(dim=1) + _FLOOR).sqrt().mean()
         case "psnr":
-            per_image = error.square().flatten(1).mean(dim=1)
-            return 10 * torch.log10(per_image + _PSNR_FLOOR).mean()
+            return 10 * torch.log10(error.square().flatten(1).mean(dim=1) + _FLOOR).mean()
         case _:
             assert_never(name)

@@ -25,8 +25,8 @@ class SuperResolutionTask(LightningModule):
     Args:
         network: What the model is made of.
         loss: Which loss.
-        final_loss: Which loss at the end of the run. The mean error (`l1`) learns faster; the mean square (`mse`),
-            whose best answer is the mean of what is plausible, then gains most where much is: at far scales.
+        final_loss: Which loss at the end of the run. The mean error (`l1`) learns faster; the best answer to squared
+            errors (`mse`, `rmse`) is the mean of what is plausible, which is what PSNR measures.
         final_share: Share of the steps that use it.
         learning_rate: Peak learning rate of Adam.
         warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
@@ -43,7 +43,7 @@ class SuperResolutionTask(LightningModule):
         warmup_steps: int = 100,
         val_scales: tuple[int, ...] = (2, 3, 4),
         expansion: int = 0,
-        final_loss: LossName = "mse",
+        final_loss: LossName = "rmse",
         final_share: float = 0.0,
     ) -> None:
         super().__init__()
