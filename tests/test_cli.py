@@ -297,6 +297,7 @@ def test_an_input_named_twice_is_refused(upscale_small):
         (["-s", ""], "Invalid value for '--scale' / '-s'"),
         (["-s"], "'-s' requires an argument"),
         (["--size", "10"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '10'"),
+        (["--size", "9" * 5000 + "x1"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '99999"),
         (["--size", "0x0"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '0x0'"),
         (["--size", "9x-9"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9x-9'"),
         (["--size", "9x9x9"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9x9x9'"),

@@ -423,7 +423,7 @@ def test_a_jpeg_is_written_close_to_the_picture(tmp_path, suffix):
     assert np.abs(np.array(back, float) - np.array(picture)).mean() < 5
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a", "a.gif"])
+@pytest.mark.parametrize("name", ["a.xyz", "a.gif"])
 def test_a_type_that_cannot_be_written_is_refused_with_those_that_can(tmp_path, name):
     with pytest.raises(ImageError, match=r"cannot write files of type .*; use one of \.png \.jpg"):
         write_picture(noise(2, 2), tmp_path / name)

@@ -1,5 +1,6 @@
 """Which files a command line means: files, folders, patterns, lists."""
 
+import dataclasses
 import glob
 import os
 import re
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amortized_sr.batch.manifest import NAME, made_in
+from amortized_sr.batch.manifest import made_in
 from amortized_sr.batch.stream import STREAM, path_or_stream
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError
 
@@ -35,19 +36,21 @@ class Found:
     Attributes:
         inputs: The files that are meant.
         outputs: Image files that were passed over as outputs of this program.
+        closed: Sentences about folders that cannot be read.
     """
 
     inputs: list[Input]
     outputs: list[Path] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
 
 
 def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
     """Return the files that a name means, a folder's in the order of their paths.
 
     Folders are searched for files with an image's suffix. Hidden files and outputs of this program are passed over,
-    as is everything below the output folder: an output is never an input by accident. An output is known by its name
-    beside its input's (`a_x4.png` beside `a.jpg`), which is a guess, or from the manifest of a folder below the one
-    that was named.
+    as is everything in an output folder below the one that was named: an output is never an input by accident. An
+    output is known by its name beside its input's (`a_x4.png` beside `a.jpg`), which is a guess, or from the manifest
+    of a folder below the one that was named.
 
     Args:
         named: A file, folder or pattern; a file that is not there is returned too, to be reported in its turn.
@@ -55,14 +58,14 @@ def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
         output: The folder for the outputs, if there is one.
 
     Raises:
-        ImageError: If a folder or pattern holds no image files.
+        ImageError: If a folder or pattern holds no image files, or a manifest cannot be read.
     """
     if named == STREAM:
         return Found([Input(named, Path("stdin"))])
     if os.path.isdir(named):
         return _search(named, recursive, output)
     if not os.path.lexists(named) and glob.has_magic(str(named)):
-        return _match(named, recursive)
+        return _match(named, recursive, output)
     return Found([Input(named, Path(named.name))])
 
 
@@ -73,7 +76,7 @@ def read_list(path: Path) -> list[Path]:
         ImageError: If it cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+        lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n")
     except OSError as error:
         raise ImageError(f"{path}: the list cannot be read ({error.strerror}); check the path") from None
     if any("\0" in line for line in lines):
@@ -84,40 +87,51 @@ def read_list(path: Path) -> list[Path]:
 
 
 def _search(folder: Path, recursive: bool, output: Path | None) -> Found:
-    left_out = None if output is None else os.path.realpath(output)
     images: list[Path] = []
-    outputs: set[Path] = set()
+    closed: list[str] = []
+
+    def note(error: OSError) -> None:
+        closed.append(f"{error.filename}: the folder cannot be read ({error.strerror}); make it readable")
+
     # Links to folders are not followed: they may lead in a circle.
-    for place, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if recursive and not name.startswith(".") and os.path.realpath(os.path.join(place, name)) != left_out
-        ]
-        if os.path.realpath(place) == left_out:
-            continue
-        found = [Path(place) / name for name in names if _is_image(name)]
-        images += found
-        outputs.update(_named_like_outputs(found))
-        # Whoever names the folder of an earlier batch itself means what is in it.
-        if NAME in names and Path(place) != folder:
-            outputs.update(made_in(Path(place)))
-    if not images:
+    for place, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        images += [Path(place) / name for name in names if _is_image(name)]
+    if not images and not closed:
         advice = "" if recursive else "; --recursive looks into the folders below as well"
         raise ImageError(f"{folder}: no image files in this folder{advice}")
-    images.sort()
-    inputs = [Input(path, path.relative_to(folder)) for path in images if path not in outputs]
-    return Found(inputs, [path for path in images if path in outputs])
+    return dataclasses.replace(_without_outputs(folder, images, output), closed=closed)
 
 
-def _match(pattern: Path, recursive: bool) -> Found:
+def _match(pattern: Path, recursive: bool, output: Path | None) -> Found:
     matches = (Path(place) for place in glob.glob(str(pattern), recursive=recursive))
-    images = sorted(path for path in matches if _is_image(path.name) and not path.is_dir())
+    images = [path for path in matches if _is_image(path.name) and not path.is_dir()]
     if not images:
         raise ImageError(f"{pattern}: no image files match this pattern; check the path")
+    named = next(folder for folder in pattern.parents if not glob.has_magic(str(folder)))
+    found = _without_outputs(named, images, output)
+    return Found([Input(source.path, Path(source.path.name)) for source in found.inputs], found.outputs)
+
+
+def _without_outputs(named: Path, images: list[Path], output: Path | None) -> Found:
+    """Tell inputs from outputs among images below a folder."""
+    into = None if output is None else os.path.realpath(output)
     outputs = set(_named_like_outputs(images))
-    inputs = [Input(path, Path(path.name)) for path in images if path not in outputs]
+    left_out: set[Path] = set()
+    for folder in {folder for path in images for folder in path.parents if _is_below(folder, named)}:
+        is_output = os.path.realpath(folder) == into
+        # Whoever names the folder of an earlier batch itself means what is in it.
+        if folder != named or is_output:
+            outputs.update(made_in(folder))
+        if folder != named and is_output:
+            left_out.add(folder)
+    images = sorted(path for path in images if left_out.isdisjoint(path.parents))
+    inputs = [Input(path, path.relative_to(named)) for path in images if path not in outputs]
     return Found(inputs, [path for path in images if path in outputs])
+
+
+def _is_below(folder: Path, named: Path) -> bool:
+    return folder == named or named in folder.parents
 
 
 def _is_image(name: str) -> bool:

@@ -5,12 +5,18 @@ import os
 from pathlib import Path
 from typing import Any, final
 
+from amortized_sr.image_io.errors import ImageError, reason
+
 NAME = "_amortized_sr.jsonl"
 """Name of the manifest in the output folder."""
 
 
 def made_in(folder: Path) -> list[Path]:
-    """Return the outputs that a folder's manifest tells of, whether or not they are still there."""
+    """Return the outputs that a folder's manifest tells of, whether or not they are still there.
+
+    Raises:
+        ImageError: If there is a manifest that cannot be read.
+    """
     return [folder / output for output in _read(folder)]
 
 
@@ -24,6 +30,9 @@ class Manifest:
     Args:
         folder: Folder of the outputs.
         settings: What decides an output besides its input.
+
+    Raises:
+        ImageError: If there is one already that cannot be read.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
@@ -38,8 +47,9 @@ class Manifest:
 
     def is_done(self, source: Path, place: Path) -> bool:
         """Return whether an output was made from this very input with these settings, and is there as it was."""
-        entry = self._known.get(self._name(place))
-        if entry is None or entry["made_from"] != self._made_from(source):
+        entry, made_from = self._known.get(self._name(place)), self._made_from(source)
+        # Of what came through a pipe nothing is known.
+        if entry is None or not made_from or entry["made_from"] != made_from:
             return False
         return _size(place) == entry["size"] is not None
 
@@ -75,11 +85,20 @@ class Manifest:
 
 
 def _read(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what a folder's manifest knows of each output."""
+    """Return what a folder's manifest knows of each output.
+
+    Raises:
+        ImageError: If there is one that cannot be read.
+    """
+    try:
+        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ImageError(f"{folder / NAME}: cannot be read ({reason(error)}); make it readable or remove it") from None
     known: dict[str, dict[str, Any]] = {}
-    if (folder / NAME).exists():
-        for line in (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines():
-            known |= _parse(line)
+    for line in lines:
+        known |= _parse(line)
     return known
 
 

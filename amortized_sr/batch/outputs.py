@@ -62,6 +62,8 @@ def convert(place: Path, image: ImageFile, format_: Format, size: Size, settings
         profile = None
     if settings.strip_metadata:
         metadata = Metadata()
+    if metadata.text and format_.name != "PNG":
+        notices.append(f"the texts {', '.join(metadata.text)} are left out; use --format png")
     metadata = dataclasses.replace(metadata, profile=profile)
     depth = _depth(place, image.depth, format_, notices)
     output = Output(format_, size, channels, depth, metadata, settings.quality, settings.compression)

@@ -23,7 +23,7 @@ class Job:
 
 
 def plan(inputs: list[Input], output: Path | None, into_folder: bool, label: str, suffix: str) -> list[Job]:
-    """Return each input with its output, none of them twice and none of them an input.
+    """Return each input once with its output, none of them twice and none of them an input.
 
     Args:
         inputs: The files.
@@ -39,7 +39,7 @@ def plan(inputs: list[Input], output: Path | None, into_folder: bool, label: str
     # Two ways of writing one path, or a link, must not hide that it is one file; nor must letters that some file
     # systems take for the same.
     sources = {_identity(source.path) for source in inputs if source.path != STREAM}
-    targets: set[str] = set()
+    targets: dict[str, str] = {}
     for source in inputs:
         name = f"{source.below.stem}_{label}{suffix}"
         if output is None:
@@ -48,12 +48,14 @@ def plan(inputs: list[Input], output: Path | None, into_folder: bool, label: str
             place = output / source.below.parent / name
         else:
             place = output
-        target = _identity(place)
+        origin, target = os.path.realpath(source.path), _identity(place)
+        if targets.get(target) == origin and source.path != STREAM:
+            continue  # It was named twice.
         if target in targets:
             raise PlanError(f"two inputs would be written to {place}; upscale them one at a time with -o")
         if target in sources and place != STREAM:
             raise PlanError(f"{place} is an input; choose another --output")
-        targets.add(target)
+        targets[target] = origin
         jobs.append(Job(source, place))
     return jobs
 

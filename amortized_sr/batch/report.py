@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from amortized_sr.coords import Size
+from amortized_sr.image_io.errors import reason
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -84,20 +85,20 @@ class Report:
         """Tell of an output that was there."""
         self._tell(f"{path}  skipped: {place} {why}", input=str(path), status="skipped", output=str(place))
 
-    def failed(self, path: Path, reason: str) -> None:
+    def failed(self, path: Path, sentence: str) -> None:
         """Remember an input that could not be upscaled; the errors are printed together at the end."""
-        self._errors.append(reason)
-        self._tell("", input=str(path), status="failed", error=reason)
+        self._errors.append(sentence)
+        self._tell("", input=str(path), status="failed", error=sentence)
 
     def finish(self) -> int:
         """Print the errors and the totals, and return the exit code."""
         self.stop()
-        for reason in self._errors:
-            self._print(f"error: {reason}", error=True)
+        for sentence in self._errors:
+            self._print(f"error: {sentence}", error=True)
         if not (self.as_json or self.quiet) and self.counts.total() > 1:
             totals = ", ".join(f"{count} {status}" for status, count in self.counts.items())
             self._print(f"{totals}  {self._speed()}" if self.counts["done"] else totals)
-        return 1 if self.counts["failed"] else 0
+        return 1 if self._errors else 0
 
     def stop(self) -> None:
         """Take the bar away."""
@@ -121,4 +122,11 @@ class Report:
         stream: TextIO = sys.stderr if error or self.to_stderr else sys.stdout
         # A name may hold what ends a line, or what a terminal takes for a command.
         shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
-        print(shown, file=stream, flush=True)
+        try:
+            print(shown, file=stream, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            # The pictures matter more. What is left to say goes nowhere, also what is flushed at the very end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            self._errors.append(f"lines cannot be written ({reason(problem)}); send them elsewhere or use --quiet")

@@ -44,7 +44,7 @@ _MAX_STREAM_BYTES = 2**30
 
 
 class UnusableError(ValueError):
-    """The model or the device cannot be used, so that no input can be upscaled."""
+    """The model, the device or the manifest cannot be used, so that no input can be upscaled."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def run(
         report: Is told of every input, in the order of the jobs.
 
     Raises:
-        UnusableError: If the model or the device cannot be used.
+        UnusableError: If the model, the device or the manifest cannot be used.
     """
     _Batch(settings, manifest_folder, stream_format, report).run(jobs)
 
@@ -92,7 +92,11 @@ class _Batch:
 
     def run(self, jobs: list[Job]) -> None:
         if self._folder is not None:
-            self._manifest = Manifest(self._folder, self._fingerprint())
+            fingerprint = self._fingerprint()
+            try:
+                self._manifest = Manifest(self._folder, fingerprint)
+            except ImageError as error:
+                raise UnusableError(str(error)) from None
         # Threads that wait for each other in a convolution lose far more than they gain if one of them shares its core
         # with a reader or writer: two on two cores made the batch three times slower.
         if len(jobs) > 1:
@@ -157,13 +161,11 @@ class _Batch:
         if path != STREAM:
             return reader.submit(self._read, path, None)
         # Not in a thread: one that waits for a pipe could not be interrupted.
-        reading: Future[ImageFile] = Future()
+        if sys.stdin is None:
+            return _failed("stdin: is closed; send a picture into it or give the path of a file")
         content = sys.stdin.buffer.read(_MAX_STREAM_BYTES + 1)
         if len(content) > _MAX_STREAM_BYTES:
-            reading.set_exception(
-                ImageError(f"stdin: more than {_MAX_STREAM_BYTES:,} bytes came in; give the path of a file")
-            )
-            return reading
+            return _failed(f"stdin: more than {_MAX_STREAM_BYTES:,} bytes came in; give the path of a file")
         return reader.submit(self._read, Path("stdin"), content)
 
     def _read(self, path: Path, content: bytes | None) -> ImageFile:
@@ -264,6 +266,12 @@ class _Batch:
             with named_write_errors(job.place):
                 self._manifest.add(job.source.path, job.place, facts)
         self._report.done(job.source.path, job.place, own, size, time.perf_counter() - begin, notices)
+
+
+def _failed(sentence: str) -> Future[ImageFile]:
+    future: Future[ImageFile] = Future()
+    future.set_exception(ImageError(sentence))
+    return future
 
 
 def _write(

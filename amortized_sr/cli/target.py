@@ -54,7 +54,8 @@ def parse_target(
                 f"--scale {scale:g} makes more than {_LARGEST_SCALE}x{_LARGEST_SCALE} pixels of a single one; "
                 "use a smaller scale"
             )
-        return f"x{scale:g}", lambda own: _scaled(own, scale)
+        short = f"{scale:g}"
+        return f"x{short if float(short) == scale else repr(scale)}", lambda own: _scaled(own, scale)
     if size is not None:
         exact = parse_size(size)
         return size.lower(), lambda own: exact
@@ -79,8 +80,9 @@ def parse_size(text: str) -> Size:
         typer.BadParameter: If it is not two positive whole numbers.
     """
     parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got {text!r}")
+    # Python refuses to read numbers of thousands of digits.
+    if len(parts) != 2 or not all(part.isdecimal() and len(part) < 100 and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got {text[:50]!r}")
     return int(parts[1]), int(parts[0])
 
 

@@ -1,9 +1,11 @@
 """`amortized-sr upscale`."""
 
+import contextlib
 import os
 import re
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -110,14 +112,17 @@ def upscale(
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
 
     # Costs a second, so it waits until the command line is known to make sense.
-    from amortized_sr.batch.report import Report
-    from amortized_sr.batch.settings import Settings
-    from amortized_sr.batch.stream import STREAM, path_or_stream
-    from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
-    from amortized_sr.weights import DEFAULT_MODEL
+    with _ended_at_once():
+        from amortized_sr.batch.report import Report
+        from amortized_sr.batch.settings import Settings
+        from amortized_sr.batch.stream import STREAM, path_or_stream
+        from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
+        from amortized_sr.weights import DEFAULT_MODEL
 
     place = None if output is None else path_or_stream(output)
     report = Report(as_json, quiet, verbose, to_stderr=place == STREAM)
+    if place == STREAM and sys.stdout is None:
+        raise typer.BadParameter("standard output is closed; name a file with -o")
     if place == STREAM and sys.stdout.isatty():
         raise typer.BadParameter("a picture would spoil the terminal; send it into a file with > or name one with -o")
     settings = Settings(
@@ -158,6 +163,7 @@ def _plan(
         typer.BadParameter: If inputs and output do not go together.
     """
     from amortized_sr.batch.inputs import Input, find_inputs, read_list
+    from amortized_sr.batch.manifest import NAME
     from amortized_sr.batch.plan import PlanError, plan, shard
     from amortized_sr.batch.stream import STREAM
     from amortized_sr.image_io import ImageError
@@ -178,6 +184,8 @@ def _plan(
             report.failed(path, str(error))
             continue
         inputs += found.inputs
+        for sentence in found.closed:
+            report.failed(path, sentence)
         if found.outputs:
             report.note(path, _passed_over(found.outputs))
     # A name that is no input itself, a folder's or a pattern's, may mean many files, today or tomorrow.
@@ -213,7 +221,9 @@ def _plan(
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise typer.BadParameter(f"{folder}: cannot be made ({error.strerror}); choose another -o") from None
-    return jobs, output if into_folder and several else None
+    if not into_folder or output is None:
+        return jobs, None
+    return jobs, output if several or settings.resume or os.path.lexists(output / NAME) else None
 
 
 def _passed_over(outputs: list[Path]) -> str:
@@ -225,7 +235,8 @@ def _work(
     jobs: list["Job"], settings: "Settings", folder: Path | None, stream_format: FormatName, report: "Report"
 ) -> None:
     """Do it, and leave with the exit code."""
-    from amortized_sr.batch.run import UnusableError, run
+    with _ended_at_once():
+        from amortized_sr.batch.run import UnusableError, run
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     signal.signal(signal.SIGTERM, _terminate)
@@ -248,6 +259,18 @@ def _work(
         for number, handler in before.items():
             signal.signal(number, handler)
     raise typer.Exit(report.finish())
+
+
+@contextlib.contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process while libraries are loaded, some of which abort when Python interrupts them."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Terminated(KeyboardInterrupt):

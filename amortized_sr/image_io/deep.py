@@ -12,7 +12,7 @@ import numpy as np
 
 from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.image_file import ImageFile, Pixels
-from amortized_sr.image_io.metadata import orientation_of, read_metadata, read_tiff_metadata
+from amortized_sr.image_io.metadata import is_foreign, orientation_of, read_metadata, read_tiff_metadata
 from amortized_sr.image_io.opening import DAMAGE, check_pixels, mapped_errors, opened
 from amortized_sr.image_io.turning import upright
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
-_UNSIGNED, _FLOAT = 1, 3
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _UNSPECIFIED = 0
 
 
@@ -67,7 +67,11 @@ def _read_tiff(path: Path, content: bytes, max_pixels: int) -> ImageFile | None:
             bits, sample = page.bitspersample, page.sampleformat
         except DAMAGE:
             return None  # Pillow will say what is wrong with it.
-        if bits <= 8 and sample != _FLOAT:
+        if bits <= 8 and sample not in (_SIGNED, _FLOAT):
+            if is_foreign(file):
+                raise ImageError(
+                    f"{path}: a big-endian BigTIFF of 8 bits cannot be read; convert to a plain TIFF first"
+                )
             return None
         check_pixels(path, page.imagewidth * page.imagelength, max_pixels)
         _refuse_tiff(path, file, page)
@@ -86,9 +90,11 @@ def _refuse_tiff(path: Path, file: "tifffile.TiffFile", page: "tifffile.TiffPage
 
     bits, sample = page.bitspersample, page.sampleformat
     if not (sample == _UNSIGNED and bits == 16) and not (sample == _FLOAT and bits in (16, 32, 64)):
-        what = {1: "integers", 2: "signed integers", 3: "floats"}.get(sample, "values")
+        what = {_UNSIGNED: "integers", _SIGNED: "signed integers", _FLOAT: "floats"}.get(sample, "values")
         raise ImageError(f"{path}: {bits} bit {what} cannot be kept; convert to a 16 bit or float TIFF first")
-    if page.photometric not in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB) or page.samplesperpixel not in (1, 2, 3, 4):
+    if page.samplesperpixel > 4:
+        raise ImageError(f"{path}: {page.samplesperpixel} channels cannot be kept; extract colours and alpha first")
+    if page.photometric not in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB):
         kind = tifffile.PHOTOMETRIC(page.photometric).name
         raise ImageError(f"{path}: {bits} bit {kind} images cannot be kept; convert to RGB first")
     if page.imagedepth > 1 or len(file.pages) > 1:
@@ -105,8 +111,8 @@ def _tiff_pixels(page: "tifffile.TiffPage", notices: list[str]) -> Pixels:
     values = values.reshape(height, width, samples)
     values = values.astype(np.uint16 if values.dtype.kind == "u" else np.float32)
     colours = 1 if page.photometric != _RGB else 3
-    if page.photometric == _MIN_IS_WHITE and values.dtype == np.uint16:
-        values[..., 0] = 65535 - values[..., 0]
+    if page.photometric == _MIN_IS_WHITE:
+        values[..., 0] = (65535 if values.dtype == np.uint16 else 1) - values[..., 0]
     if samples == colours:
         return values
     if samples != colours + 1:

@@ -57,7 +57,7 @@ _SUFFIXES: dict[str, FormatName] = {
     ".tif": "tif", ".tiff": "tif", ".bmp": "bmp",
 }  # fmt: skip
 
-READABLE_SUFFIXES = frozenset({*_SUFFIXES, ".gif", ".pgm", ".ppm", ".apng"})
+READABLE_SUFFIXES = frozenset({*_SUFFIXES, ".gif", ".pbm", ".pgm", ".ppm", ".pnm", ".apng", ".jpe", ".jfif"})
 """Suffixes of files that are looked at when a folder is read."""
 
 
@@ -91,7 +91,8 @@ def check_size(path: Path | str, format_: Format, size: Size, frames: int = 1) -
         pictures = f"{frames} pictures of " if frames > 1 else ""
         raise ImageError(f"{path}: {pictures}{width}x{height} pixels are above the limit of {limit:,}; {advice}")
     if max(size) > format_.longest:
+        advice = "ask for a smaller size" if format_.streams else "use .png or .tif"
         raise ImageError(
             f"{path}: {width}x{height} pixels are more than {format_.name} can hold ({format_.longest} a side); "
-            "use .png or .tif"
+            f"{advice}"
         )

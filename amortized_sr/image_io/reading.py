@@ -28,6 +28,10 @@ from amortized_sr.image_io.turning import upright
 
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 
+# What a TIFF says about channels besides the colours: transparency, multiplied into them or not, or anything.
+_EXTRA_SAMPLES = 338
+_ALPHA = {1, 2}
+
 # A file of more bytes is no image that could be decoded.
 _MAX_BYTES = 4 * 2**30
 
@@ -74,6 +78,8 @@ def read_image(
         source = "CMYK" if image.mode == "CMYK" else "LAB" if image.mode == "LAB" else None
         kind = f"{image.format} {image.mode} 8 bit"
         image.load()
+        if image.format == "TIFF" and set(getattr(image, "tag_v2", {}).get(_EXTRA_SAMPLES, ())) - _ALPHA:
+            notices.append("further channels are not transparency and were left out")
         pixels = upright(_as_pixels(image, notices), orientation_of(image))
         metadata = read_metadata(image, source or ("L" if pixels.shape[2] < 3 else "RGB"), notices)
         if source is not None:

@@ -61,7 +61,7 @@ def write_tiff(
             iccprofile=metadata.profile,
             description=texts.pop(_DESCRIPTION, None),
             software=texts.pop(_SOFTWARE, False),
-            datetime=texts.pop(_TIME, None),
+            datetime=texts.pop(_TIME, b"").decode() or None,
             extratags=_extra_tags(metadata, texts),
             metadata=None,
             maxworkers=os.cpu_count(),
@@ -93,16 +93,16 @@ def _bands(strips: Iterator[Pixels], height: int) -> Iterator[Pixels]:
         yield np.concatenate(waiting)
 
 
-def _texts(exif: bytes | None) -> dict[int, str]:
+def _texts(exif: bytes | None) -> dict[int, bytes]:
     if exif is None:
         return {}
     parsed = Image.Exif()
     parsed.load(exif)
-    # TIFF's own texts are ASCII.
-    return {tag: value.encode("ascii", "replace").decode() for tag, value in parsed.items() if isinstance(value, str)}
+    # Their bytes as they were, whatever the encoding: Pillow reads them as Latin-1.
+    return {tag: value.encode("latin-1") for tag, value in parsed.items() if isinstance(value, str)}
 
 
-def _extra_tags(metadata: Metadata, texts: dict[int, str]) -> list[tuple[int, int, int, Any, bool]]:
+def _extra_tags(metadata: Metadata, texts: dict[int, bytes]) -> list[tuple[int, int, int, Any, bool]]:
     tags: list[tuple[int, int, int, Any, bool]] = [(tag, _ASCII, 0, text, True) for tag, text in texts.items()]
     if metadata.xmp is not None:
         tags.append((700, _BYTE, len(metadata.xmp), metadata.xmp, True))

@@ -9,11 +9,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError, reason
 from amortized_sr.image_io.formats import Depth, Format
 from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.metadata import with_resolution
 from amortized_sr.image_io.png import write_png
 from amortized_sr.image_io.tiff import write_tiff
 
@@ -80,8 +82,13 @@ def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations
 
 def _save(file: BinaryIO, output: Output, frames: list[Pixels], options: dict[str, Any]) -> None:
     metadata = output.metadata
-    if metadata.exif is not None:
-        options["exif"] = metadata.exif
+    exif = metadata.exif
+    if metadata.dpi is not None and output.format.name in ("WEBP", "AVIF"):
+        exif = with_resolution(exif, metadata.dpi)
+    if exif is not None:
+        options["exif"] = exif
+    if output.format.name == "PNG":
+        options["pnginfo"] = _texts(metadata)
     if metadata.xmp is not None and output.format.name in ("JPEG", "WEBP", "AVIF"):
         options["xmp"] = metadata.xmp
     if metadata.dpi is not None and output.format.name in ("JPEG", "BMP", "PNG"):
@@ -94,6 +101,15 @@ def _save(file: BinaryIO, output: Output, frames: list[Pixels], options: dict[st
     if len(pictures) > 1:
         options["append_images"] = pictures[1:]
     pictures[0].save(file, output.format.name, **_effort(output), **options)
+
+
+def _texts(metadata: Metadata) -> PngInfo:
+    texts = PngInfo()
+    if metadata.xmp is not None:
+        texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+    for keyword, text in metadata.text.items():
+        texts.add_itxt(keyword, text)
+    return texts
 
 
 def _effort(output: Output) -> dict[str, Any]:

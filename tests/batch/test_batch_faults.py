@@ -19,6 +19,7 @@ import tifffile
 import torch
 from batch_files import contents, picture, tree
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from amortized_sr.cli import main
 from amortized_sr.image_io.profile import srgb_profile
@@ -364,6 +365,61 @@ def test_more_than_a_pipe_may_send_is_refused(run, monkeypatch):
     assert result.err == "error: stdin: more than 1,000 bytes came in; give the path of a file\n"
 
 
+def test_a_pipe_that_is_closed_is_an_error(small_weights):
+    command = [*PROGRAM, "-", "-s", "2", "-n", str(small_weights), "-o", "b.png"]
+
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, check=False, timeout=100)
+
+    assert done.returncode == 1
+    assert done.stderr == b"error: stdin: is closed; send a picture into it or give the path of a file\n"
+
+
+def test_a_picture_is_not_sent_to_an_output_that_is_closed(small_weights):
+    command = [*PROGRAM, str(picture("a.png")), "-s", "2", "-n", str(small_weights), "-o", "-"]
+
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, check=False, timeout=100
+    )
+
+    assert done.returncode == 2
+    assert b"standard output is closed; name a file with -o" in done.stderr
+
+
+def test_texts_of_a_png_are_told_of_where_they_cannot_be_kept(run):
+    texts = PngInfo()
+    texts.add_text("Title", "A title")
+    Image.new("RGB", (4, 4)).save("a.png", pnginfo=texts)
+
+    assert run("a.png", "-o", "b.png").err == ""
+    assert Image.open("b.png").text == {"Title": "A title"}
+    assert run("a.png", "-o", "b.jpg").err == "note: a.png: the texts Title are left out; use --format png\n"
+
+
+def test_what_came_through_a_pipe_is_never_known_to_be_done(small_weights):
+    first, second = (picture(f"{seed}.png", seed=seed).read_bytes() for seed in (0, 1))
+    other = picture("other.png")
+    Path("out").mkdir()
+    results = []
+    for content in (first, second):
+        assert piped(small_weights, content, str(other), "-o", "out", "--resume").returncode == 0
+        results.append(Path("out/stdin_x2.png").read_bytes())
+
+    assert results[0] != results[1]
+
+
+def test_lines_that_cannot_be_written_do_not_end_the_batch(small_weights):
+    picture("in/a.png"), picture("in/b.png")
+    command = [*PROGRAM, "in", "-s", "2", "-n", str(small_weights), "-o", "out"]
+
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=100)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: lines cannot be written (No space left on device); ")
+    assert done.stderr.count(b"\n") == 1
+    assert tree("out") == {"a_x2.png", "b_x2.png", "_amortized_sr.jsonl"}
+
+
 def test_a_pipe_needs_an_output(run):
     result = run("-")
 
@@ -591,6 +647,17 @@ def test_resuming_makes_an_output_again_that_was_destroyed(run):
     assert contents("out") == before
 
 
+def test_resuming_a_batch_with_a_single_file_knows_its_manifest(run):
+    picture("in/a.png"), picture("in/b.png")
+    run("in", "-o", "out")
+
+    assert "done; its manifest says so" in run("in/a.png", "-o", "out", "--resume").out
+    assert run("in/a.png", "-o", "out", "--resume", "--compression", "9").out.startswith("in/a.png  8x6 -> 16x12")
+    assert "is done; its manifest says so" in run("in/a.png", "-o", "out", "--resume", "--compression", "9").out
+    assert run("in/b.png", "-o", "out", "--overwrite", "--compression", "9").code == 0
+    assert run("in", "-o", "out", "--resume", "--compression", "9").out.count("is done") == 2
+
+
 def test_a_manifest_that_was_cut_costs_nothing(run):
     picture("in/a.png"), picture("in/b.png")
     assert run("in", "-o", "out").code == 0
@@ -626,6 +693,34 @@ def test_a_signal_ends_the_batch_with_whole_outputs_and_a_manifest_of_them(small
     assert all(read_image(Path("out") / name).size == (288, 288) for name in outputs)
 
 
+def test_ctrl_c_while_libraries_are_loaded_ends_quietly(small_weights):
+    picture("in/a.png")
+
+    with started(small_weights) as running:
+        maps = Path(f"/proc/{running.pid}/maps")
+        while "libtorch" not in maps.read_text():
+            time.sleep(0.002)
+        running.send_signal(signal.SIGINT)
+        _, error = running.communicate(timeout=100)
+
+    # A shell shows the end by a signal as 130.
+    assert running.returncode in (-signal.SIGINT, 130)
+    assert "Traceback" not in str(error)
+    assert "terminate called" not in str(error)
+
+
+def test_a_manifest_that_cannot_be_read_is_named(run):
+    picture("in/a.png")
+    Path("out/_amortized_sr.jsonl").mkdir(parents=True)
+    Path("in/deep/_amortized_sr.jsonl").mkdir(parents=True)
+    picture("in/deep/b.png")
+
+    assert "out/_amortized_sr.jsonl: cannot be read (Is a directory); make it readable" in run("in", "-o", "out").err
+    below = run("in", "-r")
+    assert below.code == 1
+    assert "in/deep/_amortized_sr.jsonl: cannot be read (Is a directory)" in below.err
+
+
 def test_a_second_ctrl_c_ends_at_once(small_weights):
     picture("a.png", 64, 64)
     command = [*PROGRAM, "a.png", "-s", "9", "-n", str(small_weights), "-o", "-"]
@@ -649,7 +744,8 @@ def test_ctrl_c_while_waiting_for_a_pipe_ends_at_once(small_weights):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         time.sleep(5)  # Until it reads; there is nothing that it says before.
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=30) == 130
+        # On a slow machine it may still load libraries, and is ended by the signal itself.
+        assert running.wait(timeout=30) in (130, -signal.SIGINT)
     assert tree() == set()
 
 

@@ -1,5 +1,6 @@
 """Which files are meant, and where their outputs go."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -32,6 +33,24 @@ def test_without_an_output_each_goes_beside_its_input(run):
     assert tree("in") == {"a.png", "a_x2.png", "deep/c.png", "deep/c_x2.png"}
 
 
+def test_an_input_that_is_named_twice_is_done_once(run):
+    picture("in/a.png"), picture("in/b.png")
+
+    result = run("in", "./in/a.png", "-o", "out")
+
+    assert (result.code, result.err) == (0, "")
+    assert tree("out") == {"a_x2.png", "b_x2.png", "_amortized_sr.jsonl"}
+
+
+def test_scales_that_differ_have_names_that_differ(run):
+    picture("a.png")
+
+    for scale in ("2", "2.0", "2.0000001"):
+        assert run("a.png", scale=scale).code == 0
+
+    assert tree() == {"a.png", "a_x2.png", "a_x2.0000001.png"}
+
+
 def test_a_pattern_in_quotes_is_expanded(run):
     picture("in/a.png"), picture("in/b.png"), picture("in/c.jpg")
 
@@ -53,9 +72,10 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(run):
     assert tree() == {"a[1].png", "a[1]_x2.png"}
 
 
-def test_a_list_of_files_is_read(run):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_list_of_files_is_read(run, encoding):
     picture("in/a.png"), picture("b c.png")
-    Path("list.txt").write_text("# pictures\nin/a.png\n\nb c.png\n")
+    Path("list.txt").write_text("in/a.png\n\n# more pictures\nb c.png\n", encoding=encoding)
 
     assert run("--list", "list.txt", "-o", "out").code == 0
 
@@ -122,6 +142,26 @@ def test_junk_is_passed_over_silently(run):
     assert tree("out") == {"a_x2.png", "_amortized_sr.jsonl"}
 
 
+def test_a_folder_that_may_not_be_read_is_a_failure_and_the_rest_is_done(run, monkeypatch):
+    picture("in/a.png"), picture("in/closed/b.png")
+    scandir = os.scandir
+
+    def guarded(place):
+        if os.fspath(place).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(place))
+        return scandir(place)
+
+    monkeypatch.setattr("os.scandir", guarded)
+    sentence = "error: in/closed: the folder cannot be read (Permission denied); make it readable\n"
+
+    result = run("in", "-r", "-o", "out")
+
+    assert (result.code, result.err) == (1, sentence)
+    assert tree("out") == {"a_x2.png", "_amortized_sr.jsonl"}
+    alone = run("in/closed")
+    assert (alone.code, alone.err) == (1, sentence)
+
+
 def test_links_in_a_circle_end(run):
     picture("in/a.png")
     Path("in/again").symlink_to("../in")
@@ -185,6 +225,28 @@ def test_what_is_taken_for_an_output_by_its_name_is_told_of_and_done_if_it_is_na
     )
     assert run("icon_16x16.png", "icon_w3.png").code == 0
     assert tree() == {"icon.png", "icon_16x16.png", "icon_w3.png", "icon_x2.png", "icon_16x16_x2.png", "icon_w3_x2.png"}
+
+
+def test_a_pattern_does_not_match_what_an_earlier_batch_of_it_made(run):
+    picture("in/a.png"), picture("in/b.png")
+    for options in ([], ["--resume"], ["--overwrite"]):
+        assert run("*/*.png", "-o", "out", *options).code == 0
+
+    assert tree() == {"in/a.png", "in/b.png", "out/a_x2.png", "out/b_x2.png", "out/_amortized_sr.jsonl"}
+    assert run("*/*.png", scale=3).code == 0
+    assert tree("out") == {"a_x2.png", "b_x2.png", "_amortized_sr.jsonl"}
+    assert run("out/*.png", scale=3).code == 0
+    assert tree("out") == {"a_x2.png", "b_x2.png", "_amortized_sr.jsonl", "a_x2_x3.png", "b_x2_x3.png"}
+
+
+def test_the_folder_of_the_inputs_may_get_the_outputs(run):
+    picture("in/a.png"), picture("in/deep/b.png")
+    for options in ([], ["--resume"], ["-f", "jpg"]):
+        assert run("in", "-r", "-o", "in", *options).code == 0
+
+    assert tree("in") == {
+        "a.png", "deep/b.png", "a_x2.png", "deep/b_x2.png", "a_x2.jpg", "deep/b_x2.jpg", "_amortized_sr.jsonl",
+    }  # fmt: skip
 
 
 def test_a_pattern_tells_of_what_it_passes_over_too(run):

@@ -144,6 +144,16 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "10 bit AVIF",
     ),
     "signed TIFF": ("a.tif", lambda path: tifffile.imwrite(path, np.zeros((4, 4), np.int16)), "16 bit signed integers"),
+    "signed 8 bit TIFF": (
+        "a.tif",
+        lambda path: tifffile.imwrite(path, np.zeros((4, 4), np.int8)),
+        "8 bit signed integers",
+    ),
+    "five channels": (
+        "a.tif",
+        lambda path: tifffile.imwrite(path, np.zeros((9, 8, 5), np.uint16), photometric="rgb", planarconfig="contig"),
+        "5 channels cannot be kept",
+    ),
     "16 bit CMYK": (
         "a.tif",
         lambda path: tifffile.imwrite(path, np.zeros((4, 4, 4), np.uint16), photometric="separated"),
@@ -233,6 +243,15 @@ def test_floats_are_kept_as_they_are(tmp_path, dtype, channels):
 
     assert read.depth == "float32"
     np.testing.assert_array_equal(read.frames[0], values.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_where_the_smallest_value_is_white_it_becomes_the_largest(tmp_path, dtype):
+    white = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    values = np.array([[0, white]], dtype)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite")
+
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").frames[0][..., 0], values[:, ::-1])
 
 
 def test_values_that_are_not_finite_are_replaced_with_a_notice(tmp_path):
@@ -356,6 +375,38 @@ def test_exif_is_kept_without_what_would_be_wrong(tmp_path):
     assert 0x0100 not in kept
 
 
+@pytest.mark.parametrize("text", ["© 2020 Jürgen".encode(), "Jürgen".encode("latin-1"), b"plain"])
+def test_texts_of_exif_keep_their_bytes_whatever_the_encoding(tmp_path, text):
+    exif = Image.Exif()
+    exif[0x8298] = text
+    exif[0x4746] = 4
+    exif[0x9C9B] = "Titel".encode("utf-16le")
+
+    read = saved(lambda path: picture("RGB").save(path, exif=exif), "a.jpg", tmp_path)
+
+    kept = Image.Exif()
+    kept.load(read.metadata.exif)
+    assert kept[0x8298].encode("latin-1") == text
+    assert kept[0x4746] == 4
+    assert kept[0x9C9B] == "Titel".encode("utf-16le")
+
+
+@pytest.mark.parametrize(
+    ("extra", "noted"),
+    [
+        (chunk(b"gAMA", struct.pack(">I", 100_000)), True),
+        (chunk(b"gAMA", struct.pack(">I", 45_455)), False),
+        (chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">I", 100_000)), False),
+        (b"", False),
+    ],
+)
+def test_a_gamma_that_is_not_that_of_srgb_is_told_of(tmp_path, extra, noted):
+    (tmp_path / "a.png").write_bytes(png(1, 1, 8, 0, bytes(2), extra))
+
+    said = ["the gamma of 1 is left out; the colours are taken as sRGB"] if noted else []
+    assert read_image(tmp_path / "a.png").notices == said
+
+
 def test_text_xmp_and_resolution_are_kept(tmp_path):
     texts = chunk(b"tEXt", b"Title\0A title") + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>")
     resolution = chunk(b"pHYs", struct.pack(">IIB", 11811, 11811, 1))
@@ -405,6 +456,35 @@ def test_texts_xmp_and_resolution_of_a_deep_tiff_are_kept(tmp_path, dtype, bigti
     assert read.metadata.xmp is not None
     assert b'tiff:Orientation="1"' in read.metadata.xmp
     assert read.size == (5, 4)
+
+
+def test_a_big_endian_bigtiff_is_read_without_what_pillow_would_have_to_read(tmp_path):
+    values = noise(dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", values, bigtiff=True, byteorder=">", photometric="rgb", software="a program")
+    tifffile.imwrite(tmp_path / "b.tif", noise(), bigtiff=True, byteorder=">", photometric="rgb")
+
+    read = read_image(tmp_path / "a.tif")
+
+    np.testing.assert_array_equal(read.frames[0], values)
+    assert read.notices == ["EXIF data and resolution are left out; they are not read of a big-endian BigTIFF"]
+    assert "a big-endian BigTIFF of 8 bits cannot be read" in refusal(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_channels_of_eight_bits_that_are_no_transparency_are_told_of(tmp_path, channels):
+    colours = 1 if channels == 2 else 3
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        noise(channels=channels),
+        photometric="minisblack" if channels == 2 else "rgb",
+        planarconfig="contig",
+        extrasamples=[0] * (channels - colours),
+    )
+
+    read = read_image(tmp_path / "a.tif")
+
+    np.testing.assert_array_equal(read.frames[0], noise(channels=channels)[..., :colours])
+    assert read.notices == ["further channels are not transparency and were left out"]
 
 
 def test_huge_xmp_of_a_deep_tiff_is_left_out_with_a_notice(tmp_path):

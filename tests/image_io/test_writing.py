@@ -119,6 +119,8 @@ def test_more_effort_gives_a_smaller_file(name):
 def full_metadata() -> Metadata:
     exif = Image.Exif()
     exif[0x010F] = "maker"
+    # UTF-8, though EXIF only knows ASCII.
+    exif[0x8298] = "© größe".encode()
     exif[0x8769] = {0x829A: 0.01}
     return Metadata(srgb_profile(), exif.tobytes(), b"<x:xmpmeta/>", (300.0, 300.0), {"Title": "größe 猫"})
 
@@ -135,8 +137,8 @@ def test_metadata_comes_back(name):
     kept.load(read.exif)
     assert kept[0x010F] == "maker"
     assert kept.get_ifd(0x8769)[0x829A] == pytest.approx(0.01)
-    if name in ("png", "jpg"):
-        assert read.dpi == pytest.approx((300, 300), abs=0.1)
+    assert kept[0x8298].encode("latin-1").decode() == "© größe"
+    assert read.dpi == pytest.approx((300, 300), abs=0.1)
     if name == "png":
         assert read.text == given_.text
 
@@ -147,6 +149,7 @@ def test_a_tiff_keeps_profile_xmp_resolution_and_plain_texts():
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         tags = file.pages.first.tags
         assert tags.valueof(271) == "maker"
+        assert tags.valueof(33432) == "© größe"
         assert tags.valueof(700) == b"<x:xmpmeta/>"
         assert tags.valueof(282) == (300, 1)
         assert tags.valueof(34675) == srgb_profile()
@@ -163,7 +166,7 @@ def test_a_file_says_nothing_that_it_was_not_given(name):
 @pytest.mark.parametrize("name", ["png", "webp", "avif"])
 def test_an_animation_comes_back_with_its_durations(name):
     frames = [np.full((8, 9, 4), shade, np.uint8) for shade in (250, 100, 30)]
-    output = Output(FORMATS[name], (8, 9), 4, "uint8", Metadata())
+    output = Output(FORMATS[name], (8, 9), 4, "uint8", full_metadata())
 
     with tempfile.NamedTemporaryFile() as file:
         write_frames(file, output, frames, [40.0, 120.0, 300.0], 0)
@@ -171,6 +174,10 @@ def test_an_animation_comes_back_with_its_durations(name):
         read = read_image(Path("a"), file.read())
 
     assert read.durations == [40, 120, 300]
+    assert read.metadata.xmp == b"<x:xmpmeta/>"
+    assert read.metadata.dpi == pytest.approx((300, 300), abs=0.1)
+    assert read.metadata.profile == srgb_profile()
+    assert read.metadata.text == (full_metadata().text if name == "png" else {})
     for frame, expected in zip(read.frames, frames, strict=True):
         assert np.abs(frame.astype(int) - expected).max() <= 6
 
