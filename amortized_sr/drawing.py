@@ -98,16 +98,24 @@ def _draw_transparent(
     own = pixels.shape[0], pixels.shape[1]
     drawn = max(size[0], own[0]), max(size[1], own[1])
     if drawn == size:
-        for strip in upscaler.strips(read_rows, own, size):
+        for strip in upscaler.strips(read_rows, own, size, batch=2):
             yield _from_tones(strip[:1], power), strip[1:].mean(dim=1, keepdim=True).clamp(0, 1)
         return
-    # Shrinking is an average over pixels, in which those that cannot be seen must not count.
-    whole = torch.cat([strip.cpu() for strip in upscaler.strips(read_rows, own, drawn)], dim=2)
-    colour, alpha = whole[:1], whole[1:].mean(dim=1, keepdim=True).clamp(0, 1)
-    small = shrink(torch.cat((colour * alpha, alpha), dim=1), size)
-    opacity = small[:, -1:].clamp(0, 1)
-    shown = torch.where(opacity > 0, small[:, :-1] / opacity.clamp(min=1e-6), shrink(colour, size))
+    # Shrinking is an average over pixels, in which those that cannot be seen must not count. First along x, so that
+    # what is collected is no larger than the picture.
+    narrow = [_premultiplied(strip, size[1]).cpu() for strip in upscaler.strips(read_rows, own, drawn, batch=2)]
+    channels = pixels.shape[2] - 1
+    colour, seen, opacity = shrink(torch.cat(narrow, dim=2), size).split((channels, channels, 1), dim=1)
+    opacity = opacity.clamp(0, 1)
+    shown = torch.where(opacity > 0, seen / opacity.clamp(min=1e-6), colour)
     yield _from_tones(shown, power), opacity
+
+
+@torch.inference_mode()
+def _premultiplied(strip: Float[Tensor, "2 channel rows width"], width: int) -> Float[Tensor, "1 plane rows columns"]:
+    """Return colour, colour times alpha, and alpha of colour and alpha drawn together, shrunk along x."""
+    colour, alpha = strip[:1], strip[1:].mean(dim=1, keepdim=True).clamp(0, 1)
+    return shrink(torch.cat((colour, colour * alpha, alpha), dim=1), (strip.shape[-2], width))
 
 
 def _continue_colours(

@@ -25,7 +25,7 @@ _BYTES_PER_VALUE = 20
 
 
 def draw_strips(
-    encoder: TiledEncoder, read_rows: ReadRows, own: Size, size: Size
+    encoder: TiledEncoder, read_rows: ReadRows, own: Size, size: Size, batch: int = 1
 ) -> Iterator[Float[Tensor, "batch colour rows width"]]:
     """Draw an image with `size` pixels, from the top to the bottom, in strips of rows of any height.
 
@@ -37,12 +37,13 @@ def draw_strips(
         read_rows: The image.
         own: Size of the image.
         size: Size of the whole rendering.
+        batch: How many images are drawn together.
 
     Raises:
         MemoryError: If there is not enough memory for a single row.
     """
     drawn = max(size[0], own[0]), max(size[1], own[1])
-    strips = _draw(encoder, read_rows, own, drawn)
+    strips = _draw(encoder, read_rows, own, drawn, encoder.memory // 4 // batch)
     if size[1] < drawn[1]:
         strips = (shrink(strip, (strip.shape[-2], size[1])) for strip in strips)
     if size[0] < drawn[0]:
@@ -66,15 +67,18 @@ class _Band:
     stop: int
 
 
-def _draw(encoder: TiledEncoder, read_rows: ReadRows, own: Size, size: Size) -> Iterator[Tensor]:
-    limit = max(1, min(_STRIP_PIXELS, encoder.memory // 4 // (3 * _BYTES_PER_VALUE)) // size[1])
-    limit = min(limit, size[0])
+def _draw(encoder: TiledEncoder, read_rows: ReadRows, own: Size, size: Size, share: int) -> Iterator[Tensor]:
+    """Draw strips; neither the numbers of a strip nor the latent it is drawn from take more bytes than `share`."""
     axis = axes(size, own, WHOLE)[0]
+    most = int(share // _latent_row_bytes(encoder, own))
+    limit = min(_STRIP_PIXELS, share // (3 * _BYTES_PER_VALUE)) // size[1]
+    # A strip is drawn from one band.
+    limit = min(max(1, min(limit, int(most / axis.step))), size[0])
     band: _Band | None = None
     row = 0
     while row < size[0]:
         rows = slice(row, min(row + limit, size[0]))
-        band, strip = _attempt(encoder, read_rows, own, size, axis, rows, band)
+        band, strip = _attempt(encoder, read_rows, own, size, axis, rows, band, most)
         if strip is None:
             if limit == 1:
                 raise MemoryError(f"not enough memory for a single row of {size[1]} pixels")
@@ -86,13 +90,20 @@ def _draw(encoder: TiledEncoder, read_rows: ReadRows, own: Size, size: Size) -> 
 
 @torch.inference_mode()
 def _attempt(
-    encoder: TiledEncoder, read_rows: ReadRows, own: Size, size: Size, axis: Axis, rows: slice, band: _Band | None
+    encoder: TiledEncoder,
+    read_rows: ReadRows,
+    own: Size,
+    size: Size,
+    axis: Axis,
+    rows: slice,
+    band: _Band | None,
+    most: int,
 ) -> tuple[_Band | None, Tensor | None]:
     """Return a strip and the band that it was drawn from, or None for both if there is not enough memory."""
     try:
         first, stop = _needed(encoder, axis, rows)
         if band is None or not (band.first <= first and stop <= band.stop):
-            band = _encode_band(encoder, read_rows, own, first, stop)
+            band = _encode_band(encoder, read_rows, own, first, max(stop, min(own[0], first + most)))
         return band, band.function.render_band(rows, size, own, band.first)
     except RuntimeError as error:
         # A MemoryError is the encoder's last word.
@@ -109,12 +120,14 @@ def _needed(encoder: TiledEncoder, axis: Axis, rows: slice) -> tuple[int, int]:
 
 
 def _encode_band(encoder: TiledEncoder, read_rows: ReadRows, own: Size, first: int, stop: int) -> _Band:
-    """Encode the rows that are needed now, and as many after them as a quarter of the memory holds."""
     halo = encoder.model.halo
-    numbers = encoder.model.field.code_channels * (1 if encoder.model.channels == 3 else 3)
-    stop = max(stop, min(own[0], first + encoder.memory // 4 // (4 * numbers * own[1])))
     top = max(0, first - halo)
     image = read_rows(top, min(own[0], stop + halo))
     latent = encoder.latent(image, slice(first - top, stop - top))
     inner = image[:, :, first - top : stop - top].to(encoder.device)
     return _Band(encoder.model.as_function(inner, latent), first, stop)
+
+
+def _latent_row_bytes(encoder: TiledEncoder, own: Size) -> int:
+    """Return how many bytes a row of an image's latent takes."""
+    return 4 * encoder.model.field.code_channels * (1 if encoder.model.channels == 3 else 3) * own[1]

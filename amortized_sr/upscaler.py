@@ -147,7 +147,7 @@ class Upscaler:
         else:
             assert scale is not None
             target = scaled_size(own, scale)
-        strips = self.strips(lambda first, stop: values[:, :, first:stop].float(), own, target)
+        strips = self.strips(lambda first, stop: values[:, :, first:stop].float(), own, target, len(values))
         if not isinstance(image, Image.Image):
             # `new_empty` and not a list of strips: those and their concatenation would take the memory twice.
             result = image.new_empty((*image.shape[:2], *target))
@@ -162,13 +162,16 @@ class Upscaler:
         picture.info = {"icc_profile": profile} if profile else {}
         return picture
 
-    def strips(self, read_rows: ReadRows, own: Size, size: Size) -> Iterator[Float[Tensor, "batch colour rows width"]]:
+    def strips(
+        self, read_rows: ReadRows, own: Size, size: Size, batch: int = 1
+    ) -> Iterator[Float[Tensor, "batch colour rows width"]]:
         """Draw an image with `size` pixels from the top to the bottom, holding only what the next strip needs.
 
         Args:
             read_rows: Returns rows of the image as values in [0, 1]; called from the top to the bottom.
             own: Size of the image.
             size: Size of the whole rendering; may be larger than any memory.
+            batch: How many images `read_rows` returns, to be drawn together.
 
         Yields:
             Strips of rows of any height, on the device, not clamped.
@@ -176,7 +179,7 @@ class Upscaler:
         Raises:
             MemoryError: If there is not enough memory for a single row.
         """
-        return draw_strips(self._encoder, read_rows, own, size)
+        return draw_strips(self._encoder, read_rows, own, size, batch)
 
     def _encode(self, image: Tensor) -> ContinuousImage:
         height, width = _checked(image).shape[-2:]

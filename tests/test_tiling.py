@@ -118,6 +118,22 @@ def test_few_rows_are_encoded_for_few_rows_of_the_rendering():
     assert first.shape[2] < 200
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_strip_needs_no_more_of_the_latent_than_the_memory_allows(batch):
+    model, memory = make(SMALL), 1 << 22
+    seen = []
+
+    def read(first, stop):
+        seen.append(stop - first)
+        return torch.zeros(batch, 3, stop - first, 64)
+
+    for strip in draw_strips(tiled(model, 16, memory=memory), read, (2000, 64), (1000, 32), batch):
+        assert strip.shape == (batch, 3, 1000, 32)
+
+    row = 4 * model.field.code_channels * 64 * batch
+    assert max(seen) <= memory // 4 // row + 2 * model.halo + 6
+
+
 # --- not enough memory ---
 
 

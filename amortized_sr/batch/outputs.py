@@ -1,6 +1,7 @@
 """What becomes of an image file in a given format: what is kept, what is converted, what is refused."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.formats import Depth, Format, check_size
 from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
+from amortized_sr.image_io.metadata import has_details
 from amortized_sr.image_io.profile import tone_power
 from amortized_sr.image_io.writing import Output
 
@@ -62,12 +64,23 @@ def convert(place: Path, image: ImageFile, format_: Format, size: Size, settings
         profile = None
     if settings.strip_metadata:
         metadata = Metadata()
-    if metadata.text and format_.name != "PNG":
-        notices.append(f"the texts {', '.join(metadata.text)} are left out; use --format png")
+    notices += _lost(metadata, format_)
+    if len(frames) > 1 and image.repeats and format_.name == "AVIF":
+        notices.append("the number of repetitions is left out; AVIF has none, use --format png")
     metadata = dataclasses.replace(metadata, profile=profile)
     depth = _depth(place, image.depth, format_, notices)
     output = Output(format_, size, channels, depth, metadata, settings.quality, settings.compression)
     return Conversion(output, frames, power, background, notices)
+
+
+def _lost(metadata: Metadata, format_: Format) -> Iterator[str]:
+    """Yield a sentence about each thing said in a file that the format has no place for."""
+    if metadata.text and format_.name != "PNG":
+        yield f"the texts {', '.join(metadata.text)} are left out; use --format png"
+    if format_.name == "BMP" and (metadata.exif or metadata.xmp):
+        yield "EXIF and XMP data are left out; BMP holds none, use --format png"
+    if format_.name == "TIFF" and metadata.exif and has_details(metadata.exif):
+        yield "of the EXIF data only the main texts are kept in a TIFF; use --format png"
 
 
 def _depth(place: Path, depth: Depth, format_: Format, notices: list[str]) -> Depth:

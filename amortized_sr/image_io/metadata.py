@@ -123,6 +123,13 @@ def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
     return told.tobytes()
 
 
+def has_details(exif: bytes) -> bool:
+    """Return whether EXIF data tells of the camera or the place, beyond the main texts."""
+    known = Image.Exif()
+    known.load(exif)
+    return bool(known.get_ifd(_EXIF_IFD) or known.get_ifd(_GPS_IFD))
+
+
 def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; what cannot be read is upright."""
     try:

@@ -267,7 +267,7 @@ def test_formats_that_are_too_small_are_refused_before_the_model_is_loaded(run, 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_an_output_larger_than_is_held_at_once_is_streamed(run, monkeypatch, suffix):
-    """The same bytes as from the whole picture at once, which the limits below forbid to make."""
+    """The same picture as the whole at once, which the limits below forbid to make, but for roundings of sums."""
     picture("a.png", 30, 40)
     assert run("a.png", "-o", f"whole.{suffix}", scale=9).code == 0
     monkeypatch.setattr("amortized_sr.batch.run._SMALL_BYTES", 1000)
@@ -393,6 +393,23 @@ def test_texts_of_a_png_are_told_of_where_they_cannot_be_kept(run):
     assert run("a.png", "-o", "b.png").err == ""
     assert Image.open("b.png").text == {"Title": "A title"}
     assert run("a.png", "-o", "b.jpg").err == "note: a.png: the texts Title are left out; use --format png\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("b.bmp", "note: a.jpg: EXIF and XMP data are left out; BMP holds none, use --format png\n"),
+        ("b.tif", "note: a.jpg: of the EXIF data only the main texts are kept in a TIFF; use --format png\n"),
+        ("b.webp", ""),
+    ],
+)
+def test_exif_is_told_of_where_it_cannot_be_kept(run, name, said):
+    exif = Image.Exif()
+    exif[0x8769] = {0x829A: 0.01}
+    Image.new("RGB", (8, 8)).save("a.jpg", exif=exif)
+
+    assert run("a.jpg", "-o", name).err == said
+    assert run("a.jpg", "-o", name, "--overwrite", "--strip-metadata").err == ""
 
 
 def test_what_came_through_a_pipe_is_never_known_to_be_done(small_weights):
