@@ -97,19 +97,20 @@ def _search(folder: Path, recursive: bool, output: Path | None) -> Found:
     for place, folders, names in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         images += [Path(place) / name for name in names if _is_image(name)]
-    if not images and not closed:
+    found = dataclasses.replace(_without_outputs(folder, images, output), closed=closed)
+    if not (found.inputs or found.outputs or found.closed):
         advice = "" if recursive else "; --recursive looks into the folders below as well"
         raise ImageError(f"{folder}: no image files in this folder{advice}")
-    return dataclasses.replace(_without_outputs(folder, images, output), closed=closed)
+    return found
 
 
 def _match(pattern: Path, recursive: bool, output: Path | None) -> Found:
     matches = (Path(place) for place in glob.glob(str(pattern), recursive=recursive))
     images = [path for path in matches if _is_image(path.name) and not path.is_dir()]
-    if not images:
-        raise ImageError(f"{pattern}: no image files match this pattern; check the path")
     named = next(folder for folder in pattern.parents if not glob.has_magic(str(folder)))
     found = _without_outputs(named, images, output)
+    if not (found.inputs or found.outputs):
+        raise ImageError(f"{pattern}: no image files match this pattern; check the path")
     return Found([Input(source.path, Path(source.path.name)) for source in found.inputs], found.outputs)
 
 

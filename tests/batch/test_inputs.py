@@ -204,6 +204,15 @@ def test_an_output_folder_within_the_inputs_is_never_searched(run):
     assert tree("in") == {"a.png", "out/a_x2.png", "out/_amortized_sr.jsonl"}
 
 
+def test_where_there_are_only_outputs_there_is_nothing_to_do_and_it_is_said(run):
+    picture("in/out/a.png")
+
+    for named in ("in", "in/*/*.png"):
+        result = run(named, "-r", "-o", "in/out")
+        assert result.code == 1
+        assert "no image files" in result.err
+
+
 def test_a_name_that_only_looks_like_an_output_is_an_input(run):
     picture("in/photo_x2.png")
 
