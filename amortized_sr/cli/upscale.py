@@ -1,17 +1,14 @@
 """`amortized-sr upscale`."""
 
-import contextlib
 import os
 import re
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from amortized_sr.cli.signals import Terminated, ended_at_once, ended_in_order
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
@@ -112,7 +109,7 @@ def upscale(
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
 
     # Costs a second, so it waits until the command line is known to make sense.
-    with _ended_at_once():
+    with ended_at_once():
         from amortized_sr.batch.report import Report
         from amortized_sr.batch.settings import Settings
         from amortized_sr.batch.stream import STREAM, path_or_stream
@@ -235,56 +232,24 @@ def _work(
     jobs: list["Job"], settings: "Settings", folder: Path | None, stream_format: FormatName, report: "Report"
 ) -> None:
     """Do it, and leave with the exit code."""
-    with _ended_at_once():
+    with ended_at_once():
         from amortized_sr.batch.run import UnusableError, run
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, _terminate)
-    # A background job ignores Ctrl-C, and must go on doing so.
-    if before[signal.SIGINT] is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
     try:
-        report.start(len(jobs))
-        run(jobs, settings, folder, stream_format, report)
+        with ended_in_order():
+            report.start(len(jobs))
+            run(jobs, settings, folder, stream_format, report)
     except UnusableError as error:
         report.stop()
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt as interruption:
         report.finish()
-        terminated = isinstance(interruption, _Terminated)
+        terminated = isinstance(interruption, Terminated)
         typer.echo("terminated" if terminated else "interrupted", err=True)
         raise typer.Exit(143 if terminated else 130) from None
     finally:
         report.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     raise typer.Exit(report.finish())
-
-
-@contextlib.contextmanager
-def _ended_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the process while libraries are loaded, some of which abort when Python interrupts them."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends the work as Ctrl-C does."""
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Let what is being written be finished, unless Ctrl-C comes again: that ends the process at once."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    raise KeyboardInterrupt
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 def _parse_shard(text: str | None) -> tuple[int, int] | None:
