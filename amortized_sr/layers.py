@@ -56,6 +56,18 @@ class SineLayer(nn.Module):
         return torch.sin(self.omega * self.linear(inputs) * (1 + scale) + shift)
 
 
+def begin_near_zero(last: nn.Linear | nn.Conv2d) -> None:
+    """Let a last layer begin near zero.
+
+    What it makes is added to an interpolated image: training then starts near that image, instead of from a random
+    texture on top of it.
+    """
+    inputs = last.in_features if isinstance(last, nn.Linear) else last.in_channels
+    nn.init.trunc_normal_(last.weight, std=1e-2 / math.sqrt(inputs))
+    assert last.bias is not None
+    nn.init.zeros_(last.bias)
+
+
 def mlp(in_width: int, hidden_width: int, num_hidden: int, out_width: int) -> nn.Sequential:
     """Return a ReLU network with `num_hidden` hidden layers."""
     layers: list[nn.Module] = []

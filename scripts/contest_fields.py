@@ -25,10 +25,12 @@ import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from torch.utils.flop_counter import FlopCounterMode
 
+from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
 from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.config import ModelConfig
 from amortized_sr.data.datamodule import SuperResolutionData
+from amortized_sr.data.folder import image_files
 from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.image_io import picture_to_tensor, read_picture
 from amortized_sr.metrics import luma, psnr
@@ -69,6 +71,8 @@ _NUMBERS = {
     "learned, K = 121": dataclasses.replace(_FIELDS["learned"], functions=121),
 }
 _VARIANTS = {
+    "concat, 1 neighbour": dataclasses.replace(_FIELDS["concat"], neighbors=1),
+    "concat, LIIF's size": dataclasses.replace(_FIELDS["concat"], field_width=256, field_depth=4),
     "hyper, 1 neighbour": dataclasses.replace(_BASE, neighbors=1),
     "hyper, point": dataclasses.replace(_BASE, footprint="point"),
     "hyper, box": dataclasses.replace(_BASE, footprint="box"),
@@ -94,7 +98,11 @@ def main() -> None:
     if not (arguments.photos and arguments.val):
         parser.error("a contest needs --photos and --val")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    photos = [_centre(picture_to_tensor(read_picture(path))) for path in sorted(arguments.val.iterdir())]
+    photos = [_centre(picture_to_tensor(read_picture(path))) for path in image_files(arguments.val)]
+    for name in ("bicubic", "lanczos"):
+        if not any(row["name"] == name for row in _read(journal)):
+            ratios = {f"x{scale}": _psnr(_Interpolated(name), photos, scale) for scale in _SCALES}
+            _write(journal, {"name": name, "budget": "none", "seed": 0, "psnr": ratios, "machine": describe_machine()})
     for seed in range(arguments.seeds):
         for budget, entries in (("steps", _FIELDS), ("time", _FIELDS), ("steps", _VARIANTS), ("steps", _NUMBERS)):
             for name, config in entries.items():
@@ -103,9 +111,7 @@ def main() -> None:
                 if any((row["name"], row["budget"], row["seed"]) == (name, budget, seed) for row in _read(journal)):
                     continue
                 row = {"name": name, "budget": budget, "seed": seed, **_run(config, budget, seed, arguments, photos)}
-                with journal.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                print(json.dumps(row), flush=True)
+                _write(journal, row)
 
 
 def _run(
@@ -203,7 +209,7 @@ def _costs(model: AmortizedSR) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _psnr(model: AmortizedSR, photos: list[torch.Tensor], scale: int) -> float:
+def _psnr(model: "AmortizedSR | _Interpolated", photos: list[torch.Tensor], scale: int) -> float:
     """Return the mean PSNR of luma without a border as wide as the scale."""
     ratios: list[float] = []
     for photo in photos:
@@ -214,9 +220,26 @@ def _psnr(model: AmortizedSR, photos: list[torch.Tensor], scale: int) -> float:
     return statistics.fmean(ratios)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Interpolated:
+    """A plain filter among the models."""
+
+    name: Interpolation
+
+    def encode(self, image: torch.Tensor) -> InterpolatedImage:
+        """Return images as a function."""
+        return InterpolatedImage(image, self.name)
+
+
 def _centre(photo: torch.Tensor) -> torch.Tensor:
     top, left = ((side - _CENTRE) // 2 for side in photo.shape[-2:])
     return photo[..., top : top + _CENTRE, left : left + _CENTRE]
+
+
+def _write(journal: Path, row: dict[str, Any]) -> None:
+    with journal.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    print(json.dumps(row), flush=True)
 
 
 def _read(journal: Path) -> list[dict[str, Any]]:
@@ -225,12 +248,19 @@ def _read(journal: Path) -> list[dict[str, Any]]:
 
 def _report(rows: list[dict[str, Any]]) -> str:
     """Return one table per budget, means over seeds and, behind the scales' mean, half the range of the seeds."""
-    lines: list[str] = []
+    scales = [f"x{scale}" for scale in _SCALES]
+    lines = ["### Interpolation", "", f"| | {' | '.join(scales)} | mean |", "|---" * (len(scales) + 2) + "|"]
+    for row in (row for row in rows if row["budget"] == "none"):
+        values = [row["psnr"][scale] for scale in scales]
+        lines.append(
+            f"| {row['name']} | " + " | ".join(f"{value:.2f}" for value in (*values, statistics.fmean(values))) + " |"
+        )
+    lines.append("")
     for budget, title in (("steps", "Equal steps"), ("time", "Equal processor time")):
         chosen = [row for row in rows if row["budget"] == budget]
         names = [name for name in (*_FIELDS, *_VARIANTS, *_NUMBERS) if any(row["name"] == name for row in chosen)]
         columns = ["entry", "runs", "steps", "s", "parameters", "per input", "per output", "ms"]
-        columns += [*(f"x{scale}" for scale in _SCALES), "mean"]
+        columns += [*scales, "mean"]
         lines += [f"### {title}", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
         for name in names:
             runs = [row for row in chosen if row["name"] == name]
@@ -239,11 +269,13 @@ def _report(rows: list[dict[str, Any]]) -> str:
             def average(key: str, runs: list[dict[str, Any]] = runs) -> float:
                 return statistics.fmean(run[key] for run in runs)
 
-            cells = [f"`{name}`", len(runs), f"{average('steps'):,.0f}", f"{average('seconds'):.0f}"]
+            steps = sorted(run["steps"] for run in runs)
+            counted = f"{steps[0]:,}" if steps[0] == steps[-1] else f"{steps[0]:,} to {steps[-1]:,}"
+            cells = [f"`{name}`", len(runs), counted, f"{average('seconds'):.0f}"]
             cells += [f"{average(key):,.0f}" for key in ("parameters", "per_input", "per_output", "render_ms")]
-            cells += [f"{statistics.fmean(run['psnr'][f'x{scale}'] for run in runs):.2f}" for scale in _SCALES]
-            spread = (max(means) - min(means)) / 2
-            cells.append(f"{statistics.fmean(means):.2f} ± {spread:.2f}")
+            cells += [f"{statistics.fmean(run['psnr'][scale] for run in runs):.2f}" for scale in scales]
+            spread = f" ± {(max(means) - min(means)) / 2:.2f}" if len(runs) > 1 else ""
+            cells.append(f"{statistics.fmean(means):.2f}{spread}")
             lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
         lines.append("")
     lines += sorted({row["machine"] for row in rows})

@@ -23,6 +23,7 @@ from amortized_sr import Upscaler
 from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.machine import describe_machine, peak_memory
 from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.data.folder import image_files
 from amortized_sr.image_io import picture_to_tensor, read_picture
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
 
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--model", default="photo-tiny", help="bundled name or .safetensors file")
     arguments = parser.parse_args()
     upscaler = Upscaler.from_pretrained(arguments.model)
-    photos = [picture_to_tensor(read_picture(path)) for path in sorted(arguments.photos.iterdir())]
+    photos = [picture_to_tensor(read_picture(path)) for path in image_files(arguments.photos)]
     parameters = sum(parameter.numel() for parameter in upscaler.model.parameters())
     facts = upscaler.trained.facts
     print(f"{arguments.model}: {parameters:,} parameters, {_multiply_adds(upscaler):,} multiply-adds per input pixel")

@@ -1,12 +1,14 @@
-"""Train from a file of configs/ where there is torch and lightning but no LightningCLI's extras (jsonargparse, wandb).
+"""Train from a file of configs/ without the libraries of the command line (jsonargparse, typer, wandb, torchvision).
 
-The same task, data, callbacks and checkpoints as `amortized-sr train`, which can resume what this has begun and the
-other way round. Single settings are overridden as on its command line, one `name=value` each, the value as YAML.
+What it needs: torch, lightning, jaxtyping, numpy, pillow, safetensors. The same task, data, callbacks and checkpoints
+as `amortized-sr train`, which can resume what this has begun and the other way round. Single settings are overridden
+as on its command line, one `name=value` each, the value as YAML.
 
     python scripts/train_plain.py configs/photo.yaml data.root=PHOTOS run_dir=runs/photo [ckpt_path=last]
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from amortized_sr.config import ModelConfig
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog
-from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, run_callbacks
+from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, keep_log, run_callbacks
 from amortized_sr.training.task import SuperResolutionTask
 
 
@@ -35,12 +37,24 @@ def main() -> None:
         place = config
         for folder in folders:
             place = place.setdefault(folder, {})
-        place[last] = yaml.safe_load(value)
-    run(config)
+        place[last] = _parse(value)
+    try:
+        run(config)
+    # All of the package's errors are ValueErrors.
+    except ValueError as error:
+        sys.exit(f"error: {error}")
 
 
 def run(config: dict[str, Any]) -> None:
-    """Train as a configuration says."""
+    """Train as a configuration says.
+
+    Raises:
+        ValueError: If it makes no sense.
+    """
+    written = yaml.safe_dump(config, sort_keys=False)
+    missing = {"model", "data", "trainer", "run_dir"} - config.keys()
+    if missing:
+        raise ValueError(f"the configuration has no {', '.join(sorted(missing))}; give a file of configs/")
     seed = seed_everything(int(config.pop("seed_everything", 0)))
     run_dir = Path(config.pop("run_dir"))
     checkpoint = config.pop("ckpt_path", None)
@@ -48,6 +62,33 @@ def run(config: dict[str, Any]) -> None:
     model, data, trainer = (config.pop(part) for part in ("model", "data", "trainer"))
     if config:
         raise ValueError(f"unknown settings {', '.join(config)}; a run has model, data, trainer, run_dir and ckpt_path")
+    try:
+        task, food = _build(model, data, seed)
+    # Names and choices that no part knows.
+    except (TypeError, AssertionError) as error:
+        raise ValueError(f"the configuration does not fit: {error}") from error
+    last = run_dir / "checkpoints" / "last.ckpt"
+    if checkpoint is None and last.exists():
+        raise ValueError(f"{run_dir} holds a run already; resume it with ckpt_path=last, or choose another run_dir")
+    if checkpoint == "last":
+        checkpoint = str(last)
+    precision = "bf16-mixed" if has_bfloat16(str(trainer.get("accelerator", "auto"))) else "32-true"
+    run_dir.mkdir(parents=True, exist_ok=True)
+    keep_log(run_dir)
+    (run_dir / "config.yaml").write_text(written)
+    patience = Patience()
+    lightning = Trainer(
+        callbacks=run_callbacks(run_dir, ema_decay, seed, patience),
+        logger=PatientLog(patience, save_dir=run_dir.parent, name=run_dir.name, version=""),
+        plugins=[PatientCheckpoints(patience)],
+        **{**TRAINER_SETTINGS, "precision": precision, **trainer},
+    )
+    lightning.fit(task, datamodule=food, ckpt_path=checkpoint, weights_only=True)
+    if patience.missing:
+        raise SystemExit(f"could not write {', '.join(patience.missing)}; make room and resume with ckpt_path=last")
+
+
+def _build(model: dict[str, Any], data: dict[str, Any], seed: int) -> tuple[SuperResolutionTask, SuperResolutionData]:
     network = ModelConfig(**model.pop("network"))
     val_scales = tuple(model.pop("val_scales", (2, 3, 4)))
     task = SuperResolutionTask(network, val_scales=val_scales, **model)
@@ -56,23 +97,18 @@ def run(config: dict[str, Any]) -> None:
     food = SuperResolutionData(
         scales=scales, val_scales=val_scales, channels=network.channels, seed=seed, **folders, **data
     )
-    last = run_dir / "checkpoints" / "last.ckpt"
-    if checkpoint is None and last.exists():
-        raise ValueError(f"{run_dir} holds a run already; resume it with ckpt_path=last, or choose another run_dir")
-    if checkpoint == "last":
-        checkpoint = str(last)
-    trainer = {**TRAINER_SETTINGS, "precision": "bf16-mixed" if has_bfloat16("auto") else "32-true", **trainer}
-    run_dir.mkdir(parents=True, exist_ok=True)
-    patience = Patience()
-    lightning = Trainer(
-        callbacks=run_callbacks(run_dir, ema_decay, seed, patience),
-        logger=PatientLog(patience, save_dir=run_dir.parent, name=run_dir.name, version=""),
-        plugins=[PatientCheckpoints(patience)],
-        **trainer,
-    )
-    lightning.fit(task, datamodule=food, ckpt_path=checkpoint, weights_only=True)
-    if patience.missing:
-        raise SystemExit(f"could not write {', '.join(patience.missing)}; make room and resume with ckpt_path=last")
+    return task, food
+
+
+def _parse(text: str) -> Any:  # noqa: ANN401 (YAML)
+    """Return a value; unlike YAML 1.1, 1e-3 is a number."""
+    value = yaml.safe_load(text)
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
 
 
 if __name__ == "__main__":

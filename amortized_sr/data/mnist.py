@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from torchvision.datasets import MNIST
-
 from amortized_sr.data.cache import ImageStore, pack
 from amortized_sr.image_io import ImageError
 
@@ -21,6 +19,9 @@ def read_mnist(root: Path, train: bool) -> ImageStore:
     References:
         LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
     """
+    # Not at the top: photographs can be trained on without torchvision.
+    from torchvision.datasets import MNIST
+
     try:
         digits = MNIST(str(root), train=train, download=True).data.numpy()
     except (RuntimeError, OSError) as error:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
-from amortized_sr.layers import mlp
+from amortized_sr.layers import begin_near_zero, mlp
 
 
 @final
@@ -26,6 +26,9 @@ class ConcatField(PointwiseField):
         super().__init__(neighbors)
         self.code_channels = code_channels
         self.network = mlp(code_channels + 4, width, depth, channels)
+        last = self.network[-1]
+        assert isinstance(last, nn.Linear)
+        begin_near_zero(last)
 
     def forward(
         self,

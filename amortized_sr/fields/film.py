@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
-from amortized_sr.layers import SineLayer
+from amortized_sr.layers import SineLayer, begin_near_zero
 
 
 @final
@@ -33,6 +33,7 @@ class FilmField(PointwiseField):
             for index in range(depth)
         )
         self.colour = nn.Linear(width, channels)
+        begin_near_zero(self.colour)
 
     def forward(
         self,

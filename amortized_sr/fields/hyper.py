@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from amortized_sr.fields.base import Field, Turn
 from amortized_sr.fields.blend import Neighbors, blend_radius
+from amortized_sr.layers import begin_near_zero
 from amortized_sr.sampling import Axis, render_separable, separable_contribution
 
 Footprint = Literal["point", "gauss", "box"]
@@ -198,8 +199,5 @@ def hyper_head(in_channels: int, hidden_channels: int, code_channels: int) -> nn
             nn.ReLU(inplace=True),
             last,
         ]
-    # Training starts near the interpolated image instead of from a random texture on top of it.
-    nn.init.trunc_normal_(last.weight, std=1e-2 / math.sqrt(last.in_channels))
-    assert last.bias is not None
-    nn.init.zeros_(last.bias)
+    begin_near_zero(last)
     return nn.Sequential(*layers)

@@ -41,7 +41,7 @@ class MovingAverage(WeightAveraging):
     def __init__(self, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"ema_decay must be at least 0 and below 1, got {decay}")
-        super().__init__(avg_fn=_warm_average(decay))
+        super().__init__(multi_avg_fn=_warm_average(decay))
         self._swapped = False
 
     def averaged(self, task: LightningModule) -> dict[str, Tensor]:
@@ -71,10 +71,13 @@ class MovingAverage(WeightAveraging):
             self.on_validation_epoch_end(trainer, pl_module)
 
 
-def _warm_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        kept = min(decay, (1 + float(count)) / (10 + float(count)))
-        return torch.lerp(current, averaged, kept)
+def _warm_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    def average(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        # A tensor to the end: asking a GPU for the number would wait for it in every step.
+        count = torch.as_tensor(count, dtype=torch.float32)
+        new = 1 - ((1 + count) / (10 + count)).clamp(max=decay)
+        for mean, value in zip(averaged, current, strict=True):
+            mean.lerp_(value, new)
 
     return average
 

@@ -1,6 +1,5 @@
 """`amortized-sr train`: LightningCLI over the task and the data, with the habits of a run folder."""
 
-import itertools
 import logging
 import sys
 import warnings
@@ -25,7 +24,7 @@ from amortized_sr.tracking import WandbMode, finish_run, start_run
 from amortized_sr.training.callbacks import ProgressBar, TrainingDivergedError
 from amortized_sr.training.comparison import CompareWithFits
 from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog
-from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, run_callbacks
+from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, keep_log, run_callbacks
 from amortized_sr.training.task import SuperResolutionTask
 
 
@@ -204,10 +203,8 @@ class TrainCLI(LightningCLI):
         return chosen
 
     def _loggers(self) -> list[Logger]:
-        log = self.run_dir / "metrics.csv"
-        if log.exists() and _is_first_process():
-            kept = (self.run_dir / f"metrics_before_{number}.csv" for number in itertools.count(1))
-            log.rename(next(path for path in kept if not path.exists()))
+        if _is_first_process():
+            keep_log(self.run_dir)
         loggers: list[Logger] = [
             PatientLog(self.patience, save_dir=self.run_dir.parent, name=self.run_dir.name, version="")
         ]

@@ -1,5 +1,6 @@
 """What every training has, whoever starts it: precision, checkpoints, averaging, guards, export."""
 
+import itertools
 from pathlib import Path
 
 import torch
@@ -47,6 +48,14 @@ def run_callbacks(run_dir: Path, ema_decay: float, seed: int, patience: Patience
             enable_version_counter=False,
         ),
     ]
+
+
+def keep_log(run_dir: Path) -> None:
+    """Put the log of an earlier part of a run aside, which a new one would replace."""
+    log = run_dir / "metrics.csv"
+    if log.exists():
+        kept = (run_dir / f"metrics_before_{number}.csv" for number in itertools.count(1))
+        log.rename(next(path for path in kept if not path.exists()))
 
 
 def has_bfloat16(accelerator: str) -> bool:

@@ -120,8 +120,22 @@ class Interrupt(Callback):
         ["--trainer.max_steps", "-1", "--trainer.max_epochs", "3"],
         ["--trainer.max_steps", "6", "--data.num_queries", "20"],
         ["--trainer.max_steps", "6", "--trainer.accumulate_grad_batches", "2"],
+        [
+            "--trainer.max_steps",
+            "6",
+            "--model.expansion",
+            "2",
+            "--model.final_share",
+            "0.5",
+            "--data.scales.far_share",
+            "0.5",
+            "--data.scales.same_share",
+            "0.2",
+            "--trainer.precision",
+            "bf16-mixed",
+        ],
     ],
-    ids=["steps", "epochs", "queries", "accumulation"],
+    ids=["steps", "epochs", "queries", "accumulation", "photographs"],
 )
 def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     arguments, tmp_path, monkeypatch, capsys, end, step
@@ -413,9 +427,34 @@ def test_the_plain_script_trains_the_same_weights_without_the_command_lines_libr
 import runpy, sys
 for name in ("jsonargparse", "wandb", "typer", "beartype"):
     sys.modules[name] = None
+# Where torchvision is installed, Lightning's metrics load it themselves; so only afterwards.
+import lightning.pytorch
+for name in ("torchvision", "torchvision.datasets", "tifffile", "imagecodecs"):
+    sys.modules[name] = None
 sys.argv = {words}
 runpy.run_path({script!r}, run_name="__main__")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     same(weights(tmp_path / "plain"), weights(tmp_path / "run"), atol=1e-5, rtol=1e-4)
+    assert "max_steps: 4" in (tmp_path / "plain" / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("model.network.field=hypre", "the configuration does not fit: Expected code to be unreachable"),
+        ("model.learning_rat=1e-3", "the configuration does not fit: SuperResolutionTask.__init__() got an unexpected"),
+        ("model.learning_rate=-1e-3", "learning_rate must be positive, got 100 and -0.001"),
+        ("nosuch=1", "unknown settings nosuch"),
+    ],
+)
+def test_the_plain_script_refuses_what_makes_no_sense(arguments, tmp_path, setting, said):
+    script = str(ROOT / "scripts" / "train_plain.py")
+    words = [sys.executable, script, arguments[1], setting, f"run_dir={tmp_path / 'plain'}"]
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
