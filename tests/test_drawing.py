@@ -122,10 +122,15 @@ def test_colours_of_nearly_transparent_pixels_do_not_bleed(upscaler):
     pixels[:, 8:] = (0, 255, 255, 1)
 
     result = drawn(upscaler, pixels, (64, 64)).astype(int)
+    untreated = drawn(upscaler, np.ascontiguousarray(pixels[..., :3]), (64, 64)).astype(int)
 
-    # As much of a wrong colour as is seen; what the other colour is worth at half alpha is 78.
-    seen = np.abs(result[..., :3] - (200, 100, 50)) * result[..., 3:] / 255
-    assert seen.max() <= 8
+    # As much of a wrong colour as is seen, against what would be if colours were drawn as they are. No edge can be
+    # harder than this one, so that alpha itself has ripples.
+    seen, unmended = (
+        np.abs(colour - (200, 100, 50)) * result[..., 3:] / 255 for colour in (result[..., :3], untreated)
+    )
+    assert seen.max() < unmended.max() / 5
+    assert seen.mean() < unmended.mean() / 5
 
 
 def test_an_even_veil_keeps_its_detail(upscaler):
