@@ -79,6 +79,10 @@ _VARIANTS = {
     "hyper, bilinear skip": dataclasses.replace(_BASE, skip="bilinear"),
 }
 
+# With one neighbour LIIF's field trains more than twice as fast, which counts where time does.
+_TIMED = {**_FIELDS, "concat, 1 neighbour": _VARIANTS["concat, 1 neighbour"]}
+_CONTESTS = (("steps", _FIELDS), ("time", _TIMED), ("steps", _VARIANTS), ("steps", _NUMBERS))
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -104,7 +108,7 @@ def main() -> None:
             ratios = {f"x{scale}": _psnr(_Interpolated(name), photos, scale) for scale in _SCALES}
             _write(journal, {"name": name, "budget": "none", "seed": 0, "psnr": ratios, "machine": describe_machine()})
     for seed in range(arguments.seeds):
-        for budget, entries in (("steps", _FIELDS), ("time", _FIELDS), ("steps", _VARIANTS), ("steps", _NUMBERS)):
+        for budget, entries in _CONTESTS:
             for name, config in entries.items():
                 if arguments.only and not name.startswith(tuple(arguments.only)):
                     continue

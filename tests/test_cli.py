@@ -272,12 +272,6 @@ def test_two_inputs_with_one_output_are_refused_before_anything_is_written(upsca
     assert listing() == {"a.png", "a.jpg"}
 
 
-def test_an_input_named_twice_is_refused(upscale_small):
-    picture("a.png")
-
-    assert "two inputs would be written to " in upscale_small("a.png", "./a.png", "-s", 2).complaint
-
-
 # --- bad command lines: exit code 2, before anything is done ---
 
 
