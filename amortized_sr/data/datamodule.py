@@ -1,5 +1,6 @@
 """The LightningDataModule: MNIST or a folder of images -> training pairs and validation targets."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, final
 
@@ -159,13 +160,16 @@ class SuperResolutionData(LightningDataModule):
         return pair
 
     def facts(self) -> dict[str, object]:
-        """Return what is worth remembering about the data beside the settings."""
+        """Return what a reader of the weights should know about the data, without anybody's paths."""
         assert self.train_store is not None
         assert self.val_store is not None
         return {
             "source": self.source,
             "train_images": len(self.train_store),
             "val_images": len(self.val_store),
+            "crop_size": self.crop_size,
+            "batch_size": self.batch_size,
+            "scales": asdict(self.scales),
         }
 
     def _steps_done(self) -> int:

@@ -234,6 +234,7 @@ class ExportWeights(Callback):
         facts = {
             "data": data.facts(),
             "loss": pl_module.loss,
+            "learning_rate": pl_module.learning_rate,
             **({"final": [pl_module.final_loss, pl_module.final_share]} if pl_module.final_share else {}),
             "metrics": metrics,
             "precision": str(trainer.precision),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from lightning.pytorch import Callback
 from PIL import Image
 from safetensors.torch import load_file
@@ -66,7 +67,13 @@ def test_a_run_leaves_weights_checkpoints_log_pictures_and_the_next_command(argu
     assert trained.config.encoder_width == 8
     assert trained.facts["steps"] == 4
     assert trained.facts["seed"] == 0
-    assert trained.facts["data"] == {"source": "folder", "train_images": 10, "val_images": 2}
+    data = trained.facts["data"]
+    assert (data["source"], data["train_images"], data["val_images"]) == ("folder", 10, 2)
+    # What somebody needs who has the file but not the run.
+    settings = yaml.safe_load((run / "config.yaml").read_text())
+    for name in ("batch_size", "crop_size", "scales"):
+        assert data[name] == settings["data"][name]
+    assert trained.facts["learning_rate"] == settings["model"]["learning_rate"]
     assert set(trained.facts["metrics"]) == {"val/psnr", "val/psnr_x2", "val/psnr_x4"}
     assert str(tmp_path) not in str(trained.facts)
     assert Upscaler.from_pretrained(run / "model.safetensors").upscale(Image.new("L", (5, 4)), scale=2.0).size == (
