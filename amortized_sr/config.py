@@ -11,7 +11,7 @@ from amortized_sr.encoders.span import SPAN
 from amortized_sr.fields.base import Field
 from amortized_sr.fields.blend import Neighbors
 from amortized_sr.fields.concat import ConcatField, Unfold
-from amortized_sr.fields.film import FilmField, ModulationHead
+from amortized_sr.fields.film import FilmField
 from amortized_sr.fields.hyper import Footprint, HyperField, hyper_head
 from amortized_sr.fields.learned import LearnedField
 from amortized_sr.model import AmortizedSR
@@ -20,7 +20,7 @@ from amortized_sr.resize import InterpolationName, interpolation_kernel
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that decides a model's parameters and what it computes.
+    """Everything that decides a model's parameters and what it computes. Default sizes are `configs/photo-tiny.yaml`'s.
 
     Attributes:
         channels: Colour channels: 1 (grey, applied to each channel of a colour image) or 3.
@@ -40,17 +40,17 @@ class ModelConfig:
         field_depth: `concat`, `film` and `learned`: hidden layers.
         neighbors: Latent cells that answer for a point: 1, or 4 blended without seams.
         skip: Interpolation to which the field adds its part.
-        mean: Mean of the training images.
-        deviation: Standard deviation of the training images.
+        mean: What is taken from the values before the trunk sees them: about the mean of the training images.
+        deviation: What the rest is divided by: about their standard deviation.
     """
 
     channels: Literal[1, 3] = 3
     encoder: Literal["edsr", "span"] = "edsr"
-    encoder_width: int = 64
-    encoder_blocks: int = 8
+    encoder_width: int = 32
+    encoder_blocks: int = 6
     field: Literal["hyper", "learned", "concat", "film"] = "hyper"
-    head_width: int = 256
-    frequencies: int = 3
+    head_width: int = 48
+    frequencies: int = 2
     footprint: Footprint = "gauss"
     finest_cell: float = 0.25
     functions: int = 32
@@ -128,6 +128,6 @@ def _build_field(config: ModelConfig, features: int) -> tuple[nn.Module, Field]:
             )
         case "film":
             film = FilmField(config.channels, config.field_width, config.field_depth, config.neighbors)
-            return ModulationHead(features, film.code_channels), film
+            return nn.Conv2d(features, film.code_channels, 1), film
         case _:
             assert_never(config.field)

@@ -195,7 +195,7 @@ def _render_band(across: "_BandMatrix", down: "_BandMatrix", codes: Tensor, coun
     """Return `(batch * colour, pixels of the blocks of down, count)`, reading only the cells that the band needs."""
     first, last = int(down.index.min()), int(down.index.max())
     stretched = _stretch_columns(across, codes[:, :, first : last + 1], count)
-    blocks = stretched.index_select(2, down.index.flatten() - first)
+    blocks = stretched.index_select(2, (down.index.flatten() - first).to(codes.device))
     blocks = blocks.view(-1, *down.matrix.shape[::2], count)
     return torch.matmul(down.matrix, blocks).flatten(1, 2)
 
@@ -206,7 +206,8 @@ class _BandMatrix:
 
     Args:
         matrix: `(blocks, pixels per block, cells per block * K)`.
-        index: `(blocks, cells per block)`, the latent cells that a block reads.
+        index: `(blocks, cells per block)`, the latent cells that a block reads; on the CPU, because asking a GPU for
+            the first and the last of them would wait for it.
     """
 
     matrix: Tensor
@@ -230,13 +231,13 @@ def _band_matrix(kernel: Kernel, axis: Axis, like: Tensor) -> _BandMatrix:
     place = first + torch.arange(num_cells, dtype=torch.float64)
     values = kernel(position - place, torch.tensor(axis.step, dtype=torch.float64))
     index = place[:, 0].clamp(0, axis.cells - 1).long()
-    return _BandMatrix(values.flatten(2).to(like), index.to(like.device))
+    return _BandMatrix(values.flatten(2).to(like), index)
 
 
 def _stretch_columns(across: _BandMatrix, codes: Tensor, count: int) -> Tensor:
     """Map `(batch colour height K width K)` codes to `(batch colour height K count)`."""
     outer = codes.shape[:4]
-    blocks = codes.flatten(0, 3).index_select(1, across.index.flatten())
+    blocks = codes.flatten(0, 3).index_select(1, across.index.flatten().to(codes.device))
     blocks = blocks.view(len(blocks), *across.matrix.shape[::2]).transpose(0, 1)
     result = torch.bmm(blocks, across.matrix.transpose(1, 2))
     return result.transpose(0, 1).reshape(*outer, -1)[..., :count]

@@ -4,7 +4,8 @@ Judged is the luma of the central 256x256 pixels, without a border as wide as th
 
 Two budgets. `steps`: every entry takes the same number of steps, each with the same random pixels of the same crops
 supervised. `time`: every entry gets the same processor time and trains as suits it best: the fields that draw grids
-fast on all pixels of a crop, the others on the random ones. How many steps fit is found by timing the first ones.
+fast on all pixels of a crop, the others on the random ones. How many steps fit follows from the processor time of a
+step, which is measured once for all entries in turn, so that whatever else runs slows all of them alike.
 
 One line per run is added to contest.jsonl in the output folder; what is there is not run again, so that an
 interrupted contest goes on where it was, and several processes can share one list with `--only`.
@@ -39,49 +40,86 @@ from amortized_sr.training.run import has_bfloat16
 from amortized_sr.training.task import SuperResolutionTask
 
 _SCALES = (2, 3, 4, 6, 8, 12)
-_QUERIES = 512
 _CENTRE = 256
 
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """What is trained and how: `queries` random pixels of each crop are supervised, or all of them (0)."""
+
+    config: ModelConfig
+    learning_rate: float = 1e-3
+    queries: int = 512
+
+    def replace(self, **changes: Any) -> "_Entry":  # noqa: ANN401 (whatever ModelConfig has)
+        """Return the entry with another configuration."""
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, **changes))
+
+
 # 25 functions for each pair of axes: 1, two cosines and two sines, squared.
-_BASE = ModelConfig(
-    encoder_width=24,
-    encoder_blocks=3,
-    head_width=48,
-    frequencies=2,
-    functions=25,
-    field_width=64,
-    field_depth=3,
-    finest_cell=0.125,
-    mean=0.44,
-    deviation=0.27,
+_BASE = _Entry(
+    ModelConfig(
+        encoder_width=24,
+        encoder_blocks=3,
+        head_width=48,
+        frequencies=2,
+        functions=25,
+        field_width=64,
+        field_depth=3,
+        finest_cell=0.125,
+        mean=0.44,
+        deviation=0.27,
+    )
 )
 
 _FIELDS = {
     "hyper": _BASE,
-    "learned": dataclasses.replace(_BASE, field="learned"),
-    "film": dataclasses.replace(_BASE, field="film"),
-    "concat": dataclasses.replace(_BASE, field="concat", field_width=128),
+    "learned": _BASE.replace(field="learned"),
+    "film": _BASE.replace(field="film"),
+    "concat": _BASE.replace(field="concat", field_width=128),
 }
 _NUMBERS = {
-    "hyper, K = 9": dataclasses.replace(_BASE, frequencies=1),
-    "hyper, K = 49": dataclasses.replace(_BASE, frequencies=3),
-    "hyper, K = 121": dataclasses.replace(_BASE, frequencies=5),
-    "learned, K = 9": dataclasses.replace(_FIELDS["learned"], functions=9),
-    "learned, K = 49": dataclasses.replace(_FIELDS["learned"], functions=49),
-    "learned, K = 121": dataclasses.replace(_FIELDS["learned"], functions=121),
+    "hyper, K = 9": _BASE.replace(frequencies=1),
+    "hyper, K = 49": _BASE.replace(frequencies=3),
+    "hyper, K = 121": _BASE.replace(frequencies=5),
+    "learned, K = 9": _FIELDS["learned"].replace(functions=9),
+    "learned, K = 49": _FIELDS["learned"].replace(functions=49),
+    "learned, K = 121": _FIELDS["learned"].replace(functions=121),
 }
 _VARIANTS = {
-    "concat, 1 neighbour": dataclasses.replace(_FIELDS["concat"], neighbors=1),
-    "concat, LIIF's size": dataclasses.replace(_FIELDS["concat"], field_width=256, field_depth=4),
-    "hyper, 1 neighbour": dataclasses.replace(_BASE, neighbors=1),
-    "hyper, point": dataclasses.replace(_BASE, footprint="point"),
-    "hyper, box": dataclasses.replace(_BASE, footprint="box"),
-    "hyper, bilinear skip": dataclasses.replace(_BASE, skip="bilinear"),
+    "concat, 1 neighbour": _FIELDS["concat"].replace(neighbors=1),
+    "concat, LIIF's size": _FIELDS["concat"].replace(field_width=256, field_depth=4),
+    "hyper, 1 neighbour": _BASE.replace(neighbors=1),
+    "hyper, point": _BASE.replace(footprint="point"),
+    "hyper, box": _BASE.replace(footprint="box"),
+    "hyper, bilinear skip": _BASE.replace(skip="bilinear"),
+    # Two blocks of three convolutions and a merge cost what EDSR's three blocks of two and its last one do.
+    "hyper, span encoder": _BASE.replace(encoder="span", encoder_blocks=2),
 }
+_SLOWER = {
+    f"{name}, rate 3e-4": dataclasses.replace(entry, learning_rate=3e-4)
+    for name, entry in {**_FIELDS, "concat, 1 neighbour": _VARIANTS["concat, 1 neighbour"]}.items()
+}
+# As many as LIIF supervises.
+_MORE = {"concat, 1 neighbour, 2304 pixels": dataclasses.replace(_VARIANTS["concat, 1 neighbour"], queries=2304)}
 
-# With one neighbour LIIF's field trains more than twice as fast, which counts where time does.
-_TIMED = {**_FIELDS, "concat, 1 neighbour": _VARIANTS["concat, 1 neighbour"]}
-_CONTESTS = (("steps", _FIELDS), ("time", _TIMED), ("steps", _VARIANTS), ("steps", _NUMBERS))
+# Fields that draw grids fast supervise all pixels.
+_TIMED = {
+    name: dataclasses.replace(entry, queries=0) if entry.config.field == "hyper" else entry
+    for name, entry in {
+        **_FIELDS,
+        **{name: _VARIANTS[name] for name in ("concat, 1 neighbour", "hyper, span encoder")},
+    }.items()
+}
+_CONTESTS = (
+    ("steps", _FIELDS),
+    ("time", _TIMED),
+    ("steps", _VARIANTS),
+    ("steps", _SLOWER | _MORE),
+    ("steps", _NUMBERS),
+)
+
+_ENTRIES = list(dict.fromkeys(name for _, entries in _CONTESTS for name in entries))
 
 
 def main() -> None:
@@ -107,32 +145,39 @@ def main() -> None:
         if not any(row["name"] == name for row in _read(journal)):
             ratios = {f"x{scale}": _psnr(_Interpolated(name), photos, scale) for scale in _SCALES}
             _write(journal, {"name": name, "budget": "none", "seed": 0, "psnr": ratios, "machine": describe_machine()})
+    if not any(row["budget"] == "pace" for row in _read(journal)):
+        for name, seconds in _paces(arguments).items():
+            _write(journal, {"name": name, "budget": "pace", "seconds": seconds, "machine": describe_machine()})
+    paces = {row["name"]: row["seconds"] for row in _read(journal) if row["budget"] == "pace"}
     for seed in range(arguments.seeds):
         for budget, entries in _CONTESTS:
-            for name, config in entries.items():
+            for name, entry in entries.items():
                 if arguments.only and not name.startswith(tuple(arguments.only)):
                     continue
-                if any((row["name"], row["budget"], row["seed"]) == (name, budget, seed) for row in _read(journal)):
+                if any((row["name"], row["budget"], row.get("seed")) == (name, budget, seed) for row in _read(journal)):
                     continue
-                row = {"name": name, "budget": budget, "seed": seed, **_run(config, budget, seed, arguments, photos)}
+                steps = arguments.steps if budget == "steps" else round(arguments.seconds / paces[name])
+                row = {"name": name, "budget": budget, "seed": seed, **_run(entry, steps, seed, arguments, photos)}
                 _write(journal, row)
 
 
+def _paces(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the processor time of a step of each timed entry: the better of two rounds, 50 steps each in turn."""
+    rounds = [
+        {name: _train(entry, 60, 0, arguments, warm=10)[1] / 50 for name, entry in _TIMED.items()} for _ in range(2)
+    ]
+    return {name: min(times[name] for times in rounds) for name in _TIMED}
+
+
 def _run(
-    config: ModelConfig, budget: str, seed: int, arguments: argparse.Namespace, photos: list[torch.Tensor]
+    entry: _Entry, steps: int, seed: int, arguments: argparse.Namespace, photos: list[torch.Tensor]
 ) -> dict[str, Any]:
     """Train one entry and return what is known of it."""
-    steps: int = arguments.steps
-    dense = budget == "time" and config.field == "hyper"
-    if budget == "time":
-        _, begun, _ = _train(config, 10, seed, dense, arguments)
-        _, longer, _ = _train(config, 40, seed, dense, arguments)
-        steps = round(arguments.seconds / ((longer - begun) / 30))
-    model, seconds, trained = _train(config, steps, seed, dense, arguments)
+    model, seconds, trained = _train(entry, steps, seed, arguments)
     return {
         "steps": trained,
         "seconds": round(seconds, 1),
-        "queries": None if dense else _QUERIES,
+        "queries": entry.queries,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         **_costs(model),
         "psnr": {f"x{scale}": _psnr(model, photos, scale) for scale in _SCALES},
@@ -141,11 +186,11 @@ def _run(
 
 
 def _train(
-    config: ModelConfig, steps: int, seed: int, dense: bool, arguments: argparse.Namespace
+    entry: _Entry, steps: int, seed: int, arguments: argparse.Namespace, warm: int = 0
 ) -> tuple[AmortizedSR, float, int]:
-    """Return a model, the processor time of its steps, and their number."""
+    """Return a model, the processor time of its steps after the first `warm` ones, and the number of all."""
     seed_everything(seed, verbose=False)
-    task = SuperResolutionTask(config, learning_rate=1e-3, warmup_steps=100)
+    task = SuperResolutionTask(entry.config, learning_rate=entry.learning_rate, warmup_steps=100)
     scales = ScaleRange(low=1.0, high=4.0, image_size=24, far=8.0, far_share=0.15, same_share=0.05, shrink=2.0)
     data = SuperResolutionData(
         source="folder",
@@ -156,11 +201,11 @@ def _train(
         scales=scales,
         batch_size=16,
         steps_per_epoch=steps,
-        num_queries=0 if dense else _QUERIES,
+        num_queries=entry.queries,
         cache=arguments.out / "cache",
         seed=seed,
     )
-    clock = _Clock()
+    clock = _Clock(warm)
     trainer = Trainer(
         max_steps=steps,
         max_epochs=-1,
@@ -179,13 +224,16 @@ def _train(
 
 
 class _Clock(Callback):
-    """Processor time of the steps, without what comes before the first."""
+    """Processor time of the steps after the first `warm` ones."""
 
-    seconds = 0.0
+    def __init__(self, warm: int) -> None:
+        self.warm = warm
+        self.seconds = 0.0
 
-    def on_train_start(self, trainer: Trainer, pl_module: object) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: object, batch: object, batch_idx: int) -> None:
         """Begin."""
-        self._begin = time.process_time()
+        if batch_idx == self.warm:
+            self._begin = time.process_time()
 
     def on_train_end(self, trainer: Trainer, pl_module: object) -> None:
         """End."""
@@ -262,7 +310,7 @@ def _report(rows: list[dict[str, Any]]) -> str:
     lines.append("")
     for budget, title in (("steps", "Equal steps"), ("time", "Equal processor time")):
         chosen = [row for row in rows if row["budget"] == budget]
-        names = [name for name in (*_FIELDS, *_VARIANTS, *_NUMBERS) if any(row["name"] == name for row in chosen)]
+        names = [name for name in _ENTRIES if any(row["name"] == name for row in chosen)]
         columns = ["entry", "runs", "steps", "s", "parameters", "per input", "per output", "ms"]
         columns += [*scales, "mean"]
         lines += [f"### {title}", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]

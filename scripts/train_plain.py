@@ -1,25 +1,37 @@
 """Train from a file of configs/ without the libraries of the command line (jsonargparse, typer, wandb, torchvision).
 
-What it needs: torch, lightning, jaxtyping, numpy, pillow, safetensors. The same task, data, callbacks and checkpoints
-as `amortized-sr train`, which can resume what this has begun and the other way round. Single settings are overridden
-as on its command line, one `name=value` each, the value as YAML.
+What it needs: torch, lightning, jaxtyping, numpy, pillow, safetensors; from a copy of the repository, where nothing is
+installed. The same task, data, callbacks and checkpoints as `amortized-sr train`, which can resume what this has
+begun and the other way round. Single settings are overridden as on its command line, one `name=value` each, the value
+as YAML. Exit codes: 0 done, 1 diverged or disk full, 2 usage.
 
-    python scripts/train_plain.py configs/photo.yaml data.root=PHOTOS run_dir=runs/photo [ckpt_path=last]
+    PYTHONPATH=. python scripts/train_plain.py configs/photo.yaml data.root=PHOTOS run_dir=runs/photo [ckpt_path=last]
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 
 from amortized_sr.config import ModelConfig
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import ScaleRange
+from amortized_sr.image_io import ImageError
+from amortized_sr.training.callbacks import TrainingDivergedError
 from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog
-from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, keep_log, run_callbacks
+from amortized_sr.training.run import (
+    TRAINER_SETTINGS,
+    check_trainer,
+    find_checkpoint,
+    has_bfloat16,
+    keep_log,
+    run_callbacks,
+)
 from amortized_sr.training.task import SuperResolutionTask
 
 
@@ -28,25 +40,24 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("settings", nargs="*", metavar="name=value")
     arguments = parser.parse_args()
-    config: dict[str, Any] = yaml.safe_load(arguments.config.read_text())
-    for setting in arguments.settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            parser.error(f"a setting is name=value, such as trainer.max_steps=100, got {setting!r}")
-        *folders, last = name.split(".")
-        place = config
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[last] = _parse(value)
     try:
-        run(config)
-    # All of the package's errors are ValueErrors.
-    except ValueError as error:
-        sys.exit(f"error: {error}")
+        fit = prepare(_read(arguments.config, arguments.settings))
+    # What is built from a configuration complains in these ways about names, kinds and choices that it does not know.
+    except (TypeError, AttributeError, AssertionError) as error:
+        _end(f"the configuration does not fit: {error}", 2)
+    except (MisconfigurationException, OSError, ValueError, yaml.YAMLError) as error:
+        _end(error, 2)
+    # As in the command line: only what is known to be the user's, and the traceback of a mistake of ours is seen.
+    try:
+        fit()
+    except (TrainingDivergedError, OSError) as error:
+        _end(error, 1)
+    except (ImageError, MisconfigurationException) as error:
+        _end(error, 2)
 
 
-def run(config: dict[str, Any]) -> None:
-    """Train as a configuration says.
+def prepare(config: dict[str, Any]) -> Callable[[], None]:
+    """Return the training that a configuration describes.
 
     Raises:
         ValueError: If it makes no sense.
@@ -57,25 +68,15 @@ def run(config: dict[str, Any]) -> None:
         raise ValueError(f"the configuration has no {', '.join(sorted(missing))}; give a file of configs/")
     seed = seed_everything(int(config.pop("seed_everything", 0)))
     run_dir = Path(config.pop("run_dir"))
-    checkpoint = config.pop("ckpt_path", None)
+    chosen = config.pop("ckpt_path", None)
     ema_decay = float(config.pop("ema_decay", 0.999))
     model, data, trainer = (config.pop(part) for part in ("model", "data", "trainer"))
     if config:
         raise ValueError(f"unknown settings {', '.join(config)}; a run has model, data, trainer, run_dir and ckpt_path")
-    try:
-        task, food = _build(model, data, seed)
-    # Names and choices that no part knows.
-    except (TypeError, AssertionError) as error:
-        raise ValueError(f"the configuration does not fit: {error}") from error
-    last = run_dir / "checkpoints" / "last.ckpt"
-    if checkpoint is None and last.exists():
-        raise ValueError(f"{run_dir} holds a run already; resume it with ckpt_path=last, or choose another run_dir")
-    if checkpoint == "last":
-        checkpoint = str(last)
+    task, food = _build(model, data, seed)
+    check_trainer(trainer.get("max_steps", -1), trainer.get("max_epochs"), trainer.pop("logger", None))
+    checkpoint = find_checkpoint(run_dir, chosen)
     precision = "bf16-mixed" if has_bfloat16(str(trainer.get("accelerator", "auto"))) else "32-true"
-    run_dir.mkdir(parents=True, exist_ok=True)
-    keep_log(run_dir)
-    (run_dir / "config.yaml").write_text(written)
     patience = Patience()
     lightning = Trainer(
         callbacks=run_callbacks(run_dir, ema_decay, seed, patience),
@@ -83,9 +84,36 @@ def run(config: dict[str, Any]) -> None:
         plugins=[PatientCheckpoints(patience)],
         **{**TRAINER_SETTINGS, "precision": precision, **trainer},
     )
-    lightning.fit(task, datamodule=food, ckpt_path=checkpoint, weights_only=True)
-    if patience.missing:
-        raise SystemExit(f"could not write {', '.join(patience.missing)}; make room and resume with ckpt_path=last")
+
+    def fit() -> None:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        keep_log(run_dir)
+        (run_dir / "config.yaml").write_text(written)
+        lightning.fit(task, datamodule=food, ckpt_path=checkpoint, weights_only=True)
+        if patience.missing:
+            _end(f"could not write {', '.join(patience.missing)}; make room and resume with ckpt_path=last", 1)
+
+    return fit
+
+
+def _end(error: object, code: int) -> NoReturn:
+    # Settings have no dashes here.
+    sys.stderr.write(f"error: {str(error).replace('--', '')}\n")
+    raise SystemExit(code)
+
+
+def _read(path: Path, settings: list[str]) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(path.read_text())
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"a setting is name=value, such as trainer.max_steps=100, got {setting!r}")
+        *folders, last = name.split(".")
+        place = config
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = _parse(value)
+    return config
 
 
 def _build(model: dict[str, Any], data: dict[str, Any], seed: int) -> tuple[SuperResolutionTask, SuperResolutionData]:

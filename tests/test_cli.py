@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import amortized_sr
 from amortized_sr.devices import available_devices
 from amortized_sr.image_io import read_picture
 from amortized_sr.upscaler import upscale
-from amortized_sr.weights import DEFAULT_MODEL, bundled_models
+from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights
 
 TRAINING_STACK = {"lightning", "torchmetrics", "torchvision", "wandb"}
 
@@ -553,6 +554,29 @@ def test_info_for_people_names_every_bundled_model_with_its_hash(cli):
     for name, path in bundled_models().items():
         assert f"model {name}" in out
         assert hashlib.sha256(path.read_bytes()).hexdigest() in out
+
+
+def test_info_shows_how_one_model_is_built_and_how_it_was_trained(cli):
+    trained = load_weights(DEFAULT_MODEL)
+
+    told = json.loads(cli("info", "--model", DEFAULT_MODEL, "--json").out)
+    assert told["config"] == dataclasses.asdict(trained.config)
+    assert told["training"] == trained.facts
+
+    out = cli("info", "--model", DEFAULT_MODEL).out
+    assert f"  encoder_width: {trained.config.encoder_width}\n" in out
+    assert f"  steps: {trained.facts['steps']}\n" in out
+    assert told["sha256"] in out
+
+
+def test_info_of_a_model_that_is_none_is_a_sentence(cli, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"no model")
+
+    for wrong in ("nosuch", str(tmp_path / "model.safetensors")):
+        result = cli("info", "--model", wrong)
+        assert result.code == 1
+        assert result.err.startswith("error: ")
+        assert wrong in result.err
 
 
 # --- real processes ---

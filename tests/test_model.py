@@ -164,16 +164,11 @@ def test_images_of_a_batch_do_not_influence_each_other(config):
 
 
 @pytest.mark.parametrize("config", ALL, ids=name)
-def test_every_parameter_gets_a_gradient(config):
+def test_every_parameter_gets_a_gradient_from_the_first_step_on(config):
     torch.manual_seed(0)
     model = build_model(config)
     target = torch.rand(2, 3, 11, 13)
-    # Two steps: parts that start at zero pass gradients on only after they have moved.
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for _ in range(2):
-        optimizer.zero_grad()
-        (model(torch.rand(2, 3, 5, 4), (11, 13)) - target).square().mean().backward()
-        optimizer.step()
+    (model(torch.rand(2, 3, 5, 4), (11, 13)) - target).square().mean().backward()
     without = [key for key, value in model.named_parameters() if value.grad is None or not value.grad.any()]
     assert without == []
 

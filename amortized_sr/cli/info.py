@@ -1,36 +1,74 @@
 """`amortized-sr info`."""
 
+import dataclasses
 import json
 import platform
 from importlib import metadata
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from amortized_sr.cli.endings import failures_as_sentences
+
+if TYPE_CHECKING:
+    from amortized_sr.weights import TrainedModel
 
 _LIBRARIES = ("torch", "torchvision", "lightning", "numpy", "pillow", "safetensors", "wandb")
 
 
 def info(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-n", metavar="NAME|PATH", help="Show one model's configuration and how it was trained instead."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show versions, devices and bundled models, for bug reports."""
+    if model is None:
+        _show_all(as_json)
+        return
+    from amortized_sr.weights import load_weights
+
+    with failures_as_sentences():
+        facts = _describe(load_weights(model))
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            typer.echo(f"{name}:")
+            for key, part in value.items():
+                typer.echo(f"  {key}: {part if isinstance(part, str) else json.dumps(part)}")
+        else:
+            typer.echo(f"{name}: {value}")
+
+
+def _describe(trained: "TrainedModel") -> dict[str, Any]:
+    from amortized_sr.weights import sha256
+
+    return {
+        "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
+        "channels": trained.config.channels,
+        "bytes": trained.path.stat().st_size,
+        "sha256": sha256(trained.path),
+        "config": dataclasses.asdict(trained.config),
+        "training": trained.facts,
+    }
+
+
+def _show_all(as_json: bool) -> None:
     import torch
 
     from amortized_sr import __version__
     from amortized_sr.devices import available_devices
-    from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights, sha256
+    from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights
 
-    models = {}
-    for name, path in bundled_models().items():
-        trained = load_weights(path)
-        models[name] = {
-            "default": name == DEFAULT_MODEL,
-            "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
-            "channels": trained.config.channels,
-            "bytes": path.stat().st_size,
-            "sha256": sha256(path),
-            "training": trained.facts,
-        }
+    models = {
+        name: {"default": name == DEFAULT_MODEL, **_describe(load_weights(path))}
+        for name, path in bundled_models().items()
+    }
     facts = {
         "amortized_sr": __version__,
         "python": platform.python_version(),

@@ -72,12 +72,12 @@ class ScaleRange:
         low: Smallest scale.
         high: Largest scale of most steps, which are uniform between both.
         image_size: Largest side of the low-resolution image, in pixels. The target is cropped to scale times that,
-            if the crop is larger; with small crops the image shrinks instead.
+            if the crop is larger; where that is more than the crop, the image is smaller.
         far: Largest scale of all.
         far_share: Share of the steps whose scale is between `high` and `far`.
         same_share: Share of the steps with scale 1, in which the image is its own target.
         shrink: Up to this factor targets are shrunk before they are used, in half of the steps: the same photographs
-            with finer detail per pixel. Needs crops that are larger than the targets.
+            with finer detail per pixel. Never by more than crop over target, which is 1 at the farthest scales.
     """
 
     low: float = 1.0

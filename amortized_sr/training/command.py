@@ -5,10 +5,8 @@ import sys
 import warnings
 from datetime import datetime
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, final
 
-import torch
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -24,7 +22,14 @@ from amortized_sr.tracking import WandbMode, finish_run, start_run
 from amortized_sr.training.callbacks import ProgressBar, TrainingDivergedError
 from amortized_sr.training.comparison import CompareWithFits
 from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog
-from amortized_sr.training.run import TRAINER_SETTINGS, has_bfloat16, keep_log, run_callbacks
+from amortized_sr.training.run import (
+    TRAINER_SETTINGS,
+    check_trainer,
+    find_checkpoint,
+    has_bfloat16,
+    keep_log,
+    run_callbacks,
+)
 from amortized_sr.training.task import SuperResolutionTask
 
 
@@ -136,18 +141,16 @@ class TrainCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Check what concerns the run as a whole, and choose the precision."""
         trainer = self.config.trainer
-        if trainer.max_steps == -1 and trainer.max_epochs in (None, -1):
-            # Also with max_time: the cosine of the learning rate needs to know its end.
-            raise ValueError("nothing says when to stop; set --trainer.max_steps or --trainer.max_epochs")
-        if trainer.logger not in (None, True):
-            raise ValueError("--trainer.logger is not used: every run logs to metrics.csv; --wandb adds wandb")
+        check_trainer(trainer.max_steps, trainer.max_epochs, trainer.logger)
         if trainer.precision is None:
             trainer.precision = "bf16-mixed" if has_bfloat16(trainer.accelerator) else "32-true"
         # Last, because it makes the folder.
         self.run_dir: Path = self.config.run_dir
         self.tracked: Any = None
         self.patience = Patience()
-        self.checkpoint = self._find_checkpoint()
+        # The other processes of DDP find the folder that the first one has begun.
+        self.checkpoint = find_checkpoint(self.run_dir, self.config.ckpt_path, may_exist=not _is_first_process())
+        self.run_dir.mkdir(parents=True, exist_ok=True)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
         """Return a trainer with the callbacks and loggers that every run has."""
@@ -187,21 +190,6 @@ class TrainCLI(LightningCLI):
         if self.trainer.is_global_zero:
             sys.stdout.write(f"{text}\n")
 
-    def _find_checkpoint(self) -> str | None:
-        last = self.run_dir / "checkpoints" / "last.ckpt"
-        chosen = self.config.ckpt_path
-        if chosen == "last":
-            chosen = str(last)
-        if chosen is not None:
-            _check_checkpoint(Path(chosen))
-        # The other processes of DDP find the folder that the first one has begun.
-        elif last.exists() and _is_first_process():
-            raise ValueError(
-                f"{self.run_dir} holds a run already; resume it with --ckpt_path last, or choose another --run_dir"
-            )
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        return chosen
-
     def _loggers(self) -> list[Logger]:
         if _is_first_process():
             keep_log(self.run_dir)
@@ -217,14 +205,3 @@ class TrainCLI(LightningCLI):
 
 def _is_first_process() -> bool:
     return not getattr(rank_zero_only, "rank", 0)
-
-
-def _check_checkpoint(path: Path) -> None:
-    """Raise ValueError if a checkpoint is missing or cannot be read without running code."""
-    if not path.is_file():
-        raise ValueError(f"no checkpoint {path}; name the run with --run_dir, or leave --ckpt_path out")
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, KeyError, OSError, UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is cut off"
-        raise ValueError(f"{path}: not a readable checkpoint ({reason}); resume from another one") from None

@@ -2,13 +2,12 @@
 
 from typing import Literal, assert_never
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-LossName = Literal["l1", "mse", "rmse", "psnr"]
+LossName = Literal["l1", "mse", "rmse"]
 
-# Keeps the gradients of root and logarithm finite: images fitted better than 60 dB count no more than that.
+# Keeps the root's gradient finite: images fitted better than 60 dB count no more than that.
 _FLOOR = 1e-6
 
 
@@ -22,7 +21,7 @@ def pixel_loss(
     Args:
         name: `l1`, the field's habit; `mse`, whose best answer is the mean of all plausible pictures; `rmse`, the
             mean over the images of its root, which pulls at easy images and near scales as hard as at difficult and
-            far ones; `psnr`, the negative mean PSNR of the images in dB, which is what the tables report.
+            far ones.
         prediction: Values near [0, 1].
         target: Values in [0, 1].
     """
@@ -34,7 +33,5 @@ def pixel_loss(
             return error.square().mean()
         case "rmse":
             return (error.square().flatten(1).mean(dim=1) + _FLOOR).sqrt().mean()
-        case "psnr":
-            return 10 * torch.log10(error.square().flatten(1).mean(dim=1) + _FLOOR).mean()
         case _:
             assert_never(name)

@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from lightning.pytorch import Callback
@@ -48,6 +49,49 @@ def run_callbacks(run_dir: Path, ema_decay: float, seed: int, patience: Patience
             enable_version_counter=False,
         ),
     ]
+
+
+def check_trainer(max_steps: int, max_epochs: int | None, logger: object) -> None:
+    """Refuse a trainer that would not know its end, or that would not log where every run does.
+
+    Raises:
+        ValueError: If so.
+    """
+    if max_steps == -1 and max_epochs in (None, -1):
+        # Also with max_time: the cosine of the learning rate needs to know its end.
+        raise ValueError("nothing says when to stop; set --trainer.max_steps or --trainer.max_epochs")
+    if logger not in (None, True):
+        raise ValueError("--trainer.logger is not used: every run logs to metrics.csv; --wandb adds wandb")
+
+
+def find_checkpoint(run_dir: Path, chosen: str | None, may_exist: bool = False) -> str | None:
+    """Return the checkpoint to resume from, or None for a new run.
+
+    Args:
+        run_dir: Folder of the run.
+        chosen: A path, or `last` for the run folder's own.
+        may_exist: Whether a new run may find that the folder holds one.
+
+    Raises:
+        ValueError: If the checkpoint is missing or cannot be read without running code, or if the folder holds a run
+            that would be overwritten.
+    """
+    last = run_dir / "checkpoints" / "last.ckpt"
+    if chosen is None:
+        if last.exists() and not may_exist:
+            raise ValueError(
+                f"{run_dir} holds a run already; resume it with --ckpt_path last, or choose another --run_dir"
+            )
+        return None
+    path = last if chosen == "last" else Path(chosen)
+    if not path.is_file():
+        raise ValueError(f"no checkpoint {path}; name the run with --run_dir, or leave --ckpt_path out")
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, KeyError, OSError, UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it is cut off"
+        raise ValueError(f"{path}: not a readable checkpoint ({reason}); resume from another one") from None
+    return str(path)
 
 
 def keep_log(run_dir: Path) -> None:
