@@ -12,6 +12,9 @@ interrupted contest goes on where it was, and several processes can share one li
 
     python scripts/contest_fields.py --photos TRAIN --val VAL --out FOLDER [--seeds 3] [--steps 1000] [--only hyper]
     python scripts/contest_fields.py --out FOLDER --report        # the tables, in Markdown
+
+The report measures what a trained model costs, which its weights do not change: multiply-adds, and milliseconds from
+128x128 to 512x512, the entries in turn.
 """
 
 import argparse
@@ -24,12 +27,11 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
-from torch.utils.flop_counter import FlopCounterMode
 
 from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
-from amortized_sr.benchmark.machine import describe_machine
+from amortized_sr.benchmark.machine import describe_machine, multiply_adds
 from amortized_sr.benchmark.protocol import evaluation_pair
-from amortized_sr.config import ModelConfig
+from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.pairs import ScaleRange
@@ -119,7 +121,7 @@ _CONTESTS = (
     ("steps", _NUMBERS),
 )
 
-_ENTRIES = list(dict.fromkeys(name for _, entries in _CONTESTS for name in entries))
+_ENTRIES = {name: entry for _, entries in _CONTESTS for name, entry in entries.items()}
 
 
 def main() -> None:
@@ -178,8 +180,6 @@ def _run(
         "steps": trained,
         "seconds": round(seconds, 1),
         "queries": entry.queries,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        **_costs(model),
         "psnr": {f"x{scale}": _psnr(model, photos, scale) for scale in _SCALES},
         "machine": describe_machine(),
     }
@@ -242,20 +242,18 @@ class _Clock(Callback):
 
 @torch.no_grad()
 def _costs(model: AmortizedSR) -> dict[str, float]:
-    """Return multiply-adds per input pixel and per output pixel at scale 4, and milliseconds of 128 to 512."""
+    """Return parameters, multiply-adds per input and per output pixel at scale 4, and milliseconds of 128 to 512."""
     image = torch.rand(1, 3, 128, 128)
-    with FlopCounterMode(display=False) as encoding:
-        function = model.encode(image)
-    with FlopCounterMode(display=False) as drawing:
-        function.render((512, 512))
+    function = model.encode(image)
     times: list[float] = []
-    for _ in range(5):
+    for _ in range(3):
         begin = time.perf_counter()
         function.render((512, 512))
         times.append(time.perf_counter() - begin)
     return {
-        "per_input": encoding.get_total_flops() / 2 / 128**2,
-        "per_output": drawing.get_total_flops() / 2 / 512**2,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "per_input": multiply_adds(lambda: model.encode(image)) / 128**2,
+        "per_output": multiply_adds(lambda: function.render((512, 512))) / 512**2,
         "render_ms": 1000 * statistics.median(times),
     }
 
@@ -308,6 +306,8 @@ def _report(rows: list[dict[str, Any]]) -> str:
             f"| {row['name']} | " + " | ".join(f"{value:.2f}" for value in (*values, statistics.fmean(values))) + " |"
         )
     lines.append("")
+    judged = {row["name"] for row in rows if row["budget"] in ("steps", "time")}
+    costs = {name: _costs(build_model(entry.config).eval()) for name, entry in _ENTRIES.items() if name in judged}
     for budget, title in (("steps", "Equal steps"), ("time", "Equal processor time")):
         chosen = [row for row in rows if row["budget"] == budget]
         names = [name for name in _ENTRIES if any(row["name"] == name for row in chosen)]
@@ -318,19 +318,16 @@ def _report(rows: list[dict[str, Any]]) -> str:
             runs = [row for row in chosen if row["name"] == name]
             means = [statistics.fmean(run["psnr"].values()) for run in runs]
 
-            def average(key: str, runs: list[dict[str, Any]] = runs) -> float:
-                return statistics.fmean(run[key] for run in runs)
-
             steps = sorted(run["steps"] for run in runs)
             counted = f"{steps[0]:,}" if steps[0] == steps[-1] else f"{steps[0]:,} to {steps[-1]:,}"
-            cells = [f"`{name}`", len(runs), counted, f"{average('seconds'):.0f}"]
-            cells += [f"{average(key):,.0f}" for key in ("parameters", "per_input", "per_output", "render_ms")]
+            cells = [f"`{name}`", len(runs), counted, f"{statistics.fmean(run['seconds'] for run in runs):.0f}"]
+            cells += [f"{costs[name][key]:,.0f}" for key in ("parameters", "per_input", "per_output", "render_ms")]
             cells += [f"{statistics.fmean(run['psnr'][scale] for run in runs):.2f}" for scale in scales]
             spread = f" ± {(max(means) - min(means)) / 2:.2f}" if len(runs) > 1 else ""
             cells.append(f"{statistics.fmean(means):.2f}{spread}")
             lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
         lines.append("")
-    lines += sorted({row["machine"] for row in rows})
+    lines += sorted({row["machine"] for row in rows} | {describe_machine()})
     return "\n".join(lines)
 
 

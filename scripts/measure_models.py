@@ -8,28 +8,31 @@ at 4, shrunk again, against the image. Per photograph and scale, the gain over L
 left out): the smallest of all is printed.
 A step: the image is 0 on its left and 1 on its right half, without a pixel between; how far its x4 drawing leaves
 [0, 1], and how far it leaves 0 and 1 more than two pixels from the edge.
-Costs: in process, float32, medians of seven; multiply-adds per input pixel of encoder and head; peak memory of
-512x512 -> 2048x2048 beyond what was in use.
+Costs: in process, float32, medians of fifteen (fastest and slowest of them), the jobs in turn; peak memory beyond what
+was in use; multiply-adds of the convolutions and matrix products: per input pixel those of encoder and head, per
+output pixel at x4 those of the drawing.
 
     python scripts/measure_models.py --photos FOLDER [--model photo-tiny]
 """
 
 import argparse
+import statistics
 import time
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from amortized_sr import Upscaler
 from amortized_sr.baselines.interpolation import InterpolatedImage
-from amortized_sr.benchmark.machine import describe_machine, peak_memory
+from amortized_sr.benchmark.machine import describe_machine, multiply_adds, peak_memory
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.data.folder import image_files
 from amortized_sr.image_io import picture_to_tensor, read_picture
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
 
 _SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+_JOBS = ((32, 1024), (256, 1024), (512, 2048))
+_RUNS = 15
 
 
 @torch.inference_mode()
@@ -42,7 +45,12 @@ def main() -> None:
     photos = [picture_to_tensor(read_picture(path)) for path in image_files(arguments.photos)]
     parameters = sum(parameter.numel() for parameter in upscaler.model.parameters())
     facts = upscaler.trained.facts
-    print(f"{arguments.model}: {parameters:,} parameters, {_multiply_adds(upscaler):,} multiply-adds per input pixel")
+    image = torch.rand(1, 3, 128, 128)
+    function = upscaler.encode(image)
+    given = multiply_adds(lambda: upscaler.encode(image)) / 128**2
+    drawn = multiply_adds(lambda: function.render((512, 512))) / 512**2
+    print(f"{arguments.model}: {parameters:,} parameters; multiply-adds: {given:,.0f} per input pixel, ", end="")
+    print(f"{drawn:,.0f} per output pixel at x4, {given / 16 + drawn:,.0f} together")
     print(f"trained {facts.get('steps')} steps in {facts.get('seconds')} s, seed {facts.get('seed')}\n")
     own: list[float] = []
     across: dict[int, list[float]] = {1: [], 2: [], 4: []}
@@ -75,15 +83,23 @@ def main() -> None:
     print("| smallest gain | " + " | ".join(f"{min(some):.2f}" for some in gains) + " |\n")
     beyond, apart = _step(upscaler)
     print(f"a step from 0 to 1 at x4: {beyond:.2f} beyond, {apart:.2f} more than two pixels from the edge\n")
-    print(f"{describe_machine()}\n\n| job | ms | of it encoding |\n|---|---|---|")
-    for side, result in ((32, 1024), (256, 1024), (512, 2048)):
-        image = torch.rand(1, 3, side, side)
-        whole, encoding = _milliseconds(upscaler, image, result)
-        print(f"| {side}x{side} to {result}x{result} | {whole:.1f} | {encoding:.1f} |")
-    with peak_memory() as peak:
-        upscaler.encode(torch.rand(1, 3, 512, 512)).render((2048, 2048))
-    if peak.mebibytes is not None:
-        print(f"\npeak memory of 512x512 to 2048x2048: {peak.mebibytes:.0f} MiB")
+    print(f"{describe_machine()}\n\n| job | ms | of it encoding | MiB |\n|---|---|---|---|")
+    images = {side: torch.rand(1, 3, side, side) for side, _ in _JOBS}
+    times: dict[int, list[tuple[float, float]]] = {side: [] for side in images}
+    # The first one pays for what is set up once.
+    for run in range(_RUNS + 1):
+        for side, result in _JOBS:
+            taken = _milliseconds(upscaler, images[side], result)
+            if run > 0:
+                times[side].append(taken)
+    for side, result in _JOBS:
+        whole, encoding = (sorted(values) for values in zip(*times[side], strict=True))
+        spread = f"{statistics.median(whole):.1f} ({whole[0]:.1f} to {whole[-1]:.1f})"
+        with peak_memory() as peak:
+            upscaler.encode(images[side]).render((result, result))
+        memory = "" if peak.mebibytes is None else f"{peak.mebibytes:.0f}"
+        name = f"{side}x{side} to {result}x{result}"
+        print(f"| {name} | {spread} | {statistics.median(encoding):.1f} | {memory} |")
 
 
 def _gain(upscaler: Upscaler, photo: torch.Tensor, scale: float) -> float:
@@ -103,24 +119,13 @@ def _step(upscaler: Upscaler) -> tuple[float, float]:
     return beyond, max(left.abs().max().item(), (right - 1).abs().max().item())
 
 
-def _multiply_adds(upscaler: Upscaler) -> int:
-    """Return the multiply-adds of all convolutions, which run once per input pixel."""
-    convolutions = [module for module in upscaler.model.modules() if isinstance(module, nn.Conv2d)]
-    return sum(convolution.weight.numel() for convolution in convolutions)
-
-
 def _milliseconds(upscaler: Upscaler, image: torch.Tensor, side: int) -> tuple[float, float]:
-    """Return medians of the whole job and of the encoder alone."""
-    whole: list[float] = []
-    encoding: list[float] = []
-    for _ in range(8):
-        begin = time.perf_counter()
-        function = upscaler.encode(image)
-        encoding.append(time.perf_counter() - begin)
-        function.render((side, side))
-        whole.append(time.perf_counter() - begin)
-    # The first one pays for what is set up once.
-    return 1000 * sorted(whole[1:])[3], 1000 * sorted(encoding[1:])[3]
+    """Return the times of the whole job and of the encoder alone."""
+    begin = time.perf_counter()
+    function = upscaler.encode(image)
+    encoded = time.perf_counter()
+    function.render((side, side))
+    return 1000 * (time.perf_counter() - begin), 1000 * (encoded - begin)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""The machine: what it is, and how much of its memory a piece of work takes."""
+"""The machine: what it is, and how much of its memory and arithmetic a piece of work takes."""
 
 import contextlib
 import ctypes
 import gc
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
@@ -41,6 +42,13 @@ def peak_memory() -> Iterator[PeakMemory]:
         return
     yield result
     result.mebibytes = max(0.0, (_status("VmHWM") - before) / 1024)
+
+
+def multiply_adds(work: Callable[[], object]) -> int:
+    """Return how many multiply-adds the convolutions and matrix products of a piece of work take."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops() // 2
 
 
 def describe_machine() -> str:
