@@ -11,7 +11,7 @@ from amortized_sr.encoders.span import SPAN
 from amortized_sr.fields.base import Field
 from amortized_sr.fields.blend import Neighbors
 from amortized_sr.fields.concat import ConcatField, Unfold
-from amortized_sr.fields.film import FilmField
+from amortized_sr.fields.film import FilmField, ModulationHead
 from amortized_sr.fields.hyper import Footprint, HyperField, hyper_head
 from amortized_sr.fields.learned import LearnedField
 from amortized_sr.model import AmortizedSR
@@ -128,6 +128,6 @@ def _build_field(config: ModelConfig, features: int) -> tuple[nn.Module, Field]:
             )
         case "film":
             film = FilmField(config.channels, config.field_width, config.field_depth, config.neighbors)
-            return nn.Conv2d(features, film.code_channels, 1), film
+            return ModulationHead(features, film.code_channels), film
         case _:
             assert_never(config.field)

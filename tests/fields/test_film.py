@@ -1,6 +1,6 @@
 import torch
 
-from amortized_sr.fields.film import FilmField
+from amortized_sr.fields.film import FilmField, ModulationHead
 
 
 def test_no_modulation_leaves_the_plain_siren_and_any_other_changes_it():
@@ -14,3 +14,7 @@ def test_no_modulation_leaves_the_plain_siren_and_any_other_changes_it():
 
     torch.testing.assert_close(field(offset, cell, none), plain)
     assert (field(offset, cell, torch.randn_like(none)) - plain).abs().max() > 1e-3
+
+
+def test_modulation_starts_as_the_identity():
+    assert not ModulationHead(5, 12)(torch.randn(1, 5, 3, 3)).any()
