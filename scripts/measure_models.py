@@ -8,9 +8,9 @@ at 4, shrunk again, against the image. Per photograph and scale, the gain over L
 left out): the smallest of all is printed.
 A step: the image is 0 on its left and 1 on its right half, without a pixel between; how far its x4 drawing leaves
 [0, 1], and how far it leaves 0 and 1 more than two pixels from the edge.
-Costs: in process, float32, medians of fifteen (fastest and slowest of them), the jobs in turn; peak memory beyond what
-was in use; multiply-adds of the convolutions and matrix products: per input pixel those of encoder and head, per
-output pixel at x4 those of the drawing.
+Costs: in process, float32, medians of fifteen after three unmeasured ones (fastest and slowest of them), one job after
+the other; peak memory beyond what was in use; multiply-adds of the convolutions and matrix products: per input pixel
+those of encoder and head, per output pixel at x4 those of the drawing.
 
     python scripts/measure_models.py --photos FOLDER [--model photo-tiny]
 """
@@ -84,19 +84,13 @@ def main() -> None:
     beyond, apart = _step(upscaler)
     print(f"a step from 0 to 1 at x4: {beyond:.2f} beyond, {apart:.2f} more than two pixels from the edge\n")
     print(f"{describe_machine()}\n\n| job | ms | of it encoding | MiB |\n|---|---|---|---|")
-    images = {side: torch.rand(1, 3, side, side) for side, _ in _JOBS}
-    times: dict[int, list[tuple[float, float]]] = {side: [] for side in images}
-    # The first one pays for what is set up once.
-    for run in range(_RUNS + 1):
-        for side, result in _JOBS:
-            taken = _milliseconds(upscaler, images[side], result)
-            if run > 0:
-                times[side].append(taken)
     for side, result in _JOBS:
-        whole, encoding = (sorted(values) for values in zip(*times[side], strict=True))
+        image = torch.rand(1, 3, side, side)
+        times = [_milliseconds(upscaler, image, result) for _ in range(_RUNS + 3)][3:]
+        whole, encoding = (sorted(values) for values in zip(*times, strict=True))
         spread = f"{statistics.median(whole):.1f} ({whole[0]:.1f} to {whole[-1]:.1f})"
         with peak_memory() as peak:
-            upscaler.encode(images[side]).render((result, result))
+            upscaler.encode(image).render((result, result))
         memory = "" if peak.mebibytes is None else f"{peak.mebibytes:.0f}"
         name = f"{side}x{side} to {result}x{result}"
         print(f"| {name} | {spread} | {statistics.median(encoding):.1f} | {memory} |")
