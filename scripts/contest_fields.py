@@ -14,7 +14,7 @@ interrupted contest goes on where it was, and several processes can share one li
     python scripts/contest_fields.py --out FOLDER --report        # the tables, in Markdown
 
 The report measures what a trained model costs, which its weights do not change: multiply-adds, and milliseconds from
-128x128 to 512x512, the entries in turn.
+128x128 to 512x512, the better of two rounds: whatever is drawn first pays for the memory of a fresh process.
 """
 
 import argparse
@@ -246,7 +246,7 @@ def _costs(model: AmortizedSR) -> dict[str, float]:
     image = torch.rand(1, 3, 128, 128)
     function = model.encode(image)
     times: list[float] = []
-    for _ in range(4):
+    while len(times) < 4 or sum(times) < 0.3:
         begin = time.perf_counter()
         function.render((512, 512))
         times.append(time.perf_counter() - begin)
@@ -307,7 +307,11 @@ def _report(rows: list[dict[str, Any]]) -> str:
         )
     lines.append("")
     judged = {row["name"] for row in rows if row["budget"] in ("steps", "time")}
-    costs = {name: _costs(build_model(entry.config).eval()) for name, entry in _ENTRIES.items() if name in judged}
+    rounds = [
+        {name: _costs(build_model(entry.config).eval()) for name, entry in _ENTRIES.items() if name in judged}
+        for _ in range(2)
+    ]
+    costs = {name: min((costs[name] for costs in rounds), key=lambda cost: cost["render_ms"]) for name in rounds[0]}
     for budget, title in (("steps", "Equal steps"), ("time", "Equal processor time")):
         chosen = [row for row in rows if row["budget"] == budget]
         names = [name for name in _ENTRIES if any(row["name"] == name for row in chosen)]
