@@ -9,6 +9,7 @@ as YAML. Exit codes: 0 done, 1 diverged or disk full, 2 usage.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -97,8 +98,9 @@ def prepare(config: dict[str, Any]) -> Callable[[], None]:
 
 
 def _end(error: object, code: int) -> NoReturn:
-    # Settings have no dashes here.
-    sys.stderr.write(f"error: {str(error).replace('--', '')}\n")
+    # Settings have no dashes here; a file's name may.
+    said = re.sub(r"(^|\s)--(?=[a-z])", r"\1", str(error))
+    sys.stderr.write(f"error: {said}\n")
     raise SystemExit(code)
 
 

@@ -61,7 +61,10 @@ def check_trainer(max_steps: int, max_epochs: int | None, logger: object) -> Non
         # Also with max_time: the cosine of the learning rate needs to know its end.
         raise ValueError("nothing says when to stop; set --trainer.max_steps or --trainer.max_epochs")
     if logger not in (None, True):
-        raise ValueError("--trainer.logger is not used: every run logs to metrics.csv; --wandb adds wandb")
+        raise ValueError(
+            "--trainer.logger is not used: every run logs to metrics.csv; leave it out (--wandb of amortized-sr "
+            "train adds wandb)"
+        )
 
 
 def find_checkpoint(run_dir: Path, chosen: str | None, may_exist: bool = False) -> str | None:

@@ -466,6 +466,7 @@ assert sys.modules["amortized_sr"].__file__.startswith({str(copy)!r}), sys.modul
         ("nosuch=1", "unknown settings nosuch"),
         ("model=3", "the configuration does not fit: 'int' object"),
         ("ckpt_path=last", "last.ckpt; name the run with run_dir, or leave ckpt_path out"),
+        ("ckpt_path=my--run.ckpt", "no checkpoint my--run.ckpt; name the run with run_dir"),
         ("trainer.max_steps=-1", "nothing says when to stop; set trainer.max_steps or trainer.max_epochs"),
         ("trainer.logger=false", "trainer.logger is not used"),
         ("trainer.max_stps=3", "got an unexpected keyword argument 'max_stps'"),
