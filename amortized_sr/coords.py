@@ -5,11 +5,13 @@ The only home of the rule that a coordinate is `(y, x)` in [-1, 1] with pixel ce
 """
 
 import math
-from typing import Literal, assert_never
+from typing import assert_never
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from amortized_sr.choices import Normalization
 
 Size = tuple[int, int]
 """`(height, width)` in pixels."""
@@ -19,9 +21,6 @@ Window = tuple[float, float, float, float]
 
 WHOLE: Window = (-1.0, -1.0, 1.0, 1.0)
 """The window that shows the whole image."""
-
-Normalization = Literal["unit", "centered", "standardized"]
-"""The other coordinate systems in use for coordinate networks; see `normalize`."""
 
 
 def pixel_centers(

@@ -1,10 +1,8 @@
 """Names of devices -> devices that this machine has."""
 
-from typing import Literal
-
 import torch
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+from amortized_sr.choices import DeviceName
 
 
 def choose_device(name: DeviceName) -> torch.device:

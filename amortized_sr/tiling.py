@@ -4,16 +4,14 @@ import gc
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, final
+from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amortized_sr.choices import Precision
 from amortized_sr.model import AmortizedImage, AmortizedSR
-
-Precision = Literal["fp32", "bf16", "fp16"]
-"""Number format of the encoder. Rendering is always fp32: colours are sums of many products."""
 
 DEFAULT_MEMORY = 2**30
 """Bytes that one picture's working set may take, if nothing else is said: 1 GiB."""

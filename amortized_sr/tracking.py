@@ -8,14 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.image_io import tensor_to_picture
-
-WandbMode = Literal["disabled", "offline", "online"]
+from amortized_sr.choices import WandbMode
+from amortized_sr.picture_tensor import tensor_to_picture
 
 _DATA_DIR = "WANDB_DATA_DIR"
 

@@ -12,15 +12,17 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from amortized_sr.choices import DeviceName, Precision
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import WHOLE, Size, Window, check_window
-from amortized_sr.devices import DeviceName, choose_device
-from amortized_sr.image_io import MAX_INPUT_PIXELS, picture_to_tensor, read_picture, tensor_to_picture
+from amortized_sr.devices import choose_device
+from amortized_sr.image_io import MAX_INPUT_PIXELS, read_picture
 from amortized_sr.model import AmortizedSR, check_image
+from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 from amortized_sr.resize import shrink
 from amortized_sr.sizes import check_size, scaled_size
 from amortized_sr.strips import ReadRows, draw_strips
-from amortized_sr.tiling import DEFAULT_MEMORY, Precision, TiledEncoder
+from amortized_sr.tiling import DEFAULT_MEMORY, TiledEncoder
 from amortized_sr.weights import DEFAULT_MODEL, TrainedModel, load_weights
 
 # Larger outputs are drawn in tiles of this side: beyond it, one tile's intermediates leave the caches anyway.

@@ -13,9 +13,10 @@ from typing import get_args
 import torch
 
 from amortized_sr.baselines.fitting import FitSettings, Progress, fit
-from amortized_sr.baselines.networks import NetworkName
 from amortized_sr.benchmark.machine import describe_machine
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.choices import NetworkName
+from amortized_sr.image_io import read_picture
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.resize import degrade
 
 _KITTEN = Path(__file__).resolve().parent.parent / "examples" / "kitten_1024.jpg"

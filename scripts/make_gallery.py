@@ -17,8 +17,9 @@ from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_centers
-from amortized_sr.image_io import picture_to_tensor, read_picture, tensor_to_picture
+from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import psnr
+from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 from amortized_sr.resize import degrade
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

@@ -17,13 +17,13 @@ import torch
 from matplotlib import pyplot  # noqa: TID253 (this script only plots)
 
 from amortized_sr.baselines.fitting import FitSettings, Progress, fit
-from amortized_sr.baselines.networks import NetworkName
 from amortized_sr.benchmark.evaluation import evaluate
 from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.methods import MethodSettings, method
 from amortized_sr.benchmark.protocol import evaluation_pair
-from amortized_sr.coords import Normalization
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.choices import NetworkName, Normalization
+from amortized_sr.image_io import read_picture
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.resize import degrade
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

@@ -27,8 +27,9 @@ from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds, peak_memory
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.data.folder import image_files
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
+from amortized_sr.picture_tensor import picture_to_tensor
 
 _SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 _JOBS = ((32, 1024), (256, 1024), (512, 2048))

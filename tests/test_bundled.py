@@ -13,8 +13,9 @@ from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.mnist import read_mnist
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.resize import degrade
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights

@@ -17,8 +17,9 @@ from test_tracking import logged_table
 
 from amortized_sr.baselines.fitting import fit
 from amortized_sr.benchmark import runner
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import psnr
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.weights import bundled_models
 
 

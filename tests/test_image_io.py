@@ -12,16 +12,8 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from amortized_sr.image_io import (
-    MAX_OUTPUT_PIXELS,
-    ImageError,
-    check_output,
-    picture_to_tensor,
-    read_picture,
-    replacing,
-    tensor_to_picture,
-    write_picture,
-)
+from amortized_sr.image_io import MAX_OUTPUT_PIXELS, ImageError, check_output, read_picture, replacing, write_picture
+from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 from amortized_sr.upscaler import upscale
 
 EVERY_FORMAT = [

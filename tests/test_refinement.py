@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from amortized_sr.coords import WHOLE
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import lr_consistency
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.refinement import RefineSettings, refine
 from amortized_sr.weights import load_weights
 

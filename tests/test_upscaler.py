@@ -16,7 +16,8 @@ from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
 from amortized_sr.devices import available_devices, choose_device
-from amortized_sr.image_io import MAX_OUTPUT_PIXELS, picture_to_tensor
+from amortized_sr.image_io import MAX_OUTPUT_PIXELS
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.sizes import scaled_size
 from amortized_sr.upscaler import Upscaler, upscale
 from amortized_sr.weights import TrainedModel, load_weights, save_weights

@@ -9,18 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.baselines.networks import CoordinateNetworks, NetworkName, network_shape
+from amortized_sr.baselines.networks import CoordinateNetworks, network_shape
+from amortized_sr.choices import NetworkName, Normalization
 from amortized_sr.continuous import ContinuousImage, broadcast_query, tiles
-from amortized_sr.coords import (
-    WHOLE,
-    Normalization,
-    Size,
-    Window,
-    check_window,
-    normalize,
-    pixel_cell,
-    pixel_grid,
-)
+from amortized_sr.coords import WHOLE, Size, Window, check_window, normalize, pixel_cell, pixel_grid
 
 MAX_POINTS = 1 << 18
 """Most points of an image that is fitted; through layers of 256 neurons they keep about 3 GB."""

@@ -5,16 +5,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, assert_never, final
+from typing import Any, assert_never, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amortized_sr.choices import NetworkName
 from amortized_sr.coords import Size
-
-NetworkName = Literal["notebook", "relu", "fourier", "siren", "finer"]
-"""Which coordinate network; see `network_shape` for their sizes."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from amortized_sr.baselines.fitting import FittedImage
-from amortized_sr.baselines.networks import CoordinateNetworks, NetworkName
-from amortized_sr.coords import Normalization
+from amortized_sr.baselines.networks import CoordinateNetworks
+from amortized_sr.choices import NetworkName, Normalization
 from amortized_sr.image_io import replacing
 
 FORMAT_VERSION = "fitted-1"

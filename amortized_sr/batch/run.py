@@ -19,10 +19,11 @@ from amortized_sr.batch.plan import Job
 from amortized_sr.batch.report import Report
 from amortized_sr.batch.settings import Settings
 from amortized_sr.batch.stream import STREAM
+from amortized_sr.choices import FormatName
 from amortized_sr.coords import Size
 from amortized_sr.drawing import draw
 from amortized_sr.image_io import ImageError
-from amortized_sr.image_io.formats import FORMATS, FormatName, format_of
+from amortized_sr.image_io.formats import FORMATS, format_of
 from amortized_sr.image_io.image_file import ImageFile, Pixels
 from amortized_sr.image_io.picture import check_place
 from amortized_sr.image_io.reading import read_image

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from amortized_sr.choices import DeviceName, Precision
 from amortized_sr.coords import Size
-from amortized_sr.devices import DeviceName
 from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
-from amortized_sr.tiling import DEFAULT_MEMORY, Precision
+from amortized_sr.tiling import DEFAULT_MEMORY
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from torch import Tensor
 from amortized_sr.benchmark.evaluation import Evaluation, evaluate
 from amortized_sr.benchmark.methods import Method
 from amortized_sr.benchmark.page import write_page
-from amortized_sr.benchmark.protocol import Convention, describe, evaluation_pair
-from amortized_sr.image_io import replacing, tensor_to_picture, write_picture
+from amortized_sr.benchmark.protocol import describe, evaluation_pair
+from amortized_sr.choices import Convention
+from amortized_sr.image_io import replacing, write_picture
+from amortized_sr.picture_tensor import tensor_to_picture
 from amortized_sr.tracking import Comparison
 
 # More images than this make a page slow and a grid unreadable; the numbers are of all of them.

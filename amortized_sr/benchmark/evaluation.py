@@ -9,7 +9,8 @@ from torch import Tensor
 
 from amortized_sr.benchmark.machine import peak_memory
 from amortized_sr.benchmark.methods import Method, draw
-from amortized_sr.benchmark.protocol import Convention, Quality, measure
+from amortized_sr.benchmark.protocol import Quality, measure
+from amortized_sr.choices import Convention
 from amortized_sr.continuous import ContinuousImage
 
 # What takes less is repeated, and the median counts.

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
 from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
-from amortized_sr.baselines.networks import NetworkName
+from amortized_sr.choices import DeviceName, NetworkName
 from amortized_sr.continuous import ContinuousImage
-from amortized_sr.devices import DeviceName, choose_device
+from amortized_sr.devices import choose_device
 from amortized_sr.model import AmortizedImage
 from amortized_sr.refinement import RefineSettings, refine
 from amortized_sr.upscaler import Upscaler

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from amortized_sr.image_io import replacing, tensor_to_picture
+from amortized_sr.image_io import replacing
+from amortized_sr.picture_tensor import tensor_to_picture
 from amortized_sr.tracking import Comparison
 
 # Nothing may be fetched; what the page needs stands in it.

@@ -2,18 +2,15 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from amortized_sr.choices import Convention
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
 from amortized_sr.resize import degrade
-
-Convention = Literal["y", "rgb", "plain"]
-"""`y`: luma, border of `scale` pixels left out (Set5 and its kin). `rgb`: all channels, `scale + 6` left out (DIV2K,
-photographs). `plain`: everything counts (MNIST)."""
 
 
 def describe(convention: Convention, truth: bool = True) -> str:

@@ -7,8 +7,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 
-from amortized_sr.benchmark.protocol import Convention, describe
+from amortized_sr.benchmark.protocol import describe
 from amortized_sr.benchmark.runner import Row
+from amortized_sr.choices import Convention
 
 
 def markdown(rows: Sequence[Row], convention: Convention) -> str:

@@ -13,9 +13,11 @@ from torch import Tensor
 from amortized_sr.benchmark.evaluation import evaluate
 from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.methods import Method
-from amortized_sr.benchmark.protocol import Convention, EvaluationPair, evaluation_pair
+from amortized_sr.benchmark.protocol import EvaluationPair, evaluation_pair
+from amortized_sr.choices import Convention
 from amortized_sr.data.folder import image_files
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.image_io import read_picture
+from amortized_sr.picture_tensor import picture_to_tensor
 
 
 @dataclass(frozen=True)

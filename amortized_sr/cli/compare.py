@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from amortized_sr.choices import Convention
 from amortized_sr.cli.endings import failures_as_sentences
 from amortized_sr.cli.judging import (
     DeviceOption,
@@ -55,7 +56,7 @@ def compare(
     seed: SeedOption = 0,
     refine: RefineOption = 20,
     protocol: Annotated[
-        Literal["y", "rgb", "plain"] | None,
+        Convention | None,
         typer.Option("--protocol", help="As in `benchmark`; default: plain for digits, rgb for files."),
     ] = None,
     output: Annotated[
@@ -130,7 +131,8 @@ def _pictures(inputs: list[Path], limit: int | None, smallest: float) -> tuple[l
         ImageError: If there is nothing to compare.
     """
     from amortized_sr.data.folder import image_files
-    from amortized_sr.image_io import ImageError, picture_to_tensor, read_picture
+    from amortized_sr.image_io import ImageError, read_picture
+    from amortized_sr.picture_tensor import picture_to_tensor
 
     paths: list[Path] = []
     for path in inputs:

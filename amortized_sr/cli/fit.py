@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from amortized_sr.choices import FitCoords, NetworkName
 from amortized_sr.cli.endings import failures_as_sentences
 from amortized_sr.cli.target import (
     HeightOption,
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 _FRAMES = 40
 _FRAME_SIDE = 256
 _ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
-
-NetworkName = Literal["notebook", "relu", "fourier", "siren", "finer"]
-CoordsName = Literal["own", "unit", "centered", "standardized"]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="Picture; default: beside.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 
@@ -50,7 +48,7 @@ def fit(
     longest: LongestOption = None,
     network: Annotated[NetworkName, typer.Option(help="Kind of coordinate network.")] = "siren",
     coords: Annotated[
-        CoordsName, typer.Option(help="Coordinates that the network sees; own: (y, x) in [-1, 1].")
+        FitCoords, typer.Option(help="Coordinates that the network sees; own: (y, x) in [-1, 1].")
     ] = "own",
     steps: Annotated[int | None, typer.Option(min=1, help="Full-batch steps at most; default: the network's.")] = None,
     target_psnr: Annotated[
@@ -85,8 +83,9 @@ def fit(
     from amortized_sr.baselines.fitting import FitSettings
     from amortized_sr.baselines.fitting import fit as train
     from amortized_sr.baselines.storage import save_fitted
-    from amortized_sr.image_io import check_output, picture_to_tensor, read_picture, replacing, write_picture
+    from amortized_sr.image_io import check_output, read_picture, replacing, write_picture
     from amortized_sr.metrics import psnr
+    from amortized_sr.picture_tensor import picture_to_tensor
 
     with failures_as_sentences():
         try:
@@ -220,7 +219,7 @@ class _Film:
 def _drawn(function: "FittedImage", size: Size) -> "Image.Image":
     import torch
 
-    from amortized_sr.image_io import tensor_to_picture
+    from amortized_sr.picture_tensor import tensor_to_picture
 
     with torch.inference_mode():
         drawn: Tensor = function.render(size, tile=1024)

@@ -1,8 +1,10 @@
 """What `compare` and `benchmark` share: the options of methods, and how their names become methods."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from amortized_sr.choices import Convention, DeviceName, FitCoords, WandbMode
 
 if TYPE_CHECKING:
     from amortized_sr.benchmark.methods import Method, MethodSettings
@@ -17,7 +19,7 @@ MethodsOption = Annotated[
         help="nearest, bilinear, bicubic, lanczos, fit:NETWORK, amortized, amortized:MODEL, both also +tta, +refine.",
     ),
 ]
-DeviceOption = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where to compute.")]
+DeviceOption = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
 FitStepsOption = Annotated[
     int | None, typer.Option("--fit-steps", min=1, help="Steps of the methods `fit`; default: each network's.")
 ]
@@ -27,30 +29,26 @@ FitRegionOption = Annotated[
 FitSecondsOption = Annotated[
     float | None, typer.Option("--fit-seconds", help="Most seconds of a fit; all images of one size are one fit.")
 ]
-FitCoordsOption = Annotated[
-    Literal["own", "unit", "centered", "standardized"], typer.Option("--fit-coords", help="Coordinates of the fits.")
-]
+FitCoordsOption = Annotated[FitCoords, typer.Option("--fit-coords", help="Coordinates of the fits.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides the fits' initial weights.")]
 RefineOption = Annotated[int, typer.Option("--refine", min=1, metavar="N", help="Steps of `amortized+refine`.")]
 ProtocolOption = Annotated[
-    Literal["y", "rgb", "plain"],
+    Convention,
     typer.Option(
         "--protocol",
         help="y: luma, border of scale left out (Set5); rgb: border of scale + 6 left out; plain: everything counts.",
     ),
 ]
-WandbOption = Annotated[
-    Literal["disabled", "offline", "online"], typer.Option("--wandb", help="Whether to log to wandb as well.")
-]
+WandbOption = Annotated[WandbMode, typer.Option("--wandb", help="Whether to log to wandb as well.")]
 
 
 def method_settings(
     model: str | None,
-    device: Literal["auto", "cpu", "cuda", "mps"],
+    device: DeviceName,
     fit_steps: int | None,
     fit_region: int,
     fit_seconds: float | None,
-    fit_coords: Literal["own", "unit", "centered", "standardized"],
+    fit_coords: FitCoords,
     seed: int,
     refine: int,
 ) -> "MethodSettings":

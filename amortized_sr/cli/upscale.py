@@ -4,10 +4,11 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amortized_sr.choices import DeviceName, FormatName, Precision
 from amortized_sr.cli.signals import Terminated, ended_at_once, ended_in_order
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from amortized_sr.batch.plan import Job
     from amortized_sr.batch.report import Report
     from amortized_sr.batch.settings import Settings
-
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-FormatName = Literal["png", "jpg", "webp", "avif", "tif", "bmp"]
-Precision = Literal["fp32", "bf16", "fp16"]
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 # The model, the libraries and a tile of the smallest size need this much.

@@ -11,7 +11,5 @@ from amortized_sr.image_io.formats import READABLE_SUFFIXES as READABLE_SUFFIXES
 from amortized_sr.image_io.limits import MAX_INPUT_PIXELS as MAX_INPUT_PIXELS
 from amortized_sr.image_io.limits import MAX_OUTPUT_PIXELS as MAX_OUTPUT_PIXELS
 from amortized_sr.image_io.picture import check_output as check_output
-from amortized_sr.image_io.picture import picture_to_tensor as picture_to_tensor
 from amortized_sr.image_io.picture import read_picture as read_picture
-from amortized_sr.image_io.picture import tensor_to_picture as tensor_to_picture
 from amortized_sr.image_io.picture import write_picture as write_picture

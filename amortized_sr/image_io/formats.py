@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from amortized_sr.choices import FormatName
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.limits import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
@@ -13,8 +14,6 @@ READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 
 Depth = Literal["uint8", "uint16", "float32"]
 """How a channel is stored; integers span black to white, a float's white is 1."""
-
-FormatName = Literal["png", "jpg", "webp", "avif", "tif", "bmp"]
 
 
 @dataclass(frozen=True)

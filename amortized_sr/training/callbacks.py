@@ -20,7 +20,8 @@ import amortized_sr
 from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import crop_to_multiple, make_pair
-from amortized_sr.image_io import tensor_to_picture, write_picture
+from amortized_sr.image_io import write_picture
+from amortized_sr.picture_tensor import tensor_to_picture
 from amortized_sr.training.patience import Patience
 from amortized_sr.training.task import SuperResolutionTask
 from amortized_sr.weights import save_weights

@@ -16,9 +16,10 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_only
 
 from amortized_sr.baselines.fitting import FitSettings
+from amortized_sr.choices import WandbMode
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.image_io import ImageError
-from amortized_sr.tracking import WandbMode, finish_run, start_run
+from amortized_sr.tracking import finish_run, start_run
 from amortized_sr.training.callbacks import ProgressBar, TrainingDivergedError
 from amortized_sr.training.comparison import CompareWithFits
 from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog

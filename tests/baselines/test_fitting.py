@@ -7,7 +7,8 @@ import torch
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.networks import CoordinateNetworks
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
-from amortized_sr.image_io import picture_to_tensor, read_picture
+from amortized_sr.image_io import read_picture
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.resize import degrade
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -1,0 +1,28 @@
+"""Names that settings and commands choose from, each list written once. Loads nothing."""
+
+from typing import Literal
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+"""Where to compute; `auto` takes the fastest device of the machine."""
+
+Precision = Literal["fp32", "bf16", "fp16"]
+"""Number format of the encoder. Rendering is always fp32: colours are sums of many products."""
+
+FormatName = Literal["png", "jpg", "webp", "avif", "tif", "bmp"]
+"""File formats that can be written."""
+
+NetworkName = Literal["notebook", "relu", "fourier", "siren", "finer"]
+"""Coordinate networks that can be fitted to one image."""
+
+Normalization = Literal["unit", "centered", "standardized"]
+"""Coordinate systems other than the package's own; see `coords`."""
+
+FitCoords = Literal["own", "unit", "centered", "standardized"]
+"""Coordinate systems of a fitted network; `own` is the package's, (y, x) in [-1, 1]."""
+
+Convention = Literal["y", "rgb", "plain"]
+"""How pictures are measured. `y`: luma, without a border of `scale` pixels (Set5). `rgb`: all channels,
+without a border of `scale + 6` (DIV2K, photographs). `plain`: every pixel and channel (MNIST)."""
+
+WandbMode = Literal["disabled", "offline", "online"]
+"""Whether a run is logged to Weights & Biases."""

@@ -1,0 +1,32 @@
+"""Pillow pictures of 8 bits <-> image tensors `(1, channel, height, width)` in [0, 1]."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+
+def picture_to_tensor(picture: Image.Image) -> Float[Tensor, "1 channel height width"]:
+    """Return an 8-bit picture of mode `L` or `RGB` as float32 values in [0, 1].
+
+    Raises:
+        ValueError: If the picture has another mode or no pixels.
+    """
+    if picture.mode not in ("L", "RGB"):
+        raise ValueError(
+            f"a picture of mode {picture.mode} is not supported yet; convert it to L or RGB first, "
+            "for example picture.convert('RGB')"
+        )
+    if 0 in picture.size:
+        raise ValueError(f"a picture of {picture.width}x{picture.height} pixels is empty; give one with pixels")
+    values = torch.from_numpy(np.array(picture)).reshape(picture.height, picture.width, -1)
+    return values.permute(2, 0, 1)[None].float() / 255
+
+
+def tensor_to_picture(image: Float[Tensor, "1 channel height width"]) -> Image.Image:
+    """Return values in [0, 1], clamped and rounded to 8 bits, as a picture of mode `L` or `RGB`."""
+    rounded = image[0].clamp(0, 1).mul_(255).round_().to(torch.uint8)
+    if len(rounded) == 1:
+        return Image.fromarray(rounded[0].cpu().numpy())
+    return Image.fromarray(rounded.permute(1, 2, 0).cpu().contiguous().numpy())
