@@ -7,21 +7,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from amortized_sr.config import ModelConfig as ModelConfig
-    from amortized_sr.config import build_model as build_model
+    from amortized_sr.compute import Compute as Compute
     from amortized_sr.continuous import ContinuousImage as ContinuousImage
+    from amortized_sr.latent import Latent as Latent
     from amortized_sr.model import AmortizedSR as AmortizedSR
+    from amortized_sr.model_builder import build_model as build_model
+    from amortized_sr.model_config import ModelConfig as ModelConfig
     from amortized_sr.upscaler import Upscaler as Upscaler
     from amortized_sr.upscaler import upscale as upscale
+    from amortized_sr.weights import load_weights as load_weights
+    from amortized_sr.weights import save_weights as save_weights
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AmortizedSR": "model",
+    "Compute": "compute",
     "ContinuousImage": "continuous",
-    "ModelConfig": "config",
+    "Latent": "latent",
+    "ModelConfig": "model_config",
     "Upscaler": "upscaler",
-    "build_model": "config",
+    "build_model": "model_builder",
+    "load_weights": "weights",
+    "save_weights": "weights",
     "upscale": "upscaler",
 }
 

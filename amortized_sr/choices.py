@@ -26,3 +26,22 @@ without a border of `scale + 6` (DIV2K, photographs). `plain`: every pixel and c
 
 WandbMode = Literal["disabled", "offline", "online"]
 """Whether a run is logged to Weights & Biases."""
+
+InterpolationName = Literal["bilinear", "bicubic"]
+"""Kernels of the interpolated image below the learned part."""
+
+EncoderName = Literal["edsr", "span"]
+"""Trunks that turn an image into features."""
+
+FieldName = Literal["hyper", "learned", "concat", "film"]
+"""Coordinate networks that turn (offset, cell, code) into colour."""
+
+Neighbors = Literal[1, 4]
+"""How many latent cells contribute to a point: the nearest, or the four around it."""
+
+Footprint = Literal["point", "gauss", "box"]
+"""The region that a query asks about. `point`: the pixel's centre. `gauss`: each sinusoid is damped as by a Gaussian as
+wide as the pixel times a learned factor; window and constant stay. `box`: the exact mean over the pixel."""
+
+ConditionName = Literal["noise"]
+"""What an encoder can be told about an image. `noise`: standard deviation of its Gaussian noise, 1 is white."""

@@ -1,18 +1,22 @@
-"""What "an image as a function" promises."""
+"""The interface of an image as a function."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.coords import WHOLE, Size, Window
+from amortized_sr.compute import Bounds
+from amortized_sr.coords import WHOLE, Size, Window, check_window, window_part
 
 
 class ContinuousImage(ABC):
     """A batch of images as functions of a continuous coordinate, to be queried at points or rendered on grids.
 
-    Colours are not clamped: they may leave [0, 1] slightly, and clamping would break averages over regions.
+    Colours are not clamped: they may leave [0, 1] slightly, and clamping would break averages over regions. Functions
+    are immutable, so many threads may query and render one at once.
     """
 
     @property
@@ -25,6 +29,16 @@ class ContinuousImage(ABC):
     def channels(self) -> int:
         """Number of colour channels, 1 or 3."""
 
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where colours are computed."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> torch.dtype:
+        """Number format of the colours."""
+
     @abstractmethod
     def __call__(
         self,
@@ -36,39 +50,73 @@ class ContinuousImage(ABC):
         Args:
             coord: `(y, x)` in [-1, 1]; without a batch axis, the same points for every image.
             cell: Extent of the footprint of each query, or of all, in coordinates; None asks for points.
+
+        Raises:
+            ValueError: If the shapes do not fit, or a coordinate is not finite.
         """
 
     @abstractmethod
-    def render(
-        self, size: Size, window: Window = WHOLE, tile: int | None = None
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the image drawn with `size` pixels, as seen at the size of its pixels.
+    def render(self, size: Size, window: Window = WHOLE) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the image rendered with `size` pixels, each the colour over the pixel's footprint.
 
         Args:
             size: `(height, width)` of the result in pixels.
-            window: The part to draw, `(y0, x0, y1, x1)` in [-1, 1].
-            tile: Largest height and width drawn at once; bounds memory and changes nothing else.
+            window: The part to render, `(y0, x0, y1, x1)` in [-1, 1].
 
         Raises:
             ValueError: If the size is not positive or the window is not inside the image.
         """
 
 
-def tiles(size: Size, tile: int | None) -> list[tuple[slice, slice]]:
-    """Return slices of rows and columns that cover an image of `size` in tiles of at most `tile` pixels a side.
+def check_rendering(size: Size, window: Window) -> None:
+    """Check what `render` was asked for.
 
     Raises:
-        ValueError: If `size` or `tile` is not positive.
+        ValueError: If the size is not two positive whole numbers, or the window is not inside the image.
     """
-    if min(size) < 1:
-        raise ValueError(f"size must be (height, width) of at least 1 pixel each, got {tuple(size)}")
-    if tile is not None and tile < 1:
-        raise ValueError(f"tile must be at least 1 pixel, got {tile}")
-    spans = [
-        [slice(begin, min(begin + step, length)) for begin in range(0, length, step)]
-        for length, step in ((length, tile or length) for length in size)
-    ]
-    return [(rows, columns) for rows in spans[0] for columns in spans[1]]
+    sides = size if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+        raise ValueError(f"size must be (height, width) in whole pixels, at least 1 each, got {size!r}")
+    check_window(window)
+
+
+def render_tiles(
+    render: Callable[[Size, Window], Float[Tensor, "batch colour rows columns"]],
+    size: Size,
+    window: Window,
+    bounds: Bounds,
+) -> Float[Tensor, "batch colour height width"]:
+    """Return a rendering of `size` pixels that shows `window`, computed in tiles.
+
+    Args:
+        render: Returns a rendering of some size that shows some window.
+        size: Size of the whole.
+        window: What the whole shows.
+        bounds: Gives the largest side of a tile.
+    """
+    if max(size) <= bounds.tile:
+        return render(size, window)
+    result: Tensor | None = None
+    for rows in spans(slice(0, size[0]), bounds.tile):
+        for columns in spans(slice(0, size[1]), bounds.tile):
+            tile = render(
+                (rows.stop - rows.start, columns.stop - columns.start), window_part(window, size, rows, columns)
+            )
+            if result is None:
+                result = tile.new_empty((*tile.shape[:2], *size))
+            result[:, :, rows, columns] = tile
+    assert result is not None
+    return result
+
+
+def spans(part: slice, step: int) -> list[slice]:
+    """Return slices of at most `step` that cover `part`.
+
+    Example:
+        >>> spans(slice(0, 5), 2)
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    return [slice(start, min(start + step, part.stop)) for start in range(part.start, part.stop, step)]
 
 
 def broadcast_query(
@@ -77,11 +125,14 @@ def broadcast_query(
     """Return coordinates and cells with all three axes, on the device of `like`, points as cells of zero extent.
 
     Raises:
-        ValueError: If the shapes do not fit a batch of that size.
+        ValueError: If the shapes do not fit a batch of that size, or a number is not finite.
     """
     batch = len(like)
     if coord.ndim not in (2, 3) or coord.shape[-1] != 2 or (coord.ndim == 3 and len(coord) not in (1, batch)):
         raise ValueError(f"coord must have shape (query, 2) or ({batch}, query, 2), got {tuple(coord.shape)}")
+    for name, values in (("coord", coord), ("cell", cell)):
+        if values is not None and not values.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinity; give (y, x) in [-1, 1]")
     coord = coord.to(like.device).expand(batch, -1, -1)
     cell = torch.zeros_like(coord) if cell is None else cell.to(coord).expand_as(coord)
     return coord, cell

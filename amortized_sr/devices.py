@@ -5,17 +5,17 @@ import torch
 from amortized_sr.choices import DeviceName
 
 
-def choose_device(name: DeviceName) -> torch.device:
-    """Return the device of that name, or the best one there is for `auto`.
+def choose_device(name: str | torch.device) -> torch.device:
+    """Return the device of that name, such as `cuda:1`, or the fastest one for `auto`.
 
     Raises:
         ValueError: If this machine does not have it.
     """
     available = available_devices()
-    if name == "auto":
+    if str(name) == "auto":
         return torch.device(available[-1])
-    if name not in available:
-        raise ValueError(f"device {name!r} is not available here; available: {', '.join(available)}")
+    if str(name).partition(":")[0] not in available:
+        raise ValueError(f"device {str(name)!r} is not available here; available: {', '.join(available)}")
     return torch.device(name)
 
 

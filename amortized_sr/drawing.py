@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from amortized_sr.axes import Rendering
 from amortized_sr.coords import Size
 from amortized_sr.image_io.formats import Depth
 from amortized_sr.image_io.image_file import Pixels, depth_of
@@ -75,7 +76,7 @@ def _draw_opaque(upscaler: Upscaler, pixels: Pixels, size: Size, white: float, p
     def read_rows(first: int, stop: int) -> Tensor:
         return _to_tones(_as_tensor(pixels[first:stop], white), power)
 
-    for strip in upscaler.strips(read_rows, pixels.shape[:2], size):
+    for strip in upscaler.strips(read_rows, Rendering(size, (pixels.shape[0], pixels.shape[1]))):
         yield _from_tones(strip, power)
 
 
@@ -98,12 +99,14 @@ def _draw_transparent(
     own = pixels.shape[0], pixels.shape[1]
     drawn = max(size[0], own[0]), max(size[1], own[1])
     if drawn == size:
-        for strip in upscaler.strips(read_rows, own, size, batch=2):
+        for strip in upscaler.strips(read_rows, Rendering(size, own), batch=2):
             yield _from_tones(strip[:1], power), strip[1:].mean(dim=1, keepdim=True).clamp(0, 1)
         return
     # Shrinking is an average over pixels, in which those that cannot be seen must not count. First along x, so that
     # what is collected is no larger than the picture.
-    narrow = [_premultiplied(strip, size[1]).cpu() for strip in upscaler.strips(read_rows, own, drawn, batch=2)]
+    narrow = [
+        _premultiplied(strip, size[1]).cpu() for strip in upscaler.strips(read_rows, Rendering(drawn, own), batch=2)
+    ]
     channels = pixels.shape[2] - 1
     colour, seen, opacity = shrink(torch.cat(narrow, dim=2), size).split((channels, channels, 1), dim=1)
     opacity = opacity.clamp(0, 1)

@@ -1,60 +1,44 @@
 """The model: image -> encoder -> head -> latent -> field -> colour, as a function of the coordinate."""
 
-import dataclasses
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amortized_sr.continuous import ContinuousImage, broadcast_query, tiles
-from amortized_sr.coords import WHOLE, Size, Window, check_window
+from amortized_sr.amortized_image import AmortizedImage
+from amortized_sr.axes import Axis
+from amortized_sr.choices import ConditionName
+from amortized_sr.compute import DEFAULT_BOUNDS, Bounds
+from amortized_sr.coords import Size
 from amortized_sr.encoders.base import Encoder
-from amortized_sr.fields.base import TURNS, Field
+from amortized_sr.fields.base import Field, SymmetricField
+from amortized_sr.heads import Head
+from amortized_sr.latent import Latent, LatentError
 from amortized_sr.resize import InterpolationKernel
-from amortized_sr.sampling import (
-    Axis,
-    axes,
-    render_separable,
-    separable_contribution,
-    sum_contributions,
-)
-
-# Heads read the features of at most the cells beside theirs.
-_HEAD_RADIUS = 1
-
-
-def check_image(image: Tensor) -> None:
-    """Check the shape of a batch of images.
-
-    Raises:
-        ValueError: If it does not fit.
-    """
-    if image.ndim != 4 or image.shape[1] not in (1, 3) or 0 in image.shape:
-        raise ValueError(
-            f"image must have shape (batch, 1 or 3, height, width) and no empty axis, got {tuple(image.shape)}"
-        )
+from amortized_sr.symmetry import TURNS
 
 
 @final
 class AmortizedSR(nn.Module):
     """Turns images into functions with one forward pass.
 
-    The picture is the interpolated image plus what the field adds to it.
+    The picture is the interpolated image, where there is one, plus what the field adds to it.
+
+    *Planes* are an image's colours followed by one plane for each condition. Whoever cuts, flips or streams an image
+    treats all planes alike; only this class splits them.
 
     Args:
-        encoder: Image -> features.
-        head: Features -> latent, one code per pixel.
+        encoder: Planes -> features.
+        head: Features -> codes, one per cell.
         field: (offset, cell, code) -> colour.
-        skip: Kernel that interpolates the image itself.
+        skip: Kernel that interpolates the image itself, or None.
         channels: Colour channels that the network was made for, 1 or 3.
-        mean: Mean of the training images, subtracted from the encoder's input.
-        deviation: Standard deviation of the training images, which the encoder's input is divided by.
-
-    Attributes:
-        ensemble: Whether latents are means over the eight flips and transpositions of the image, at eight times the
-            cost of encoding: EDSR's self-ensemble. It averages pictures; latents come to the same for a linear field.
+        conditions: Names of the planes that follow the colours.
+        mean: Mean of the training images, subtracted from the encoder's colours.
+        deviation: Standard deviation of the training images, which the encoder's colours are divided by.
     """
 
     mean: Tensor
@@ -63,10 +47,11 @@ class AmortizedSR(nn.Module):
     def __init__(
         self,
         encoder: Encoder,
-        head: nn.Module,
+        head: Head,
         field: Field,
-        skip: InterpolationKernel,
+        skip: InterpolationKernel | None,
         channels: int,
+        conditions: Sequence[ConditionName],
         mean: float,
         deviation: float,
     ) -> None:
@@ -76,173 +61,145 @@ class AmortizedSR(nn.Module):
         self.field = field
         self.skip = skip
         self.channels = channels
-        self.ensemble = False
+        self.conditions = tuple(conditions)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("deviation", torch.tensor(deviation))
 
-    def encode(self, image: Float[Tensor, "batch colour height width"]) -> "AmortizedImage":
+    def forward(
+        self, planes: Float[Tensor, "batch plane height width"], size: Size
+    ) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the images drawn with `size` pixels."""
+        return self.encode(planes).render(size)
+
+    def encode(self, planes: Float[Tensor, "batch plane height width"], ensemble: bool = False) -> AmortizedImage:
         """Return the images as a function, after which the encoder is not needed any more.
 
         A grey model treats the channels of a colour image as three grey images; a colour model sees a grey image
         as a colour image with equal channels and answers with their mean.
 
         Args:
-            image: Values in [0, 1], 1 or 3 channels.
+            planes: 1 or 3 colours in [0, 1], then the conditions.
+            ensemble: Whether codes are means over the eight flips and transpositions of the image, at eight times the
+                cost of encoding.
 
         Raises:
-            ValueError: If the shape does not fit.
+            ValueError: If the shape does not fit, or the field has no ensemble.
         """
-        check_image(image)
-        return self.as_function(image, self._latent(image))
+        self.check_planes(planes)
+        return self.as_function(planes, self._codes(planes, ensemble))
+
+    def decode(self, latent: Latent, bounds: Bounds = DEFAULT_BOUNDS) -> AmortizedImage:
+        """Return the function of a latent that this model made.
+
+        Raises:
+            LatentError: If it cannot be this model's.
+        """
+        if latent.codes.shape[1] != self.field.code_channels or (latent.image is None) != (self.skip is None):
+            raise LatentError(
+                f"a latent with {latent.codes.shape[1]} channels{'' if latent.image is None else ' and an image'} "
+                f"is not this model's, whose codes have {self.field.code_channels}; use the model that made it"
+            )
+        return AmortizedImage(self.field, latent, self.skip, bounds)
 
     def encode_part(
-        self, image: Float[Tensor, "batch colour height width"], rows: slice, columns: slice
+        self, planes: Float[Tensor, "batch plane height width"], rows: slice, columns: slice, ensemble: bool = False
     ) -> Float[Tensor, "items channel rows columns"]:
-        """Return the latent's cells in `rows` and `columns`, reading only the pixels that they depend on.
+        """Return the codes of the cells in `rows` and `columns`, reading only the pixels that they depend on.
 
-        Equal to the same cells of the whole image's latent: what lies within the receptive field is read too, and
-        past the image's own borders, but only there, edges are repeated.
+        Equal to the same cells of the whole image's codes: what lies within the receptive field is read too, and
+        edges are repeated past the image's own borders only. An encoder that sees the whole image returns all cells.
         """
+        halo = self.halo
+        if halo is None:
+            return self._codes(planes, ensemble)
         inside = [
-            slice(max(0, part.start - self.halo), min(length, part.stop + self.halo))
-            for part, length in zip((rows, columns), image.shape[-2:], strict=True)
+            slice(max(0, part.start - halo), min(length, part.stop + halo))
+            for part, length in zip((rows, columns), planes.shape[-2:], strict=True)
         ]
-        latent = self._latent(image[:, :, inside[0], inside[1]])
+        codes = self._codes(planes[:, :, inside[0], inside[1]], ensemble)
         kept = [
             slice(part.start - read.start, part.stop - read.start)
             for part, read in zip((rows, columns), inside, strict=True)
         ]
-        return latent[:, :, kept[0], kept[1]]
+        return codes[:, :, kept[0], kept[1]]
 
     @property
-    def halo(self) -> int:
-        """How many pixels around a part of an image its latent depends on."""
-        return self.encoder.receptive_radius + _HEAD_RADIUS
+    def halo(self) -> int | None:
+        """How many pixels around a part of an image its codes depend on; None if they depend on the whole image."""
+        radius = self.encoder.receptive_radius
+        return None if radius is None else radius + self.head.radius
+
+    @property
+    def numbers_per_pixel(self) -> int:
+        """How many numbers the widest layer holds at once for each pixel of a colour image."""
+        convolutions = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
+        widths = [2 * layer.in_channels + layer.out_channels for layer in convolutions]
+        return max(*widths, self.field.code_channels) * self.items_per_image(3)
+
+    @property
+    def latent_bytes_per_pixel(self) -> int:
+        """How many bytes the codes of a pixel of a colour image take."""
+        return 4 * self.field.code_channels * self.items_per_image(3)
+
+    def rows_needed(self, axis: Axis, rows: slice) -> slice:
+        """Return which rows of an image some rows of a rendering depend on, before the encoder's halo."""
+        if self.halo is None:
+            return slice(0, axis.cells)
+        reach = self.field.reach(axis.step)
+        if self.skip is not None:
+            reach = max(reach, self.skip.reach(axis.step))
+        low, high = (axis.start + axis.step * row for row in (rows.start, rows.stop - 1))
+        return slice(max(0, math.floor(low - reach)), min(axis.cells, math.ceil(high + reach) + 1))
+
+    def items_per_image(self, channels: int) -> int:
+        """Return how many items of a latent an image of so many colours has: a grey model sees each colour alone."""
+        return channels if self.channels == 1 else 1
 
     def as_function(
         self,
-        image: Float[Tensor, "batch colour height width"],
-        latent: Float[Tensor, "items channel height width"],
-    ) -> "AmortizedImage":
-        """Return images and their latent as a function."""
-        return AmortizedImage(self.field, self.skip, image, latent)
+        planes: Float[Tensor, "batch plane height width"],
+        codes: Float[Tensor, "items channel cells_y cells_x"],
+        bounds: Bounds = DEFAULT_BOUNDS,
+    ) -> AmortizedImage:
+        """Return images and their codes as a function."""
+        colours = self._split(planes)[0]
+        image = None if self.skip is None else colours
+        size = planes.shape[-2], planes.shape[-1]
+        items = self.items_per_image(colours.shape[1])
+        return self.decode(Latent(codes, size, colours.shape[1], items, image), bounds)
 
-    def _latent(self, image: Tensor) -> Tensor:
-        seen = image
-        if self.channels == 1:
-            seen = image.flatten(0, 1)[:, None]
-        elif image.shape[1] == 1:
-            seen = image.expand(-1, self.channels, -1, -1)
-        seen = (seen - self.mean) / self.deviation
-        if not self.ensemble:
-            return self.head(self.encoder(seen)).to(image.dtype)
-        latents = (
-            self.field.turned_back(self.head(self.encoder(turn.apply(seen))).to(image.dtype), turn) for turn in TURNS
-        )
-        return sum(latents, torch.zeros((), dtype=image.dtype, device=image.device)) / len(TURNS)
+    def check_planes(self, planes: Tensor) -> None:
+        """Check the shape of a batch of planes.
 
-    def forward(
-        self, image: Float[Tensor, "batch colour height width"], size: Size
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the images drawn with `size` pixels."""
-        return self.encode(image).render(size)
-
-
-@final
-@dataclass(frozen=True)
-class AmortizedImage(ContinuousImage):
-    """Images as a function: their latent, the field that reads it, and the interpolated image below."""
-
-    field: Field
-    skip: InterpolationKernel
-    image: Float[Tensor, "batch colour height width"]
-    latent: Float[Tensor, "items channel height width"]
-
-    @property
-    def size(self) -> Size:
-        """`(height, width)` of the image that the function was made from, in pixels."""
-        return self.image.shape[-2], self.image.shape[-1]
-
-    @property
-    def channels(self) -> int:
-        """Number of colour channels, 1 or 3."""
-        return self.image.shape[1]
-
-    def __call__(
-        self,
-        coord: Float[Tensor, "batch query 2"] | Float[Tensor, "query 2"],
-        cell: Float[Tensor, "batch query 2"] | Float[Tensor, " 2"] | None = None,
-    ) -> Float[Tensor, "batch query colour"]:
-        """Return the colours at points or over footprints; see `ContinuousImage`."""
-        coord, cell = broadcast_query(coord, cell, self.image)
-        parts = len(self.latent) // len(self.image)
-        learned = sum_contributions(
-            self.field,
-            self.latent,
-            coord.repeat_interleave(parts, dim=0),
-            cell.repeat_interleave(parts, dim=0),
-            self.field.reach(_largest(cell, self.latent)),
-        )
-        interpolated = sum_contributions(
-            separable_contribution(self.skip),
-            self.image,
-            coord,
-            cell,
-            self.skip.reach(_largest(cell, self.image)),
-        )
-        return interpolated + self._as_colours(learned.movedim(-1, 1)).movedim(1, -1)
-
-    def render(
-        self, size: Size, window: Window = WHOLE, tile: int | None = None
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the image drawn with `size` pixels; see `ContinuousImage`."""
-        check_window(window)
-        parts = tiles(size, tile)
-        if len(parts) == 1:
-            return self._render_part(size, window, *parts[0])
-        result = self.image.new_empty((len(self.image), self.channels, *size))
-        for rows, columns in parts:
-            result[:, :, rows, columns] = self._render_part(size, window, rows, columns)
-        return result
-
-    def _render_part(self, size: Size, window: Window, rows: slice, columns: slice) -> Tensor:
-        def part(grid: Size) -> tuple[Axis, Axis]:
-            y, x = axes(size, grid, window)
-            return y.part(rows.start, rows.stop), x.part(columns.start, columns.stop)
-
-        return self._render_axes(part(_grid(self.latent)), part(self.size))
-
-    def render_band(
-        self, rows: slice, size: Size, whole: Size, first: int
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return rows of a taller image's rendering, this function being a band of that image.
-
-        Args:
-            rows: Which rows of the rendering; the band must hold all pixels that they depend on.
-            size: Size of the whole rendering.
-            whole: Size of the whole image, as wide as this one.
-            first: Which row of the whole image is the first of this one.
+        Raises:
+            ValueError: If it does not fit.
         """
-        y, x = axes(size, whole, WHOLE)
-        y = y.part(rows.start, rows.stop)
-        y = dataclasses.replace(y, start=y.start - first, cells=self.size[0])
-        return self._render_axes((y, x), (y, x))
+        extra = len(self.conditions)
+        if planes.ndim != 4 or planes.shape[1] - extra not in (1, 3) or 0 in planes.shape:
+            planes_of = f" and a plane for each of {', '.join(self.conditions)}" if extra else ""
+            raise ValueError(
+                f"image must have shape (batch, 1 or 3{planes_of}, height, width) and no empty axis, "
+                f"got {tuple(planes.shape)}"
+            )
 
-    def _render_axes(self, latent: tuple[Axis, Axis], image: tuple[Axis, Axis]) -> Tensor:
-        learned = self.field.render_grid(self.latent, *latent)
-        interpolated = render_separable(self.skip, self.image, *image)
-        return interpolated.add_(self._as_colours(learned))
+    def _split(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return colours and conditions."""
+        colours = planes.shape[1] - len(self.conditions)
+        return planes[:, :colours], planes[:, colours:]
 
-    def _as_colours(self, learned: Float[Tensor, "items colour *space"]) -> Float[Tensor, "batch channel *space"]:
-        """Bring the field's colours to the image's channels: see `AmortizedSR.encode`."""
-        colours = learned.unflatten(0, (len(self.image), -1)).flatten(1, 2)
-        return colours if colours.shape[1] == self.channels else colours.mean(dim=1, keepdim=True)
-
-
-def _grid(latent: Tensor) -> Size:
-    return latent.shape[-2], latent.shape[-1]
-
-
-def _largest(cell: Tensor, latent: Tensor) -> float:
-    """Return the largest footprint in cells of the latent grid."""
-    return float((cell * cell.new_tensor(_grid(latent)) / 2).max()) if cell.numel() else 0.0
+    def _codes(self, planes: Tensor, ensemble: bool) -> Tensor:
+        colours, conditions = self._split(planes)
+        if self.channels == 1:
+            conditions = conditions.repeat_interleave(colours.shape[1], dim=0)
+            colours = colours.flatten(0, 1)[:, None]
+        elif colours.shape[1] == 1:
+            colours = colours.expand(-1, self.channels, -1, -1)
+        seen = torch.cat(((colours - self.mean) / self.deviation, conditions), dim=1)
+        if not ensemble:
+            return self.head(self.encoder(seen)).to(planes.dtype)
+        if not isinstance(self.field, SymmetricField):
+            raise ValueError(f"{type(self.field).__name__} has no self-ensemble; leave it out or use a `hyper` field")
+        turned = (
+            self.field.turned_back(self.head(self.encoder(turn.apply(seen))).to(planes.dtype), turn) for turn in TURNS
+        )
+        return sum(turned, torch.zeros((), dtype=planes.dtype, device=planes.device)) / len(TURNS)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.model import AmortizedImage
+from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.resize import shrink
 
 
@@ -48,18 +48,22 @@ def refine(
     Returns:
         The function with the better latent. Images do not influence each other.
     """
+    image = function.latent.image
+    if image is None:
+        raise ValueError("a latent without an image cannot be refined; use a model that adds to the interpolated image")
     size = function.size[0] * settings.scale, function.size[1] * settings.scale
     with torch.inference_mode(False), torch.enable_grad():
         # Copies, because tensors made in inference mode cannot be differentiated.
-        image, begin = function.image.clone(), function.latent.detach().clone()
-        spread = begin.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, 1, 1, 1)
-        # In units of the latent's spread, so that one learning rate fits every model.
-        change = torch.zeros_like(begin, requires_grad=True)
+        image, start = image.clone(), function.latent.codes.detach().clone()
+        function = replace(function, latent=replace(function.latent, image=image))
+        spread = start.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, 1, 1, 1)
+        # In units of the codes' spread, so that one learning rate fits every model.
+        change = torch.zeros_like(start, requires_grad=True)
         optimizer = torch.optim.Adam([change], lr=settings.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
         for step in range(settings.steps):
-            drawn = replace(function, image=image, latent=begin + spread * change).render(size)
-            error = (shrink(drawn, function.size) - image).square().mean(dim=(1, 2, 3))
+            rendered = function.with_codes(start + spread * change).render(size)
+            error = (shrink(rendered, function.size) - image).square().mean(dim=(1, 2, 3))
             if report is not None:
                 report(step, -10 * torch.log10(error.detach()))
             optimizer.zero_grad()
@@ -67,4 +71,4 @@ def refine(
             error.sum().backward()
             optimizer.step()
             schedule.step()
-    return replace(function, latent=(begin + spread * change).detach())
+    return function.with_codes((start + spread * change).detach())

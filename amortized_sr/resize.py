@@ -1,20 +1,19 @@
-"""Resampling kernels: the antialiased degradation, and interpolation as one-dimensional kernels.
+"""Resampling kernels: antialiased shrinking, and interpolation as one-dimensional kernels.
 
 A kernel answers for a point (its value) or for a footprint (its exact mean over one output pixel).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from amortized_sr.choices import InterpolationName
 from amortized_sr.coords import Size
-
-InterpolationName = Literal["bilinear", "bicubic"]
 
 
 def shrink(
@@ -26,34 +25,18 @@ def shrink(
         image: Any values.
         size: `(height, width)` of the result in pixels, at most the image's own.
     """
-    return _shrink_height(_shrink_width(image, size[1]), size[0])
+    return shrink_height(shrink_width(image, size[1]), size[0])
 
 
-def degrade(
-    image: Float[Tensor, "batch channel height width"], size: Size
-) -> Float[Tensor, "batch channel rows columns"]:
-    """Make the low-resolution input of a high-resolution target: shrink it and round it to 8 bits.
-
-    Equal to Pillow's `resize(..., BICUBIC)` of an 8-bit image within 1/255: like Pillow, first along x, then along
-    y, with rounding after each.
-
-    Args:
-        image: Values in [0, 1].
-        size: `(height, width)` of the result in pixels.
-
-    Returns:
-        Multiples of 1/255 in [0, 1].
-    """
-    return _round(_shrink_height(_round(_shrink_width(image, size[1])), size[0]))
-
-
-def _shrink_width(image: Tensor, width: int) -> Tensor:
+def shrink_width(image: Tensor, width: int) -> Tensor:
+    """Shrink along x alone; see `shrink`."""
     if width == image.shape[-1]:
         return image
     return _interpolate(image, (image.shape[-2], width))
 
 
-def _shrink_height(image: Tensor, height: int) -> Tensor:
+def shrink_height(image: Tensor, height: int) -> Tensor:
+    """Shrink along y alone; see `shrink`."""
     if height == image.shape[-2]:
         return image
     if image.shape[-1] == 1:
@@ -66,10 +49,7 @@ def _interpolate(image: Tensor, size: Size) -> Tensor:
     return functional.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
 
 
-def _round(image: Tensor) -> Tensor:
-    return (image.clamp(0, 1) * 255).round() / 255
-
-
+@final
 @dataclass(frozen=True)
 class InterpolationKernel:
     """A one-dimensional interpolation kernel with unit sum over the integers.

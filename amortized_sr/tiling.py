@@ -1,20 +1,20 @@
-"""Image -> latent in tiles: the same latent as from the whole image at once, in a fraction of the memory."""
+"""Image -> codes in tiles: the same codes as from the whole image at once, in a fraction of the memory."""
 
+import copy
 import gc
 import math
-from collections import deque
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from amortized_sr.choices import Precision
-from amortized_sr.model import AmortizedImage, AmortizedSR
-
-DEFAULT_MEMORY = 2**30
-"""Bytes that one picture's working set may take, if nothing else is said: 1 GiB."""
+from amortized_sr.amortized_image import AmortizedImage
+from amortized_sr.compute import Compute, Notify
+from amortized_sr.continuous import spans
+from amortized_sr.devices import choose_device
+from amortized_sr.model import AmortizedSR
 
 # Below this side the halo is most of a tile, and a machine that cannot hold it cannot hold the model.
 _SMALLEST_TILE = 16
@@ -23,162 +23,168 @@ _SMALLEST_TILE = 16
 # half more. Measured: 984 bytes per pixel for `photo-tiny`, whose rule below gives 1650.
 _BYTES_PER_NUMBER = 6
 
+_HALF = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class TileMemoryError(MemoryError):
+    """There is not enough memory for a tile."""
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception means that there was not enough memory, whatever class a device gives it."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    said = str(error)
+    text = str(error)
     return isinstance(error, RuntimeError) and any(
-        words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
     )
 
 
 @final
+@dataclass(frozen=True)
 class TiledEncoder:
-    """Makes latents with a model on a device, tile by tile, each with the halo that its pixels depend on.
+    """Encodes on one device, tile by tile, each with the halo that its pixels depend on.
 
     Args:
-        model: The model; it is moved to the device.
-        device: Where to compute.
-        memory: Bytes of the working set, of which a tile takes a quarter at most.
-        precision: Number format of the encoder; a tile that comes out wrong in half precision is made again in fp32.
-        may_leave: Whether to go on with the CPU if even the smallest tile does not fit on the device.
-        notify: Told in one sentence of everything that was not as planned.
+        model: The model, on the device.
+        device: Where it computes.
+        compute: What was asked for.
+        area: Largest number of pixels of a tile, halo included.
     """
 
-    def __init__(
-        self,
-        model: AmortizedSR,
-        device: torch.device,
-        memory: int = DEFAULT_MEMORY,
-        precision: Precision = "fp32",
-        may_leave: bool = False,
-        notify: Callable[[str], None] = lambda sentence: None,
-    ) -> None:
+    model: AmortizedSR
+    device: torch.device
+    compute: Compute
+    area: int
+
+    @staticmethod
+    def on(device: torch.device, model: AmortizedSR, compute: Compute) -> "TiledEncoder":
+        """Return an encoder with a copy of a model on a device, because moving a module moves it for everyone."""
         # Convolutions read and write channels together twice as fast in this layout.
-        self.model = model.to(device).to(memory_format=torch.channels_last)
-        self.device = device
-        self.memory = memory
-        self._half = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-        self._may_leave = may_leave
-        self._notify = notify
-        self._area = self._planned_area()
+        moved = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
+        # A quarter; the others are for the codes, the rendering, and what is made of it.
+        planned = compute.memory // 4 // (_BYTES_PER_NUMBER * model.numbers_per_pixel)
+        return TiledEncoder(moved, device, compute, max(planned, _smallest_area(model)))
 
     @torch.inference_mode()
-    def encode(self, image: Float[Tensor, "batch colour height width"]) -> AmortizedImage:
-        """Return the images as a function, as `AmortizedSR.encode` does."""
-        latent = self.latent(image, slice(0, image.shape[-2]))
-        return self.model.as_function(image.to(self.device), latent)
-
-    @torch.inference_mode()
-    def latent(
-        self, image: Float[Tensor, "batch colour height width"], rows: slice
-    ) -> Float[Tensor, "items channel rows width"]:
-        """Return the latent's cells in some rows of the images, on the device.
+    def encode(
+        self, planes: Float[Tensor, "batch plane height width"], rows: slice, ensemble: bool, notify: Notify
+    ) -> AmortizedImage:
+        """Return some rows of images as a function of their own.
 
         Args:
-            image: Values in [0, 1], on any device.
-            rows: Which rows; the image's others are read as far as these depend on them.
+            planes: Colours in [0, 1] and conditions, on any device.
+            rows: Which rows; others are read as far as these depend on them.
+            ensemble: Whether codes are means over the eight turns of the image.
+            notify: Called when a tile is recomputed.
+
+        Raises:
+            TileMemoryError: If a tile does not fit.
+        """
+        height, width = rows.stop - rows.start, planes.shape[-1]
+        result: Tensor | None = None
+        for part in self._tiles(rows, slice(0, width), len(planes)):
+            try:
+                codes = self._encode_tile(planes, *part, ensemble, notify)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                # Outside of here the traceback would keep the failed attempt's tensors alive.
+                raise TileMemoryError(str(error)) from None
+            if codes.shape[-2:] == (height, width) or self.model.halo is None:
+                result = codes
+                break
+            if result is None:
+                result = codes.new_empty((*codes.shape[:2], height, width))
+            result[:, :, part[0].start - rows.start : part[0].stop - rows.start, part[1]] = codes
+        assert result is not None
+        inner = planes[:, :, rows].to(self.device, torch.float32)
+        return self.model.as_function(inner, result, self.compute.bounds)
+
+    def smaller(self, notify: Notify) -> "TiledEncoder":
+        """Return an encoder that needs less memory: with tiles of half the side, or else on the CPU.
+
+        Raises:
+            MemoryError: If there is none.
+        """
+        smallest = _smallest_area(self.model)
+        if self.area > smallest:
+            notify("not enough memory for a tile; using tiles of half the side")
+            return replace(self, area=max(self.area // 4, smallest))
+        if self.compute.device == "auto" and self.device != torch.device("cpu"):
+            notify(f"not enough memory on {self.device} for the smallest tile; continuing on the CPU")
+            return TiledEncoder.on(torch.device("cpu"), self.model, self.compute)
+        raise MemoryError(f"not enough memory on {self.device} for a tile of {_SMALLEST_TILE}x{_SMALLEST_TILE} pixels")
+
+    def _tiles(self, rows: slice, columns: slice, batch: int) -> list[tuple[slice, slice]]:
+        """Return tiles that cover a part of an image, as square as the part allows, none above the area."""
+        halo = self.model.halo
+        if halo is None:
+            return [(rows, columns)]
+        area = max(self.area // batch, min(self.area, _smallest_area(self.model)))
+        high = min(rows.stop - rows.start, max(1, math.isqrt(area) - 2 * halo))
+        wide = max(1, area // (high + 2 * halo) - 2 * halo)
+        return [(r, c) for r in spans(rows, high) for c in spans(columns, wide)]
+
+    def _encode_tile(self, planes: Tensor, rows: slice, columns: slice, ensemble: bool, notify: Notify) -> Tensor:
+        halo = self.model.halo or 0
+        top, left = max(0, rows.start - halo), max(0, columns.start - halo)
+        near = planes[:, :, top : rows.stop + halo, left : columns.stop + halo].to(self.device, torch.float32)
+        near = near.contiguous(memory_format=torch.channels_last)
+        part = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+        half = _HALF[self.compute.precision]
+        if half is not None:
+            with torch.autocast(self.device.type, half):
+                codes = self.model.encode_part(near, *part, ensemble)
+            if _is_plausible(codes, near):
+                return codes
+            notify("a tile was wrong in half precision and was recomputed in fp32")
+        return self.model.encode_part(near, *part, ensemble)
+
+
+@final
+class AdaptiveEncoder:
+    """Encodes with the tiles and on the device that the memory allows; what it returned before stays valid.
+
+    Args:
+        encoder: The first one to try.
+    """
+
+    def __init__(self, encoder: TiledEncoder) -> None:
+        self.encoder = encoder
+
+    @staticmethod
+    def of(model: AmortizedSR, compute: Compute) -> "AdaptiveEncoder":
+        """Return an encoder with a copy of a model on the device that was asked for."""
+        return AdaptiveEncoder(TiledEncoder.on(choose_device(compute.device), model, compute))
+
+    def encode(
+        self, planes: Float[Tensor, "batch plane height width"], rows: slice, ensemble: bool, notify: Notify
+    ) -> AmortizedImage:
+        """Return some rows of images as a function of their own; see `TiledEncoder.encode`.
 
         Raises:
             MemoryError: If even the smallest tile does not fit.
         """
-        result: Tensor | None = None
-        waiting = deque(self._split(rows, slice(0, image.shape[-1]), len(image)))
-        while waiting:
-            part = waiting.popleft()
-            piece = self._attempt(image, *part)
-            # Not inside the `except`: there, the traceback keeps the failed attempt's tensors alive.
-            if piece is None:
-                gc.collect()
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
-                if self._shrink():
-                    waiting = deque(tile for left in (part, *waiting) for tile in self._split(*left, len(image)))
-                    continue
-                return self.latent(image, rows)
-            if result is None:
-                height, width = rows.stop - rows.start, image.shape[-1]
-                if piece.shape[-2:] == (height, width):
-                    return piece
-                result = piece.new_empty((*piece.shape[:2], height, width))
-            result[:, :, part[0].start - rows.start : part[0].stop - rows.start, part[1]] = piece
-        assert result is not None
-        return result
-
-    def _split(self, rows: slice, columns: slice, batch: int) -> list[tuple[slice, slice]]:
-        """Return tiles that cover a part of an image, as square as the part allows, none above the area."""
-        area = max(self._area // batch, min(self._area, self._smallest_area()))
-        high = min(rows.stop - rows.start, max(1, math.isqrt(area) - 2 * self.model.halo))
-        wide = max(1, area // (high + 2 * self.model.halo) - 2 * self.model.halo)
-        return [(r, c) for r in _spans(rows, high) for c in _spans(columns, wide)]
-
-    def _attempt(self, image: Tensor, rows: slice, columns: slice) -> Tensor | None:
-        """Return a tile's latent, or None if there is not enough memory for it."""
-        try:
-            return self._tile(image, rows, columns)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        return None
-
-    def _tile(self, image: Tensor, rows: slice, columns: slice) -> Tensor:
-        halo = self.model.halo
-        top, left = max(0, rows.start - halo), max(0, columns.start - halo)
-        near = image[:, :, top : rows.stop + halo, left : columns.stop + halo].to(self.device, torch.float32)
-        near = near.contiguous(memory_format=torch.channels_last)
-        part = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-        if self._half is not None:
-            with torch.autocast(self.device.type, self._half):
-                latent = self.model.encode_part(near, *part)
-            if _is_plausible(latent, near):
-                return latent
-            self._notify("a tile came out wrong in half precision and was made again in fp32")
-        return self.model.encode_part(near, *part)
-
-    def _shrink(self) -> bool:
-        """Halve the tiles' side; where that is not possible leave the device, and return False.
-
-        Raises:
-            MemoryError: If neither is possible.
-        """
-        if self._area > self._smallest_area():
-            self._area = max(self._area // 4, self._smallest_area())
-            self._notify("not enough memory for a tile; tiles are half as large from here on")
-            return True
-        if self._may_leave and self.device != torch.device("cpu"):
-            self._notify(f"not enough memory on {self.device} for the smallest tile; the cpu goes on")
-            self.device = torch.device("cpu")
-            self.model.to(self.device)
-            self._area = self._planned_area()
-            return False
-        raise MemoryError(f"not enough memory on {self.device} for a tile of {_SMALLEST_TILE}x{_SMALLEST_TILE} pixels")
-
-    def _planned_area(self) -> int:
-        # A quarter; the others are for the latent, the rendering, and what is made of it.
-        planned = self.memory // 4 // (_BYTES_PER_NUMBER * _numbers_per_pixel(self.model))
-        return max(planned, self._smallest_area())
-
-    def _smallest_area(self) -> int:
-        return (_SMALLEST_TILE + 2 * self.model.halo) ** 2
+        while True:
+            encoder = self.encoder
+            try:
+                return encoder.encode(planes, rows, ensemble, notify)
+            except TileMemoryError:
+                self.encoder = encoder.smaller(notify)
+            gc.collect()
+            if encoder.device.type == "cuda":
+                torch.cuda.empty_cache()
 
 
-def _spans(part: slice, step: int) -> list[slice]:
-    return [slice(begin, min(begin + step, part.stop)) for begin in range(part.start, part.stop, step)]
+def _smallest_area(model: AmortizedSR) -> int:
+    return (_SMALLEST_TILE + 2 * (model.halo or 0)) ** 2
 
 
-def _numbers_per_pixel(model: AmortizedSR) -> int:
-    """Return how many numbers the widest layer holds at once for each pixel of a colour image."""
-    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
-    widest = max(2 * layer.in_channels + layer.out_channels for layer in convolutions)
-    return max(widest, model.field.code_channels) * (1 if model.channels == 3 else 3)
-
-
-def _is_plausible(latent: Tensor, image: Tensor) -> bool:
-    """Return False for latents that are not finite, or the same everywhere although the image is not."""
+def _is_plausible(codes: Tensor, planes: Tensor) -> bool:
+    """Return False for codes that are not finite, or the same everywhere although the image is not."""
 
     def constant(values: Tensor) -> bool:
         return bool((values == values[..., :1, :1]).all())
 
-    return bool(latent.isfinite().all()) and (not constant(latent) or constant(image) or latent.shape[-2:] == (1, 1))
+    return bool(codes.isfinite().all()) and (not constant(codes) or constant(planes) or codes.shape[-2:] == (1, 1))

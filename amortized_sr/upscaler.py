@@ -1,32 +1,35 @@
-"""Weights -> device -> pictures: what users call. PIL in -> PIL out, tensor in -> tensor out."""
+"""Weights -> device -> pictures: PIL in -> PIL out, tensor in -> tensor out."""
 
-import copy
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final, overload
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from amortized_sr.choices import DeviceName, Precision
-from amortized_sr.continuous import ContinuousImage
+from amortized_sr.amortized_image import AmortizedImage
+from amortized_sr.axes import Rendering
+from amortized_sr.choices import Precision
+from amortized_sr.compute import DEFAULT_MEMORY, Compute, Notify, ignore
 from amortized_sr.coords import WHOLE, Size, Window, check_window
-from amortized_sr.devices import choose_device
 from amortized_sr.image_io import MAX_INPUT_PIXELS, read_picture
-from amortized_sr.model import AmortizedSR, check_image
+from amortized_sr.latent import Latent, LatentError
+from amortized_sr.model import AmortizedSR
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 from amortized_sr.resize import shrink
 from amortized_sr.sizes import check_size, scaled_size
-from amortized_sr.strips import ReadRows, draw_strips
-from amortized_sr.tiling import DEFAULT_MEMORY, TiledEncoder
-from amortized_sr.weights import DEFAULT_MODEL, TrainedModel, load_weights
+from amortized_sr.strips import ReadRows, render_strips
+from amortized_sr.tiling import AdaptiveEncoder
+from amortized_sr.weights import TrainedModel, load_weights
+from amortized_sr.weights_header import DEFAULT_MODEL
 
-# Larger outputs are drawn in tiles of this side: beyond it, one tile's intermediates leave the caches anyway.
-_TILE = 2048
+PictureLike = Image.Image | str | Path | UInt8[np.ndarray, "height width *channel"]
+"""A picture of mode `L` or `RGB`, the path of an image file, or an array of bytes, grey or with three channels."""
 
 
 @final
@@ -35,14 +38,10 @@ class Upscaler:
 
     Args:
         trained: The model with its configuration.
-        device: Where to compute; `auto` takes the fastest there is, and goes on with the CPU if that is too small.
-        memory: Bytes that one picture's working set may take, besides the picture and its rendering themselves.
-        precision: Number format of the encoder.
-        notify: Told in one sentence of everything that was not as planned.
-        tta: Whether to encode all eight flips and transpositions of an image and to use their mean.
+        compute: Where and how much is computed at once.
 
     Raises:
-        ValueError: If the device is not available, or the model's field has no self-ensemble.
+        ValueError: If the device is not available.
 
     Example:
         >>> upscaler = Upscaler.from_pretrained()
@@ -50,79 +49,99 @@ class Upscaler:
         (20, 15)
     """
 
-    def __init__(
-        self,
-        trained: TrainedModel,
-        device: DeviceName = "auto",
-        memory: int = DEFAULT_MEMORY,
-        precision: Precision = "fp32",
-        notify: Callable[[str], None] = lambda sentence: None,
-        tta: bool = False,
-    ) -> None:
+    def __init__(self, trained: TrainedModel, compute: Compute = Compute()) -> None:  # noqa: B008 (frozen)
         self.trained = trained
-        # A copy, because moving a module moves it for everyone.
-        model = copy.deepcopy(trained.model)
-        model.ensemble = tta
-        if tta and not model.field.symmetric:
-            raise ValueError(
-                f"the field {trained.config.field!r} has no self-ensemble; leave tta out or use a model with `hyper`"
-            )
-        self._encoder = TiledEncoder(model, choose_device(device), memory, precision, device == "auto", notify)
-
-    @property
-    def model(self) -> AmortizedSR:
-        """The model, on the device."""
-        return self._encoder.model
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
-        return self._encoder.device
+        self._encoder = AdaptiveEncoder.of(trained.model, compute)
 
     @classmethod
     def from_pretrained(
         cls,
         source: str | Path = DEFAULT_MODEL,
-        device: DeviceName = "auto",
+        device: str | torch.device = "auto",
         memory: int = DEFAULT_MEMORY,
         precision: Precision = "fp32",
-        notify: Callable[[str], None] = lambda sentence: None,
-        tta: bool = False,
     ) -> "Upscaler":
-        """Load bundled weights by name, or a local `.safetensors` file.
+        """Load bundled weights by name, or a local `.safetensors` file; see `Compute` for the other arguments.
 
         Raises:
             WeightsError: If there are no such weights or they cannot be used.
-            ValueError: If the device is not available, or the model's field has no self-ensemble.
+            ValueError: If the device is not available.
         """
-        return cls(load_weights(source), device, memory, precision, notify, tta)
+        return cls(load_weights(source), Compute(str(device), memory, precision))
+
+    @property
+    def model(self) -> AmortizedSR:
+        """The model, on the device."""
+        return self._encoder.encoder.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self._encoder.encoder.device
 
     @overload
-    def encode(self, image: Image.Image) -> "Picture": ...
+    def encode(self, image: PictureLike, tta: bool = False, notify: Notify = ignore) -> "Picture": ...
     @overload
-    def encode(self, image: Tensor) -> ContinuousImage: ...
-    def encode(self, image: Image.Image | Tensor) -> "Picture | ContinuousImage":
+    def encode(self, image: Tensor, tta: bool = False, notify: Notify = ignore) -> AmortizedImage: ...
+    def encode(
+        self, image: PictureLike | Tensor, tta: bool = False, notify: Notify = ignore
+    ) -> "Picture | AmortizedImage":
         """Return the image as a function that can be rendered at any size.
 
         Args:
-            image: A picture of mode `L` or `RGB`, or a tensor `(batch, 1 or 3, height, width)` in [0, 1].
+            image: A picture, or a tensor `(batch, 1 or 3, height, width)` in [0, 1], conditions behind the colours.
+            tta: Whether to encode all eight flips and transpositions and to use their mean: better, slower.
+            notify: Called when a fallback is used.
 
         Returns:
-            A `Picture`, whose renderings are pictures, or a `ContinuousImage`, whose renderings are tensors.
+            A `Picture`, whose renderings are pictures, or an `AmortizedImage`, whose renderings are tensors.
 
         Raises:
-            ValueError: If the mode or the shape is not supported.
+            ValueError: If the mode or the shape is not supported, or the model's field has no self-ensemble.
         """
-        if isinstance(image, Image.Image):
-            return Picture(self._encode(picture_to_tensor(image)), image.info.get("icc_profile"))
-        return self._encode(image)
+        if not isinstance(image, Tensor):
+            picture = _as_picture(image)
+            return Picture(self._encode(picture_to_tensor(picture), tta, notify), picture.info.get("icc_profile"))
+        return self._encode(self._checked(image), tta, notify)
+
+    def decode(self, latent: Latent) -> AmortizedImage:
+        """Return the function of a latent that was made with the same weights.
+
+        Raises:
+            LatentError: If it was made with others.
+        """
+        if latent.model not in ("", self.trained.digest):
+            raise LatentError(
+                f"the latent was made with other weights (SHA-256 {latent.model[:12]}..., these are "
+                f"{self.trained.digest[:12]}...); load those"
+            )
+        return self.model.decode(latent.to(self.device), self._encoder.encoder.compute.bounds)
 
     @overload
-    def upscale(self, image: Image.Image, scale: float | None = None, size: Size | None = None) -> Image.Image: ...
-    @overload
-    def upscale(self, image: Tensor, scale: float | None = None, size: Size | None = None) -> Tensor: ...
     def upscale(
-        self, image: Image.Image | Tensor, scale: float | None = None, size: Size | None = None
+        self,
+        image: PictureLike,
+        scale: float | None = None,
+        size: Size | None = None,
+        tta: bool = False,
+        notify: Notify = ignore,
+    ) -> Image.Image: ...
+    @overload
+    def upscale(
+        self,
+        image: Tensor,
+        scale: float | None = None,
+        size: Size | None = None,
+        tta: bool = False,
+        notify: Notify = ignore,
+    ) -> Tensor: ...
+    def upscale(
+        self,
+        image: PictureLike | Tensor,
+        scale: float | None = None,
+        size: Size | None = None,
+        tta: bool = False,
+        notify: Notify = ignore,
     ) -> Image.Image | Tensor:
         """Return the image with `scale` times as many pixels a side, or with `size` pixels.
 
@@ -132,6 +151,8 @@ class Upscaler:
             image: As for `encode`.
             scale: Output size over input size, any positive number.
             size: `(height, width)` of the result in pixels.
+            tta: As for `encode`.
+            notify: As for `encode`.
 
         Returns:
             A picture for a picture; for a tensor a tensor in [0, 1] of its type and on its device.
@@ -141,39 +162,36 @@ class Upscaler:
         """
         if (scale is None) == (size is None):
             raise ValueError("give either scale or size, not both and not neither")
-        values = picture_to_tensor(image) if isinstance(image, Image.Image) else _checked(image)
-        own = values.shape[-2], values.shape[-1]
+        picture = None if isinstance(image, Tensor) else _as_picture(image)
+        planes = self._checked(image) if isinstance(image, Tensor) else picture_to_tensor(_as_picture(image))
+        image_size = planes.shape[-2], planes.shape[-1]
         # Before the encoder runs: a size that makes no sense should cost nothing.
         if size is not None:
             target = check_size(size)
         else:
             assert scale is not None
-            target = scaled_size(own, scale)
-        strips = self.strips(lambda first, stop: values[:, :, first:stop].float(), own, target, len(values))
-        if not isinstance(image, Image.Image):
-            # `new_empty` and not a list of strips: those and their concatenation would take the memory twice.
-            result = image.new_empty((*image.shape[:2], *target))
-            _collect(result, (strip.clamp_(0, 1) for strip in strips))
+            target = scaled_size(image_size, scale)
+        rendering = Rendering(target, image_size)
+        strips = self.strips(lambda start, stop: planes[:, :, start:stop].float(), rendering, len(planes), tta, notify)
+        # `new_empty` and not a list of strips: those and their concatenation would take the memory twice.
+        channels = planes.shape[1] - len(self.model.conditions)
+        result = planes.new_empty((len(planes), channels, *target))
+        _collect(result, strips)
+        if picture is None:
             return result
-        picture = Image.new(image.mode, (target[1], target[0]))
-        row = 0
-        for strip in strips:
-            picture.paste(tensor_to_picture(strip), (0, row))
-            row += strip.shape[-2]
-        profile = image.info.get("icc_profile")
-        picture.info = {"icc_profile": profile} if profile else {}
-        return picture
+        return _with_profile(tensor_to_picture(result), picture.info.get("icc_profile"))
 
     def strips(
-        self, read_rows: ReadRows, own: Size, size: Size, batch: int = 1
+        self, read_rows: ReadRows, rendering: Rendering, batch: int = 1, tta: bool = False, notify: Notify = ignore
     ) -> Iterator[Float[Tensor, "batch colour rows width"]]:
-        """Draw an image with `size` pixels from the top to the bottom, holding only what the next strip needs.
+        """Render an image from the top to the bottom, holding only what the next strip needs.
 
         Args:
-            read_rows: Returns rows of the image as values in [0, 1]; called from the top to the bottom.
-            own: Size of the image.
-            size: Size of the whole rendering; may be larger than any memory.
-            batch: How many images `read_rows` returns, to be drawn together.
+            read_rows: Returns rows of the image as colours in [0, 1] and conditions; called from the top to the bottom.
+            rendering: Size of the whole picture, which may be larger than any memory, and of the image.
+            batch: How many images `read_rows` returns, to be rendered together.
+            tta: As for `encode`.
+            notify: As for `encode`.
 
         Yields:
             Strips of rows of any height, on the device, not clamped.
@@ -181,31 +199,59 @@ class Upscaler:
         Raises:
             MemoryError: If there is not enough memory for a single row.
         """
-        return draw_strips(self._encoder, read_rows, own, size, batch)
+        return render_strips(self._encoder, read_rows, rendering, batch, tta, notify)
 
-    def _encode(self, image: Tensor) -> ContinuousImage:
-        height, width = _checked(image).shape[-2:]
+    def _encode(self, planes: Tensor, tta: bool, notify: Notify) -> AmortizedImage:
+        height, width = planes.shape[-2:]
         if height * width > MAX_INPUT_PIXELS:
             raise ValueError(
                 f"an image of {width}x{height} pixels as a function is above the limit of {MAX_INPUT_PIXELS:,}; "
                 "crop it first, or use upscale, which needs no such memory"
             )
-        return self._encoder.encode(image.float())
+        function = self._encoder.encode(planes.float(), slice(0, height), tta, notify)
+        return replace(function, latent=replace(function.latent, model=self.trained.digest))
+
+    def _checked(self, image: Tensor) -> Tensor:
+        if not image.is_floating_point():
+            raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
+        self.model.check_planes(image)
+        # Colours may leave [0, 1] a little, as those of a resized image do.
+        largest = float(image.amax())
+        if largest > 2:
+            raise ValueError(f"an image tensor must hold values in [0, 1], got up to {largest:g}; divide by 255")
+        return image
 
 
-def _checked(image: Tensor) -> Tensor:
-    if not image.is_floating_point():
-        raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
-    check_image(image)
-    return image
+def _as_picture(image: PictureLike) -> Image.Image:
+    """Return what a caller means by a picture.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if isinstance(image, Image.Image):
+        return image
+    if isinstance(image, str | Path):
+        return read_picture(Path(image))
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and (image.ndim == 2 or image.shape[2:] == (3,)):
+        return Image.fromarray(image)
+    kind = f"an array of {image.dtype} and shape {image.shape}" if isinstance(image, np.ndarray) else type(image)
+    raise ValueError(
+        f"an image must be a PIL picture, a path, a uint8 array (height, width) or (height, width, 3), or a tensor "
+        f"(batch, channels, height, width), got {kind}"
+    )
 
 
 @torch.inference_mode()
 def _collect(result: Tensor, strips: Iterator[Tensor]) -> None:
     row = 0
     for strip in strips:
-        result[:, :, row : row + strip.shape[-2]] = strip
+        result[:, :, row : row + strip.shape[-2]] = strip.clamp_(0, 1)
         row += strip.shape[-2]
+
+
+def _with_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    picture.info = {"icc_profile": profile} if profile else {}
+    return picture
 
 
 @final
@@ -218,8 +264,13 @@ class Picture:
         icc_profile: Colour profile of the original, given to every rendering.
     """
 
-    function: ContinuousImage
+    function: AmortizedImage
     icc_profile: bytes | None = None
+
+    @property
+    def latent(self) -> Latent:
+        """The picture's latent."""
+        return self.function.latent
 
     @torch.inference_mode()
     def __call__(
@@ -228,24 +279,20 @@ class Picture:
         """Return the colours at points `(y, x)` in [-1, 1], not clamped."""
         return self.function(coord, cell)[0]
 
+    @torch.inference_mode()
     def render(self, size: Size, window: Window = WHOLE) -> Image.Image:
         """Return the picture, or the part of it in `window = (y0, x0, y1, x1)`, with `size = (height, width)`."""
-        picture = tensor_to_picture(_render(self.function, size, window))
-        if self.icc_profile:
-            picture.info["icc_profile"] = self.icc_profile
-        return picture
+        rendering = Rendering(check_size(size), self.function.size, check_window(window))
+        rendered = shrink(self.function.render(rendering.drawn, window), rendering.size)
+        return _with_profile(tensor_to_picture(rendered), self.icc_profile)
 
-
-@torch.inference_mode()
-def _render(function: ContinuousImage, size: Size, window: Window = WHOLE) -> Tensor:
-    """Render in tiles; what is asked for with fewer pixels than the image has is drawn in full, then shrunk."""
-    size = check_size(size)
-    y0, x0, y1, x1 = check_window(window)
-    height, width = function.size
-    # A window's borders are rounded numbers: a millionth of a pixel is none.
-    own = math.ceil((y1 - y0) / 2 * height - 1e-6), math.ceil((x1 - x0) / 2 * width - 1e-6)
-    drawn = max(size[0], own[0]), max(size[1], own[1])
-    return shrink(function.render(drawn, window, tile=_TILE), size)
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows: the picture with about 512 pixels along its longer side."""
+        height, width = self.function.size
+        scale = max(1.0, 512 / max(height, width))
+        file = io.BytesIO()
+        self.render(scaled_size((height, width), scale)).save(file, format="PNG")
+        return file.getvalue()
 
 
 def upscale(
@@ -253,7 +300,7 @@ def upscale(
     scale: float | None = None,
     size: Size | None = None,
     model: str | Path = DEFAULT_MODEL,
-    device: DeviceName = "auto",
+    device: str | torch.device = "auto",
 ) -> Image.Image:
     """Upscale one picture or image file, loading the weights for this one call.
 

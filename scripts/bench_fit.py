@@ -15,9 +15,9 @@ import torch
 from amortized_sr.baselines.fitting import FitSettings, Progress, fit
 from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.choices import NetworkName
+from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
 from amortized_sr.picture_tensor import picture_to_tensor
-from amortized_sr.resize import degrade
 
 _KITTEN = Path(__file__).resolve().parent.parent / "examples" / "kitten_1024.jpg"
 _IMAGES, _SIDE, _SINGLES, _STEPS, _REPEATS = 64, 14, 8, 20, 7
@@ -26,7 +26,7 @@ _IMAGES, _SIDE, _SINGLES, _STEPS, _REPEATS = 64, 14, 8, 20, 7
 def main() -> None:
     print(describe_machine())
     kitten = picture_to_tensor(read_picture(_KITTEN))
-    parts = degrade(kitten, (8 * _SIDE, 8 * _SIDE)).mean(dim=1, keepdim=True)
+    parts = Degradation()(kitten, (8 * _SIDE, 8 * _SIDE)).image.mean(dim=1, keepdim=True)
     parts = parts.unfold(2, _SIDE, _SIDE).unfold(3, _SIDE, _SIDE).reshape(_IMAGES, 1, _SIDE, _SIDE)
     print(f"\n{_IMAGES} grey images of {_SIDE}x{_SIDE}, ms per image and step:\n")
     print("| network | region | one at a time | all at once | throughput |\n|---|---|---|---|---|")
@@ -39,7 +39,7 @@ def main() -> None:
     for network in ("siren", "finer"):
         for side, steps in ((32, 100), (32, 300), (64, 100)):
             history: list[Progress] = []
-            fit(degrade(kitten, (side, side)), FitSettings(network, steps=steps, region=1), history.append)
+            fit(Degradation()(kitten, (side, side)).image, FitSettings(network, steps=steps, region=1), history.append)
             last = history[-1]
             print(f"| `{network}` | {side} | {steps} | {last.seconds:.2f} | {last.psnr.item():.1f} |", flush=True)
 

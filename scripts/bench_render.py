@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 
 from amortized_sr import ModelConfig, Upscaler, build_model
-from amortized_sr.weights import DEFAULT_MODEL
+from amortized_sr.weights_header import DEFAULT_MODEL
 
 _CONCAT_BAND = 32  # of 1024 rows
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 import yaml
 
-from amortized_sr.config import ModelConfig
 from amortized_sr.data.cache import pack
 from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, cut_pair
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.losses import pixel_loss
 from amortized_sr.training.run import has_bfloat16
 from amortized_sr.training.task import SuperResolutionTask

@@ -15,8 +15,8 @@ from PIL import Image
 
 from amortized_sr import Upscaler
 from amortized_sr.data.mnist import read_mnist
+from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import psnr
-from amortized_sr.resize import degrade
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -38,7 +38,7 @@ def main() -> None:
     upscaler = Upscaler.from_pretrained(arguments.model)
     rows: dict[str, list[float]] = {}
     for side in (14, 7):
-        images = degrade(targets, (side, side))
+        images = Degradation()(targets, (side, side)).image
         for name, resample in _FILTERS.items():
             rows.setdefault(name, []).append(psnr(_pillow(images, resample), targets).mean().item())
         drawn = torch.cat([upscaler.upscale(part, size=(28, 28)).cpu() for part in images.split(500)])

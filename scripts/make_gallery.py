@@ -17,10 +17,10 @@ from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_centers
+from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import psnr
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
-from amortized_sr.resize import degrade
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 _SIDE = 1024
@@ -95,7 +95,7 @@ where one of the smaller grid does, and the coordinate of the outermost one move
 @torch.inference_mode()
 def _row(subject: Subject, settings: FitSettings, folder: Path) -> str:
     image = _read(subject.sample)
-    image = degrade(image, (subject.side, subject.side))
+    image = Degradation()(image, (subject.side, subject.side)).image
     begin = time.perf_counter()
     fitted = fit(image, settings)
     fitting = time.perf_counter() - begin
@@ -127,12 +127,13 @@ def _cell(
     seconds: float,
     folder: Path,
 ) -> str:
-    drawn = function.render((_SIDE, _SIDE), tile=256).clamp(0, 1)
+    drawn = function.render((_SIDE, _SIDE)).clamp(0, 1)
     tensor_to_picture(drawn).save(folder / f"{name}_{way}.webp", quality=85)
     facts = [f"{psnr(function.render(function.size), image).item():.1f} dB own"]
     if original is not None:
         side = min(_SIDE, original.shape[-1])
-        facts.append(f"{psnr(degrade(drawn, (side, side)), degrade(original, (side, side))).item():.2f} dB original")
+        shrunk = [Degradation()(image, (side, side)).image for image in (drawn, original)]
+        facts.append(f"{psnr(shrunk[0], shrunk[1]).item():.2f} dB original")
     facts.append(f"{seconds:.3f} s")
     return f'<img src="gallery/{name}_{way}.webp" width="256" alt="{way}"><br>{", ".join(facts)}'
 

@@ -19,9 +19,9 @@ from amortized_sr import Upscaler
 from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Window
+from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
-from amortized_sr.resize import degrade
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 _SIDE, _PANEL, _GAP, _CAPTION = 128, 256, 8, 16
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     upscaler = Upscaler.from_pretrained(arguments.model)
     original = picture_to_tensor(read_picture(_EXAMPLES / "kitten_1024.jpg"))
-    image = degrade(original, (_SIDE, _SIDE))
+    image = Degradation()(original, (_SIDE, _SIDE)).image
     rows = [_scale_row(upscaler, image, original, scale) for scale in (4, 8, 16, 32)]
     _write(rows, arguments.folder / "models_scales.webp")
     photograph = tensor_to_picture(image)
@@ -71,7 +71,7 @@ def _scale_row(
     }
     row = [(name, _panel(function, window)) for name, function in functions.items()]
     if scale * _SIDE <= original.shape[-1]:
-        truth = degrade(original, (scale * _SIDE, scale * _SIDE))
+        truth = Degradation()(original, (scale * _SIDE, scale * _SIDE)).image
         row.append(("original", _panel(InterpolatedImage(truth, "nearest"), window)))
     return row
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from amortized_sr import Upscaler
-from amortized_sr.weights import DEFAULT_MODEL
+from amortized_sr.weights_header import DEFAULT_MODEL
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SIZES = (96, 200, 420)

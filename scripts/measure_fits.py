@@ -22,9 +22,9 @@ from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.methods import MethodSettings, method
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.choices import NetworkName, Normalization
+from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
 from amortized_sr.picture_tensor import picture_to_tensor
-from amortized_sr.resize import degrade
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 _SMALL = ("kitten", "owl", "hydra", "noise")
@@ -69,7 +69,7 @@ def _example(name: str, side: int) -> torch.Tensor:
     files = (_EXAMPLES / f"{name}_{kept}.png" for kept in (side, 512, 64))
     path = next(file for file in files if file.exists())
     image = picture_to_tensor(read_picture(path, background=(255, 255, 255)))
-    return degrade(image, (side, side)).expand(-1, 3, -1, -1)
+    return Degradation()(image, (side, side)).image.expand(-1, 3, -1, -1)
 
 
 def _curves(names: tuple[str, ...], images: torch.Tensor, plots: np.ndarray) -> str:

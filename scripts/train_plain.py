@@ -19,10 +19,10 @@ import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 
-from amortized_sr.config import ModelConfig
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.image_io import ImageError
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.callbacks import TrainingDivergedError
 from amortized_sr.training.patience import Patience, PatientCheckpoints, PatientLog
 from amortized_sr.training.run import (

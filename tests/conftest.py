@@ -11,7 +11,8 @@ from hypothesis import settings
 from torch import nn
 
 from amortized_sr.cli import main
-from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights import save_weights
 
 # The same examples every time, and no deadline: a busy machine is not a wrong result.
@@ -49,9 +50,8 @@ def small_config(request: pytest.FixtureRequest) -> ModelConfig:
 def small_weights(tmp_path: Path, small_config: ModelConfig) -> Path:
     """A `.safetensors` of a random small model, in a folder of its own."""
     model = build_model(small_config)
-    assert isinstance(model.head, nn.Sequential)
     # A fresh model is almost plain interpolation: what it adds has to show in 8 bits.
-    nn.init.normal_(model.head[-1].weight, std=0.1)
+    nn.init.normal_([*model.head.children()][-1].weight, std=0.1)
     path = tmp_path / "weights" / "small.safetensors"
     path.parent.mkdir()
     save_weights(path, model.state_dict(), small_config, {})

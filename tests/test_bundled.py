@@ -13,12 +13,13 @@ from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.mnist import read_mnist
+from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
 from amortized_sr.picture_tensor import picture_to_tensor
-from amortized_sr.resize import degrade
 from amortized_sr.upscaler import Upscaler
-from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights
+from amortized_sr.weights import load_weights
+from amortized_sr.weights_header import DEFAULT_MODEL, bundled_models
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -40,7 +41,7 @@ def test_mnist_weights_reach_their_quality_on_real_test_digits(shared_data, tmp_
     digits = torch.from_numpy(np.stack([store[index] for index in range(1000)])).permute(0, 3, 1, 2).float() / 255
     upscaler = Upscaler.from_pretrained("mnist", device="cpu")
     for side, least in ((14, 31.3), (7, 24.2)):
-        drawn = upscaler.upscale(degrade(digits, (side, side)), size=(28, 28))
+        drawn = upscaler.upscale(Degradation()(digits, (side, side)).image, size=(28, 28))
         assert psnr(drawn, digits).mean() > least
 
 
@@ -114,7 +115,7 @@ def test_the_default_model_beats_lanczos_on_the_kitten():
     upscaler = Upscaler.from_pretrained(device="cpu")
     for scale in (2, 3, 4, 8):
         side = 480 // scale
-        image = degrade(target, (side, side))
+        image = Degradation()(target, (side, side)).image
         small = Image.fromarray((image[0] * 255).round().byte().permute(1, 2, 0).numpy())
         lanczos = torch.from_numpy(np.array(small.resize((480, 480), Image.Resampling.LANCZOS)))
         lanczos = lanczos.permute(2, 0, 1)[None].float() / 255

@@ -18,7 +18,8 @@ import amortized_sr
 from amortized_sr.devices import available_devices
 from amortized_sr.image_io import read_picture
 from amortized_sr.upscaler import upscale
-from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights
+from amortized_sr.weights import load_weights
+from amortized_sr.weights_header import DEFAULT_MODEL, bundled_models
 
 TRAINING_STACK = {"lightning", "torchmetrics", "torchvision", "wandb"}
 

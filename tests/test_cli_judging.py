@@ -20,7 +20,7 @@ from amortized_sr.benchmark import runner
 from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import psnr
 from amortized_sr.picture_tensor import picture_to_tensor
-from amortized_sr.weights import bundled_models
+from amortized_sr.weights_header import bundled_models
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from amortized_sr.baselines.interpolation import InterpolatedImage
+from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
-from amortized_sr.resize import degrade
 
 
 def test_psnr_is_ten_log_ten_of_the_mean_squared_error_of_each_image():
@@ -66,7 +66,7 @@ def test_ssim_of_images_smaller_than_its_window_is_not_a_number():
 
 def test_an_image_shrunk_again_is_consistent_and_a_wrong_one_is_not():
     target = torch.rand(2, 1, 24, 24)
-    image = degrade(target, (12, 12))
+    image = Degradation()(target, (12, 12)).image
     # Rounding to 8 bits is all that is left: 20 log10(255 * sqrt(12)) = 58.9 dB, twice rounded 55.9 dB.
     assert lr_consistency(target, image).min() > 54
     assert lr_consistency(1 - target, image).max() < 30

@@ -2,6 +2,9 @@
 
 import copy
 import dataclasses
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import final, get_args
 
 import numpy as np
 import pytest
@@ -10,22 +13,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from amortized_sr import sampling
-from amortized_sr.config import ModelConfig, build_model
-from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
-from amortized_sr.fields.base import TURNS, Turn
+from amortized_sr.choices import FieldName, Footprint, InterpolationName, Neighbors
+from amortized_sr.compute import Bounds
+from amortized_sr.coords import pixel_cell, pixel_window
+from amortized_sr.degradation import add_conditions
+from amortized_sr.encoders.base import Encoder
+from amortized_sr.grids import pixel_grid
+from amortized_sr.latent import LatentError
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
+from amortized_sr.symmetry import TURNS, Turn
 
 SMALL = ModelConfig(
     encoder_width=6, encoder_blocks=1, head_width=8, frequencies=2, field_width=8, field_depth=2, channels=3
 )
 HYPER = [
     dataclasses.replace(SMALL, footprint=footprint, neighbors=neighbors, skip=skip)
-    for footprint in ("point", "gauss", "box")
-    for neighbors in (1, 4)
-    for skip in ("bilinear", "bicubic")
+    for footprint in get_args(Footprint)
+    for neighbors in get_args(Neighbors)
+    for skip in get_args(InterpolationName)
 ]
-POINTWISE = ("learned", "concat", "film")
-OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in POINTWISE for n in (1, 4)]
+POINTWISE = [field for field in get_args(FieldName) if field != "hyper"]
+OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in POINTWISE for n in get_args(Neighbors)]
 SPAN = dataclasses.replace(SMALL, encoder="span", encoder_blocks=2)
 ALL = [*HYPER, *OTHERS, SPAN]
 BOX = [config for config in HYPER if config.footprint == "box"]
@@ -151,7 +160,8 @@ def test_a_window_equals_the_crop_of_the_whole(config, size, cut):
 def test_tiles_do_not_show(config):
     function = make(config).encode(image())
     for size, tile in (((13, 22), 9), ((3, 4), 1), ((64, 3), 50)):
-        torch.testing.assert_close(function.render(size, tile=tile), function.render(size), atol=2e-4, rtol=0)
+        tiled = dataclasses.replace(function, bounds=Bounds(tile=tile))
+        torch.testing.assert_close(tiled.render(size), function.render(size), atol=2e-4, rtol=0)
 
 
 @pytest.mark.parametrize("config", ALL, ids=name)
@@ -189,17 +199,16 @@ def test_the_ensemble_is_the_mean_of_the_eight_turned_pictures(config):
         ).apply(model.encode(turn.apply(given)).render(size[::-1] if turn.transposed else size))
         for turn in TURNS
     ]
-    model.ensemble = True
 
-    together = model.encode(given)
+    together = model.encode(given, ensemble=True)
 
     torch.testing.assert_close(together.render(size), torch.stack(pictures).mean(dim=0))
     for turn in TURNS:
-        turned = model.encode(turn.apply(given)).render(size[::-1] if turn.transposed else size)
+        turned = model.encode(turn.apply(given), ensemble=True).render(size[::-1] if turn.transposed else size)
         torch.testing.assert_close(turned, turn.apply(together.render(size)))
 
 
-@pytest.mark.parametrize("field", ["hyper", "learned", "concat", "film"])
+@pytest.mark.parametrize("field", get_args(FieldName))
 def test_a_grey_model_treats_the_channels_of_a_colour_image_one_by_one(field):
     model = make(dataclasses.replace(SMALL, channels=1, field=field))
     picture = image()
@@ -249,7 +258,7 @@ def test_the_scales_of_x_and_y_are_independent():
     both = function.render((10, 12))
     assert function.render((10, 31)).shape == (2, 3, 10, 31)
     # Every third column of a three times wider rendering lies on a column of the narrower one, point for point.
-    point = make(dataclasses.replace(SMALL, footprint="point")).encode(function.image)
+    point = make(dataclasses.replace(SMALL, footprint="point")).encode(function.latent.image)
     torch.testing.assert_close(point.render((10, 36))[..., 1::3], point.render((10, 12)), atol=1e-4, rtol=0)
     assert both.shape == (2, 3, 10, 12)
 
@@ -277,10 +286,14 @@ def test_wrong_query_shapes_and_sizes_are_refused():
     function = make(SMALL).encode(image())
     with pytest.raises((ValueError, TypeError), match="shape"):
         function(torch.zeros(3, 4, 2, dtype=torch.float64))
-    with pytest.raises(ValueError, match="at least 1 pixel"):
+    with pytest.raises(ValueError, match="size must be"):
         function.render((0, 5))
-    with pytest.raises(ValueError, match="tile"):
-        function.render((5, 5), tile=0)
+    for size in ((0, 5), (5.5, 2), (5,), 64):
+        with pytest.raises((ValueError, TypeError), match="size"):
+            function.render(size)
+    for number in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="coord holds NaN or infinity"):
+            function(torch.tensor([[number, 0.0]], dtype=torch.float64))
     with pytest.raises(ValueError, match="window"):
         function.render((5, 5), window=(0.0, 0.0, 2.0, 2.0))
 
@@ -297,12 +310,11 @@ def test_grids_and_points_agree_in_the_half_precision_of_a_training_loop():
 
 
 @pytest.mark.parametrize("config", [HYPER[-1], *OTHERS[:1]], ids=name)
-def test_the_bounds_of_memory_do_not_show(config, monkeypatch):
+def test_the_bounds_of_memory_do_not_show(config):
     function = make(config).encode(image(height=9, width=8))
     whole = function.render((50, 41))
-    monkeypatch.setattr(sampling, "_BAND_NUMBERS", 1)
-    monkeypatch.setattr(sampling, "_GATHER_NUMBERS", 1)
-    torch.testing.assert_close(function.render((50, 41)), whole)
+    bounded = dataclasses.replace(function, bounds=Bounds(band_numbers=1, gathered_numbers=1))
+    torch.testing.assert_close(bounded.render((50, 41)), whole)
 
 
 def test_pixels_finer_than_the_finest_blur_like_it():
@@ -340,3 +352,91 @@ def test_mean_and_deviation_belong_to_the_model():
     picture = image()
     model.encode(picture)
     torch.testing.assert_close(seen[0], (picture - 0.25) / 0.5)
+
+
+# --- latents, planes, and encoders that see the whole image ---
+
+
+@final
+class Pooling(Encoder):
+    """An encoder with one cell for the whole image."""
+
+    receptive_radius = None
+
+    def __init__(self, planes, width):
+        super().__init__()
+        self.out_channels = width
+        self.mix = torch.nn.Conv2d(planes, width, 1)
+
+    def forward(self, planes):
+        return self.mix(planes).relu().mean(dim=(-2, -1), keepdim=True)
+
+
+def make_global(field="hyper", skip="bicubic"):
+    """Return a model whose latent is a single code."""
+    model = make(dataclasses.replace(SMALL, field=field, skip=skip, neighbors=1))
+    model.encoder = Pooling(3, 6).double()
+    return model
+
+
+@pytest.mark.parametrize("skip", ["bicubic", "none"])
+@pytest.mark.parametrize("field", get_args(FieldName))
+def test_a_single_code_for_the_whole_image_renders_windows_and_points_alike(field, skip):
+    function = make_global(field, skip).encode(image(height=6, width=6))
+    assert function.latent.codes.shape[-2:] == (1, 1)
+    assert (function.base is None) == (skip == "none")
+    whole = function.render((30, 30))
+    grid, cell = pixel_grid((30, 30), dtype=torch.float64).flatten(0, 1), torch.tensor(pixel_cell((30, 30))).double()
+    queried = function(grid, cell).movedim(-1, 1).unflatten(-1, (30, 30))
+    torch.testing.assert_close(queried, whole, atol=2e-4, rtol=0)
+    part = function.render((10, 20), pixel_window((5, 0, 15, 20), (30, 30)))
+    torch.testing.assert_close(part, whole[:, :, 5:15, :20], atol=2e-4, rtol=0)
+
+
+def test_a_model_without_an_interpolated_image_draws_the_learned_part_alone():
+    without, given = make(dataclasses.replace(SMALL, skip="none")), image()
+    with_image = make(SMALL)
+    learned = with_image.encode(given).render((9, 7)) - with_image.encode(given).base.render((9, 7))
+    torch.testing.assert_close(without.encode(given).render((9, 7)), learned)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_conditions_are_planes_that_only_the_encoder_sees(channels):
+    model = make(dataclasses.replace(SMALL, channels=channels, conditions=("noise",)))
+    given = image()
+    clean, noisy = (add_conditions(given, torch.full((2, 1), level)) for level in (0.0, 0.5))
+    assert model.encode(clean).channels == 3
+    assert (model(clean, (9, 7)) - model(noisy, (9, 7))).abs().max() > 1e-2
+    torch.testing.assert_close(model.encode(noisy).latent.image, given)
+    for index in range(2):
+        alone = model(noisy[index : index + 1], (9, 7))
+        torch.testing.assert_close(model(noisy, (9, 7))[index : index + 1], alone)
+    with pytest.raises((ValueError, TypeError), match="plane for each of noise"):
+        model.encode(given)
+
+
+def test_a_latent_says_how_large_it_is_without_its_contents():
+    latent = make(SMALL).encode(image(height=5, width=4)).latent
+    assert repr(latent).startswith("Latent(2x75 codes on 5x4 cells of 4x5 pixels, ")
+    assert len(repr(make(SMALL).encode(image()))) < 120
+    assert latent.nbytes == 8 * (2 * 75 * 5 * 4 + 2 * 3 * 5 * 4)
+    assert latent.to("meta").codes.device.type == "meta"
+
+
+def test_a_decoded_latent_is_the_function_that_it_came_from():
+    for config in ALL:
+        model = make(config)
+        function = model.encode(image())
+        assert torch.equal(model.decode(function.latent).render((9, 7)), function.render((9, 7)))
+    with pytest.raises(LatentError, match="codes have 75; use the model that made it"):
+        make(SMALL).decode(make(dataclasses.replace(SMALL, frequencies=1)).encode(image()).latent)
+
+
+@pytest.mark.parametrize("config", [SMALL, dataclasses.replace(SMALL, field="concat")], ids=name)
+def test_threads_render_windows_of_one_function_as_a_single_one_does(config):
+    function = make(config).encode(image(height=12, width=12))
+    windows = [pixel_window((n, n // 2, n + 6, n // 2 + 9), (48, 48)) for n in range(32)]
+    wanted = [function.render((24, 36), window) for window in windows]
+    with ThreadPoolExecutor(32) as pool:
+        for expected, found in zip(wanted, pool.map(lambda w: function.render((24, 36), w), windows), strict=True):
+            assert torch.equal(found, expected)

@@ -32,10 +32,10 @@ def test_a_refined_picture_shrunk_again_is_nearer_to_the_image(model, owl):
 
 def test_refinement_changes_the_latent_only_and_leaves_what_it_was_given(model, owl):
     function = model.encode(owl)
-    latent, weights = function.latent.clone(), {name: value.clone() for name, value in model.state_dict().items()}
+    codes, weights = function.latent.codes.clone(), {name: value.clone() for name, value in model.state_dict().items()}
     refined = refine(function, RefineSettings(steps=2))
-    assert torch.equal(function.latent, latent)
-    assert not torch.equal(refined.latent, latent)
+    assert torch.equal(function.latent.codes, codes)
+    assert not torch.equal(refined.latent.codes, codes)
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert refined.field is function.field
 

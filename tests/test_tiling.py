@@ -1,6 +1,7 @@
 """Tiles and strips give what the whole gives, in bounded memory, whatever the machine does meanwhile."""
 
 import dataclasses
+from typing import get_args
 from unittest import mock
 
 import pytest
@@ -9,21 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from amortized_sr import strips, tiling
-from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.amortized_image import AmortizedImage
+from amortized_sr.axes import Rendering
+from amortized_sr.choices import FieldName, Neighbors
+from amortized_sr.compute import DEFAULT_BOUNDS, DEFAULT_MEMORY, Bounds, Compute, ignore
+from amortized_sr.degradation import add_conditions
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.resize import shrink
 from amortized_sr.sizes import scaled_size
-from amortized_sr.strips import draw_strips
-from amortized_sr.tiling import TiledEncoder
+from amortized_sr.strips import render_strips
+from amortized_sr.tiling import AdaptiveEncoder, TiledEncoder
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import load_weights
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(encoder_width=6, encoder_blocks=1, head_width=8, frequencies=2, field_width=8, field_depth=2)
 FIELDS = [
-    dataclasses.replace(SMALL, field=field, neighbors=n)
-    for field in ("hyper", "learned", "concat", "film")
-    for n in (1, 4)
+    dataclasses.replace(SMALL, field=field, neighbors=n) for field in get_args(FieldName) for n in get_args(Neighbors)
 ]
 BUNDLED = ["photo-tiny", "mnist"]
 
@@ -41,11 +45,19 @@ def models():
     return {name: load_weights(name).model for name in BUNDLED}
 
 
-def tiled(model, side, notices=None, **options) -> TiledEncoder:
+def tiled(model, side, memory=DEFAULT_MEMORY, precision="fp32", bounds=DEFAULT_BOUNDS) -> AdaptiveEncoder:
     """An encoder whose tiles have `side` pixels a side, besides the halo."""
-    encoder = TiledEncoder(model, CPU, notify=(notices if notices is not None else []).append, **options)
-    encoder._area = (side + 2 * model.halo) ** 2
-    return encoder
+    compute = Compute("cpu", memory, precision, bounds)
+    return AdaptiveEncoder(TiledEncoder(model, CPU, compute, (side + 2 * model.halo) ** 2))
+
+
+def codes(encoder, image, ensemble=False, notify=ignore):
+    return encoder.encode(image, slice(0, image.shape[-2]), ensemble, notify).latent.codes
+
+
+def strips(encoder, image, size, batch=1):
+    rendering = Rendering(size, (image.shape[-2], image.shape[-1]))
+    return list(render_strips(encoder, lambda a, b: image[:, :, a:b], rendering, batch, False, ignore))
 
 
 sides = st.one_of(st.integers(1, 6), st.integers(7, 60))
@@ -64,8 +76,7 @@ def test_tiled_equals_untiled_for_the_bundled_weights(models, name, height, widt
     with torch.inference_mode():
         whole = shrink(model.encode(image).render(drawn), size)
 
-    with mock.patch.object(strips, "_STRIP_PIXELS", rows * drawn[1]):
-        parts = list(draw_strips(tiled(model, side), lambda a, b: image[:, :, a:b], (height, width), size))
+    parts = strips(tiled(model, side, bounds=Bounds(strip_pixels=rows * drawn[1])), image, size)
 
     assert (torch.cat(parts, dim=2) - whole).abs().max() < 1e-5
 
@@ -77,24 +88,23 @@ def test_tiled_latents_equal_untiled_ones_for_every_field(config, height, width,
     model = make(config)
     image = torch.rand(2, 3, height, width)
 
-    function = tiled(model, side).encode(image)
-
-    torch.testing.assert_close(function.latent, model.encode(image).latent, rtol=0, atol=1e-5)
+    whole = model.encode(image).latent.codes
+    torch.testing.assert_close(codes(tiled(model, side), image), whole, rtol=0, atol=1e-5)
 
 
 def test_tiled_equals_untiled_for_the_ensemble():
     model = make(SMALL)
-    model.ensemble = True
     image = torch.rand(2, 3, 23, 31)
 
-    torch.testing.assert_close(tiled(model, 7).encode(image).latent, model.encode(image).latent, rtol=0, atol=1e-5)
+    whole = model.encode(image, ensemble=True).latent.codes
+    torch.testing.assert_close(codes(tiled(model, 7), image, ensemble=True), whole, rtol=0, atol=1e-5)
 
 
 def test_the_halo_is_exact_and_not_larger_than_needed():
     """The test above can fail: with one pixel less of a halo it does."""
     model = make(SMALL)
     image = torch.rand(1, 3, 40, 40)
-    whole = model.encode(image).latent
+    whole = model.encode(image).latent.codes
     part = slice(16, 24), slice(16, 24)
     torch.testing.assert_close(model.encode_part(image, *part), whole[:, :, *part], rtol=0, atol=1e-5)
     model.encoder.receptive_radius -= 1
@@ -111,7 +121,7 @@ def test_few_rows_are_encoded_for_few_rows_of_the_rendering():
         seen.append(stop - first)
         return torch.rand(1, 3, stop - first, 32)
 
-    first = next(iter(draw_strips(encoder, read, (4000, 32), (8000, 64))))
+    first = next(iter(render_strips(encoder, read, Rendering((8000, 64), (4000, 32)), 1, False, ignore)))
 
     assert len(seen) == 1
     assert seen[0] < 100
@@ -127,7 +137,8 @@ def test_a_strip_needs_no_more_of_the_latent_than_the_memory_allows(batch):
         seen.append(stop - first)
         return torch.zeros(batch, 3, stop - first, 64)
 
-    for strip in draw_strips(tiled(model, 16, memory=memory), read, (2000, 64), (1000, 32), batch):
+    rendering = Rendering((1000, 32), (2000, 64))
+    for strip in render_strips(tiled(model, 16, memory=memory), read, rendering, batch, False, ignore):
         assert strip.shape == (batch, 3, 1000, 32)
 
     row = 4 * model.field.code_channels * 64 * batch
@@ -137,53 +148,63 @@ def test_a_strip_needs_no_more_of_the_latent_than_the_memory_allows(batch):
 # --- not enough memory ---
 
 
+def on_part(encoder, replacement):
+    """Let `replacement(real, planes, rows, columns, ensemble)` answer for the model's `encode_part`."""
+    model = encoder.encoder.model
+    real = model.encode_part
+    model.encode_part = lambda *arguments: replacement(real, *arguments)
+
+
 def fail_above(encoder, pixels):
     """Let the encoder run out of memory for every tile above so many pixels."""
     calls = []
-    real = encoder.model.encode_part
 
-    def part(image, rows, columns):
-        calls.append(image.shape[-2] * image.shape[-1])
+    def part(real, planes, *rest):
+        calls.append(planes.shape[-2] * planes.shape[-1])
         if calls[-1] > pixels:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
-        return real(image, rows, columns)
+        return real(planes, *rest)
 
-    encoder.model.encode_part = part
+    on_part(encoder, part)
     return calls
 
 
 def test_tiles_are_halved_when_memory_runs_out_and_nothing_else_changes():
     model = make(SMALL)
     image = torch.rand(1, 3, 90, 80)
-    whole = model.encode(image).latent
+    whole = model.encode(image).latent.codes
     notices = []
-    encoder = tiled(model, 60, notices)
+    encoder = tiled(model, 60)
     calls = fail_above(encoder, 40 * 40)
 
-    latent = encoder.encode(image).latent
+    found = codes(encoder, image, notify=notices.append)
 
-    torch.testing.assert_close(latent, whole, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found, whole, rtol=0, atol=1e-5)
     assert max(calls) > 40 * 40
-    assert notices == ["not enough memory for a tile; tiles are half as large from here on"] * len(notices)
+    assert notices == ["not enough memory for a tile; using tiles of half the side"] * len(notices)
     assert 1 <= len(notices) <= 3
+    # The next image does not try the large tiles again.
+    calls.clear()
+    codes(encoder, image)
+    assert max(calls) <= 40 * 40
 
 
-def test_memory_that_runs_out_in_the_middle_of_an_image_costs_no_tile():
+def test_memory_that_runs_out_in_the_middle_of_an_image_changes_nothing():
     model = make(SMALL)
     image = torch.rand(1, 3, 90, 80)
-    whole = model.encode(image).latent
+    whole = model.encode(image).latent.codes
     encoder = tiled(model, 30)
-    real, count = encoder.model.encode_part, [0]
+    count = [0]
 
-    def part(image, rows, columns):
+    def part(real, *arguments):
         count[0] += 1
         if count[0] == 4:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
-        return real(image, rows, columns)
+        return real(*arguments)
 
-    encoder.model.encode_part = part
+    on_part(encoder, part)
 
-    torch.testing.assert_close(encoder.encode(image).latent, whole, rtol=0, atol=1e-5)
+    torch.testing.assert_close(codes(encoder, image), whole, rtol=0, atol=1e-5)
 
 
 def test_a_machine_too_small_for_the_smallest_tile_gets_an_error():
@@ -191,58 +212,96 @@ def test_a_machine_too_small_for_the_smallest_tile_gets_an_error():
     fail_above(encoder, 0)
 
     with pytest.raises(MemoryError, match="not enough memory on cpu for a tile of 16x16 pixels"):
-        encoder.encode(torch.rand(1, 3, 90, 80))
+        codes(encoder, torch.rand(1, 3, 90, 80))
 
 
-def test_the_cpu_goes_on_when_a_device_chosen_by_itself_is_too_small():
+def test_the_cpu_continues_when_a_device_chosen_by_itself_is_too_small_and_earlier_functions_still_render():
     model = make(SMALL)
     image = torch.rand(1, 3, 50, 40)
-    whole = model.encode(image).latent
+    whole = model.encode(image)
     notices = []
-    encoder = TiledEncoder(model, torch.device("cpu", 0), may_leave=True, notify=notices.append)
-    real = encoder.model.encode_part
+    first = TiledEncoder.on(torch.device("cpu", 0), model, Compute("auto"))
+    encoder = AdaptiveEncoder(first)
+    early = encoder.encode(image, slice(0, 50), False, ignore)
 
-    def part(image, rows, columns):
-        if encoder.device.index is not None:
+    def part(real, *arguments):
+        if encoder.encoder.device.index is not None:
             raise torch.OutOfMemoryError
-        return real(image, rows, columns)
+        return real(*arguments)
 
-    encoder.model.encode_part = part
+    on_part(encoder, part)
 
-    torch.testing.assert_close(encoder.encode(image).latent, whole, rtol=0, atol=1e-5)
-    assert notices[-1] == "not enough memory on cpu:0 for the smallest tile; the cpu goes on"
+    late = encoder.encode(image, slice(0, 50), False, notices.append)
+
+    assert notices[-1] == "not enough memory on cpu:0 for the smallest tile; continuing on the CPU"
+    assert encoder.encoder.model is not first.model
+    assert encoder.encoder.device == torch.device("cpu")
+    torch.testing.assert_close(late.latent.codes, whole.latent.codes, rtol=0, atol=1e-5)
+    # As on a device that is given up: what moves is a copy.
+    encoder.encoder.model.to("meta")
+    torch.testing.assert_close(early.render((70, 70)), whole.render((70, 70)), rtol=0, atol=1e-5)
 
 
 def test_an_error_that_has_nothing_to_do_with_memory_is_not_tried_again():
     encoder = tiled(make(SMALL), 60)
     calls = []
 
-    def part(image, rows, columns):
-        calls.append(rows)
+    def part(real, *arguments):
+        calls.append(arguments)
         raise RuntimeError("CUDA error: an illegal instruction was encountered")
 
-    encoder.model.encode_part = part
+    on_part(encoder, part)
 
     with pytest.raises(RuntimeError, match="illegal instruction"):
-        encoder.encode(torch.rand(1, 3, 20, 20))
+        codes(encoder, torch.rand(1, 3, 20, 20))
     assert len(calls) == 1
 
 
-def test_strips_are_halved_when_drawing_runs_out_of_memory():
+def test_strips_are_halved_when_rendering_runs_out_of_memory():
     model = make(SMALL)
     image = torch.rand(1, 3, 12, 10)
     whole = model.encode(image).render((120, 100))
-    real = tiling.AmortizedImage.render_band
+    real = AmortizedImage.render
 
-    def render(self, rows, *rest):
-        if rows.stop - rows.start > 40:
+    def render(self, size, window):
+        if size[0] > 40:
             raise torch.OutOfMemoryError("out of memory")
-        return real(self, rows, *rest)
+        return real(self, size, window)
 
-    with mock.patch.object(tiling.AmortizedImage, "render_band", render):
-        parts = list(draw_strips(tiled(model, 60), lambda a, b: image[:, :, a:b], (12, 10), (120, 100)))
+    with mock.patch.object(AmortizedImage, "render", render):
+        parts = strips(tiled(model, 60), image, (120, 100))
 
     assert {part.shape[2] for part in parts} == {30}
+    torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=0, atol=1e-5)
+
+
+def test_conditions_travel_with_the_pixels_through_tiles_and_strips():
+    model = make(dataclasses.replace(SMALL, conditions=("noise",)))
+    planes = add_conditions(torch.rand(2, 3, 40, 30), torch.tensor([[0.1], [0.4]]))
+    whole = model.encode(planes, ensemble=True)
+
+    found = tiled(model, 9).encode(planes, slice(0, 40), True, ignore)
+    torch.testing.assert_close(found.latent.codes, whole.latent.codes, rtol=0, atol=1e-5)
+
+    parts = strips(tiled(model, 9, bounds=Bounds(strip_pixels=700)), planes, (90, 70), batch=2)
+    torch.testing.assert_close(torch.cat(parts, dim=2), model(planes, (90, 70)), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(61, 47), (13, 9)])
+def test_an_encoder_that_sees_the_whole_image_is_never_tiled(size):
+    model = make(dataclasses.replace(SMALL, neighbors=1))
+    model.encoder.receptive_radius = None  # It says that it needs everything.
+    image = torch.rand(1, 3, 30, 20)
+    rendering = Rendering(size, (30, 20))
+    whole = shrink(model.encode(image).render(rendering.drawn), size)
+    seen = []
+    compute = Compute("cpu", 1 << 16, bounds=Bounds(strip_pixels=100))
+    encoder = AdaptiveEncoder(TiledEncoder(model, CPU, compute, 1))
+    on_part(encoder, lambda real, planes, *rest: (seen.append(planes.shape[-2:]), real(planes, *rest))[1])
+
+    parts = strips(encoder, image, size)
+
+    assert seen == [(30, 20)]
     torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=0, atol=1e-5)
 
 
@@ -255,11 +314,11 @@ def test_half_precision_is_close_and_says_nothing(precision):
     image = torch.rand(1, 3, 20, 20)
     notices = []
 
-    latent = tiled(model, 60, notices, precision=precision).encode(image).latent
+    found = codes(tiled(model, 60, precision=precision), image, notify=notices.append)
 
-    whole = model.encode(image).latent
-    assert 0 < (latent - whole).abs().max() < 0.05 * whole.abs().max()
-    assert latent.dtype == torch.float32
+    whole = model.encode(image).latent.codes
+    assert 0 < (found - whole).abs().max() < 0.05 * whole.abs().max()
+    assert found.dtype == torch.float32
     assert notices == []
 
 
@@ -267,26 +326,24 @@ def test_half_precision_is_close_and_says_nothing(precision):
 def test_a_wrong_tile_in_half_precision_is_made_again_in_fp32(wrong):
     model = make(SMALL)
     image = torch.rand(1, 3, 20, 20)
-    whole = model.encode(image).latent
+    whole = model.encode(image).latent.codes
     notices = []
-    encoder = tiled(model, 60, notices, precision="bf16")
-    real = encoder.model.encode_part
+    encoder = tiled(model, 60, precision="bf16")
 
-    def part(image, rows, columns):
-        latent = real(image, rows, columns)
-        return torch.full_like(latent, wrong) if torch.is_autocast_enabled("cpu") else latent
+    def part(real, *arguments):
+        found = real(*arguments)
+        return torch.full_like(found, wrong) if torch.is_autocast_enabled("cpu") else found
 
-    encoder.model.encode_part = part
+    on_part(encoder, part)
 
-    torch.testing.assert_close(encoder.encode(image).latent, whole)
-    assert notices == ["a tile came out wrong in half precision and was made again in fp32"]
+    torch.testing.assert_close(codes(encoder, image, notify=notices.append), whole)
+    assert notices == ["a tile was wrong in half precision and was recomputed in fp32"]
 
 
 def test_an_even_tile_of_an_even_image_is_not_wrong():
-    model = make(SMALL)
     notices = []
 
-    tiled(model, 60, notices, precision="bf16").encode(torch.full((1, 3, 9, 9), 0.5))
+    codes(tiled(make(SMALL), 60, precision="bf16"), torch.full((1, 3, 9, 9), 0.5), notify=notices.append)
 
     assert notices == []
 

@@ -1,6 +1,8 @@
 import dataclasses
+import io
 import json
 import math
+import pickle
 import subprocess
 import sys
 
@@ -10,17 +12,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
 
-from amortized_sr import upscaler as module
-from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.compute import Bounds, Compute
 from amortized_sr.continuous import ContinuousImage
-from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
+from amortized_sr.coords import pixel_cell, pixel_window
 from amortized_sr.devices import available_devices, choose_device
+from amortized_sr.grids import pixel_grid
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS
+from amortized_sr.latent import Latent, LatentError
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.sizes import scaled_size
 from amortized_sr.upscaler import Upscaler, upscale
 from amortized_sr.weights import TrainedModel, load_weights, save_weights
+from amortized_sr.weights_header import WeightsError
 
 grey = pytest.mark.parametrize("small_config", [1], indirect=True)
 
@@ -233,7 +241,7 @@ def test_the_smallest_images_can_be_drawn_at_any_scale(upscaler, height, width, 
 def test_an_even_image_of_one_pixel_has_the_same_colour_everywhere_under_interpolation_alone(tmp_path):
     config = ModelConfig(encoder_width=8, encoder_blocks=1, head_width=16, frequencies=2)
     model = build_model(config)
-    torch.nn.init.zeros_(model.head[-1].weight)
+    torch.nn.init.zeros_([*model.head.children()][-1].weight)
     save_weights(tmp_path / "plain.safetensors", model.state_dict(), config, {})
     upscaler = Upscaler.from_pretrained(tmp_path / "plain.safetensors", "cpu")
 
@@ -304,21 +312,23 @@ def test_a_window_that_is_empty_or_outside_is_refused_with_the_rule(upscaler, wi
 
 @pytest.mark.parametrize("small_config", [1, 3], indirect=True)
 @pytest.mark.parametrize("tile", [4, 7, 16])
-def test_tiles_cannot_be_seen(upscaler, monkeypatch, tile):
-    function = upscaler.encode(picture("RGB", 8, 9))
-    whole = function.render((26, 30))
+def test_tiles_cannot_be_seen(upscaler, small_weights, tile):
+    image = picture("RGB", 8, 9)
+    bounded = Upscaler(load_weights(small_weights), Compute("cpu", bounds=Bounds(tile=tile)))
 
-    monkeypatch.setattr(module, "_TILE", tile)
-
-    assert_within_one_step(function.render((26, 30)), whole)
+    assert_within_one_step(bounded.encode(image).render((26, 30)), upscaler.encode(image).render((26, 30)))
 
 
-def test_tiles_cannot_be_seen_in_a_window(upscaler, monkeypatch):
-    function = upscaler.encode(torch.rand(1, 3, 8, 9))
+def test_tiles_cannot_be_seen_in_a_window(upscaler, small_weights):
+    bounded, image = (
+        Upscaler(load_weights(small_weights), Compute("cpu", bounds=Bounds(tile=6))),
+        torch.rand(1, 3, 8, 9),
+    )
     window = (-0.3, -0.8, 0.9, 0.1)
-    whole = function.render((31, 23), window)
 
-    torch.testing.assert_close(function.render((31, 23), window, tile=6), whole, rtol=0, atol=1e-5)
+    whole = upscaler.encode(image).render((31, 23), window)
+
+    torch.testing.assert_close(bounded.encode(image).render((31, 23), window), whole, rtol=0, atol=1e-5)
 
 
 # --- bad input ---
@@ -407,6 +417,10 @@ CALLS = {
     "two channels": "upscale(torch.zeros(1, 2, 4, 5), 2.0)",
     "no batch": "upscale(torch.zeros(3, 4, 5), 2.0)",
     "no rows": "upscale(torch.zeros(1, 3, 0, 5), 2.0)",
+    "values up to 255": "upscale(255 * tensor, 2.0)",
+    "floats of numpy": "upscale(numpy.zeros((4, 5, 3)), 2.0)",
+    "nothing": "upscale(None, 2.0)",
+    "one number as size of a rendering": "upscaler.encode(tensor).render(64)",
 }
 
 
@@ -419,7 +433,8 @@ def answers(tmp_path_factory) -> dict[str, str]:
     script = """
 import json, sys, numpy, torch
 from amortized_sr import Upscaler
-upscale = Upscaler.from_pretrained("small.safetensors", "cpu").upscale
+upscaler = Upscaler.from_pretrained("small.safetensors", "cpu")
+upscale = upscaler.upscale
 tensor = torch.rand(1, 3, 4, 5)
 answers = {}
 for name, call in json.loads(sys.argv[1]).items():
@@ -448,6 +463,10 @@ def test_numbers_and_images_of_kindred_types_are_taken(answers, call):
         ("one number as size", "size must be (height, width) in whole pixels, at least 1 each, got (8,)"),
         ("two channels", "image must have shape (batch, 1 or 3, height, width) and no empty axis, got (1, 2, 4, 5)"),
         ("no batch", "image must have shape (batch, 1 or 3, height, width) and no empty axis, got (3, 4, 5)"),
+        ("values up to 255", "an image tensor must hold values in [0, 1], got up to "),
+        ("floats of numpy", "an image must be a PIL picture, a path, a uint8 array (height, width) or "),
+        ("nothing", "an image must be a PIL picture, a path, "),
+        ("one number as size of a rendering", "size must be (height, width) in whole pixels, at least 1 each, got 64"),
         ("no rows", "image must have shape (batch, 1 or 3, height, width) and no empty axis, got (1, 3, 0, 5)"),
     ],
 )
@@ -475,7 +494,7 @@ def test_a_tensor_comes_back_in_its_own_type(small_weights):
 
 def test_two_upscalers_of_one_model_do_not_share_it(small_weights):
     trained = load_weights(small_weights)
-    assert Upscaler(trained, "cpu").model is not Upscaler(trained, "cpu").model
+    assert Upscaler(trained, Compute("cpu")).model is not Upscaler(trained, Compute("cpu")).model
 
 
 def test_a_size_that_makes_no_sense_costs_no_encoding(small_weights):
@@ -489,17 +508,102 @@ def test_a_size_that_makes_no_sense_costs_no_encoding(small_weights):
 
 
 def test_the_ensemble_turns_with_the_picture():
-    upscaler = Upscaler.from_pretrained(device="cpu", tta=True)
+    upscaler = Upscaler.from_pretrained(device="cpu")
     image = torch.rand(1, 3, 9, 12)
 
-    drawn = upscaler.upscale(image, scale=2.5)
+    drawn = upscaler.upscale(image, scale=2.5, tta=True)
 
-    torch.testing.assert_close(upscaler.upscale(image.flip(-1), scale=2.5), drawn.flip(-1), atol=1e-5, rtol=0)
-    assert (Upscaler.from_pretrained(device="cpu").upscale(image, scale=2.5) - drawn).abs().max() > 1e-3
+    flipped = upscaler.upscale(image.flip(-1), scale=2.5, tta=True)
+    torch.testing.assert_close(flipped, drawn.flip(-1), atol=1e-5, rtol=0)
+    assert (upscaler.upscale(image, scale=2.5) - drawn).abs().max() > 1e-3
 
 
 def test_a_field_without_an_ensemble_is_refused(small_weights):
     concat = dataclasses.replace(load_weights(small_weights).config, field="concat")
     trained = TrainedModel(build_model(concat), concat, {}, small_weights)
-    with pytest.raises(ValueError, match="'concat' has no self-ensemble"):
-        Upscaler(trained, "cpu", tta=True)
+    with pytest.raises(ValueError, match="ConcatField has no self-ensemble"):
+        Upscaler(trained, Compute("cpu")).encode(torch.rand(1, 3, 4, 4), tta=True)
+
+
+# --- what a picture may be ---
+
+
+def test_paths_and_arrays_are_pictures_too(upscaler, tmp_path):
+    image = picture("RGB", 5, 6)
+    image.save(tmp_path / "a.png")
+    wanted = upscaler.upscale(image, 2.0)
+    for kind in (tmp_path / "a.png", str(tmp_path / "a.png"), np.array(image)):
+        assert upscaler.upscale(kind, 2.0) == wanted
+        assert upscaler.encode(kind).render((10, 12)) == wanted
+
+
+def test_a_device_may_be_torchs(small_weights):
+    assert Upscaler.from_pretrained(small_weights, torch.device("cpu")).device == torch.device("cpu")
+
+
+def test_a_notebook_shows_a_picture(upscaler):
+    shown = Image.open(io.BytesIO(upscaler.encode(picture("RGB", 5, 10))._repr_png_()))
+    assert shown.size == (512, 256)
+
+
+def test_an_upscaler_survives_pickling(upscaler):
+    image = picture("RGB", 5, 6)
+    assert pickle.loads(pickle.dumps(upscaler)).upscale(image, 2.0) == upscaler.upscale(image, 2.0)
+
+
+# --- latents on the disk ---
+
+
+def test_a_latent_of_one_process_draws_the_same_bits_in_another(small_weights, tmp_path):
+    upscaler = Upscaler.from_pretrained(small_weights, "cpu")
+    function = upscaler.encode(torch.rand(1, 3, 9, 7))
+    function.latent.save(tmp_path / "latent.safetensors")
+    np.save(tmp_path / "here.npy", function.render((20, 30)).numpy())
+    script = """
+import sys, numpy
+from pathlib import Path
+from amortized_sr import Latent, Upscaler
+latent = Latent.load(Path(sys.argv[2]))
+numpy.save(sys.argv[3], Upscaler.from_pretrained(sys.argv[1], "cpu").decode(latent).render((20, 30)).numpy())
+"""
+    arguments = [small_weights, tmp_path / "latent.safetensors", tmp_path / "there.npy"]
+    subprocess.run([sys.executable, "-c", script, *arguments], check=True)
+    assert np.array_equal(np.load(tmp_path / "there.npy"), np.load(tmp_path / "here.npy"))
+
+
+def test_a_latent_of_other_weights_is_refused(small_weights):
+    latent = Upscaler.from_pretrained("photo-tiny", "cpu").encode(torch.rand(1, 3, 4, 4)).latent
+    with pytest.raises(ValueError, match="made with other weights"):
+        Upscaler.from_pretrained(small_weights, "cpu").decode(latent)
+
+
+def test_files_that_hold_no_latent_are_refused_with_a_sentence(small_weights, tmp_path):
+    path, latent = (
+        tmp_path / "latent.safetensors",
+        Upscaler.from_pretrained(small_weights, "cpu").encode(torch.rand(1, 3, 4, 4)).latent,
+    )
+    with pytest.raises(LatentError, match="no such file"):
+        Latent.load(path)
+    path.write_bytes(b"text")
+    with pytest.raises(LatentError, match="not a readable"):
+        Latent.load(path)
+    with pytest.raises(LatentError, match="a latent has 'latent-1'"):
+        Latent.load(small_weights)
+    for wrong in (
+        {"codes": latent.codes * math.nan},
+        {"image_size": (5, 4)},
+        {"channels": 2},
+        {"items_per_image": 3},
+    ):
+        dataclasses.replace(latent, **wrong).save(path)
+        with pytest.raises(LatentError, match="encode the image again"):
+            Latent.load(path)
+    latent.save(path)
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    save_file({"codes": latent.codes[0].contiguous(), "image": latent.image}, path, header)
+    with pytest.raises(LatentError, match="a tensor has the wrong shape"):
+        Latent.load(path)
+    latent.save(path)
+    with pytest.raises(WeightsError, match="holds a latent"):
+        load_weights(path)

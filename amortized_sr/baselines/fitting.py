@@ -11,8 +11,10 @@ from torch import Tensor
 
 from amortized_sr.baselines.networks import CoordinateNetworks, network_shape
 from amortized_sr.choices import NetworkName, Normalization
-from amortized_sr.continuous import ContinuousImage, broadcast_query, tiles
-from amortized_sr.coords import WHOLE, Size, Window, check_window, normalize, pixel_cell, pixel_grid
+from amortized_sr.compute import Bounds
+from amortized_sr.continuous import ContinuousImage, broadcast_query, check_rendering, render_tiles
+from amortized_sr.coords import WHOLE, Size, Window, pixel_cell
+from amortized_sr.grids import normalize, pixel_grid
 
 MAX_POINTS = 1 << 18
 """Most points of an image that is fitted; through layers of 256 neurons they keep about 3 GB."""
@@ -23,6 +25,7 @@ _POINTS_TOGETHER = 1 << 14
 
 # How many points are evaluated at once when a picture is drawn: bounds memory, not speed.
 _POINTS = 1 << 17
+_BOUNDS = Bounds(tile=1024)
 
 
 @dataclass(frozen=True)
@@ -166,10 +169,18 @@ class FittedImage(ContinuousImage):
     each axis, as it was trained.
     """
 
-    def __init__(self, networks: CoordinateNetworks, coords: Normalization | None, size: Size, region: int) -> None:
+    def __init__(
+        self,
+        networks: CoordinateNetworks,
+        coords: Normalization | None,
+        size: Size,
+        region: int,
+        bounds: Bounds = _BOUNDS,
+    ) -> None:
         self.networks = networks
         self.coords: Normalization | None = coords
         self.region = region
+        self.bounds = bounds
         self._size = size
 
     @staticmethod
@@ -189,6 +200,16 @@ class FittedImage(ContinuousImage):
         """Number of colour channels."""
         return self.networks.biases[-1].shape[-1]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the networks compute."""
+        return self.networks.biases[0].device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of the networks."""
+        return self.networks.biases[0].dtype
+
     def to_network(self, coord: Float[Tensor, "*shape 2"]) -> Float[Tensor, "*shape 2"]:
         """Return coordinates in the system that the networks were trained in."""
         return coord if self.coords is None else normalize(coord, self.coords, self._size)
@@ -207,15 +228,11 @@ class FittedImage(ContinuousImage):
         parts = [self.networks(self.to_network(some).to(bias.dtype)) for some in points.split(step, dim=1)]
         return torch.cat(parts, dim=1).unflatten(1, (coord.shape[1], -1)).mean(dim=2)
 
-    def render(
-        self, size: Size, window: Window = WHOLE, tile: int | None = None
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the images drawn with `size` pixels; see `ContinuousImage`."""
-        grid = pixel_grid(size, check_window(window))
-        cell = torch.tensor(pixel_cell(size, window))
-        result = self.networks.biases[0].new_empty((len(self.networks.biases[0]), self.channels, *size))
-        for rows, columns in tiles(size, tile):
-            part = grid[rows, columns]
-            colour = self(part.reshape(-1, 2), cell)
-            result[:, :, rows, columns] = colour.movedim(-1, 1).unflatten(-1, part.shape[:2])
-        return result
+    def render(self, size: Size, window: Window = WHOLE) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the images rendered with `size` pixels; see `ContinuousImage`."""
+        check_rendering(size, window)
+        return render_tiles(self._render, size, window, self.bounds)
+
+    def _render(self, size: Size, window: Window) -> Tensor:
+        grid = pixel_grid(size, window).reshape(-1, 2)
+        return self(grid, torch.tensor(pixel_cell(size, window))).movedim(-1, 1).unflatten(-1, size)

@@ -9,10 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from amortized_sr.continuous import ContinuousImage, broadcast_query, tiles
-from amortized_sr.coords import WHOLE, Size, Window, check_window
+from amortized_sr.axes import Axis, axes
+from amortized_sr.compute import DEFAULT_BOUNDS, Bounds
+from amortized_sr.continuous import ContinuousImage, broadcast_query, check_rendering, render_tiles
+from amortized_sr.coords import WHOLE, Size, Window
 from amortized_sr.resize import cubic, tent
-from amortized_sr.sampling import Axis, axes, render_separable, separable_contribution, sum_contributions
+from amortized_sr.sampling import Separable, render_separable, sum_contributions
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 """Pillow's filters of these names: bicubic has a = -0.5, lanczos three lobes."""
@@ -29,11 +31,18 @@ class InterpolatedImage(ContinuousImage):
     Args:
         image: Any values.
         interpolation: The kernel.
+        bounds: How much is rendered at once.
     """
 
-    def __init__(self, image: Float[Tensor, "batch colour height width"], interpolation: Interpolation) -> None:
+    def __init__(
+        self,
+        image: Float[Tensor, "batch colour height width"],
+        interpolation: Interpolation,
+        bounds: Bounds = DEFAULT_BOUNDS,
+    ) -> None:
         self.image = image
         self.kernel = _kernel(interpolation)
+        self.bounds = bounds
 
     @property
     def size(self) -> Size:
@@ -44,6 +53,16 @@ class InterpolatedImage(ContinuousImage):
     def channels(self) -> int:
         """Number of colour channels."""
         return self.image.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the image is."""
+        return self.image.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of the image."""
+        return self.image.dtype
 
     def __call__(
         self,
@@ -57,24 +76,22 @@ class InterpolatedImage(ContinuousImage):
         padded, margin = self._padded(reach)
         # The padded image is larger, so the same place and the same extent have smaller coordinates.
         shrunk = own / (own + 2 * margin)
-        sums = sum_contributions(separable_contribution(self.kernel), padded, coord * shrunk, cell * shrunk, reach)
+        sums = sum_contributions(Separable(self.kernel), padded, coord * shrunk, cell * shrunk, reach)
         return sums[..., :-1] / sums[..., -1:]
 
-    def render(
-        self, size: Size, window: Window = WHOLE, tile: int | None = None
-    ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the image drawn with `size` pixels; see `ContinuousImage`."""
-        rows, columns = axes(size, self.size, check_window(window))
+    def render(self, size: Size, window: Window = WHOLE) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the image rendered with `size` pixels; see `ContinuousImage`."""
+        check_rendering(size, window)
+        return render_tiles(self._render, size, window, self.bounds)
+
+    def _render(self, size: Size, window: Window) -> Tensor:
+        rows, columns = axes(size, self.size, window)
         padded, margin = self._padded(self.kernel.reach(max(rows.step, columns.step)))
         rows, columns = (
             Axis(axis.count, axis.cells + 2 * margin, axis.start + margin, axis.step) for axis in (rows, columns)
         )
-        result = self.image.new_empty((len(self.image), self.channels, *size))
-        for y, x in tiles(size, tile):
-            part = rows.part(y.start, y.stop), columns.part(x.start, x.stop)
-            sums = render_separable(self.kernel, padded, *part)
-            result[:, :, y, x] = sums[:, :-1] / sums[:, -1:]
-        return result
+        sums = render_separable(self.kernel, padded, rows, columns, self.bounds)
+        return sums[:, :-1] / sums[:, -1:]
 
     def _padded(self, reach: float) -> tuple[Tensor, int]:
         """Return image and mask in a margin of zeros as wide as the kernel: the mask's sums are the weights inside."""

@@ -30,7 +30,7 @@ from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import ahead, named_write_errors, write_frames, write_strips
 from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler
-from amortized_sr.weights import find_weights, sha256
+from amortized_sr.weights_header import find_weights, sha256
 
 # How many inputs are decoded before their turn, and how many outputs may wait to be written.
 _READ_AHEAD = 3
@@ -217,8 +217,6 @@ class _Batch:
                 settings.device,
                 settings.memory,
                 settings.precision,
-                lambda sentence: self._report.note(self._current, sentence),
-                settings.tta,
             )
         except ValueError as error:
             raise UnusableError(str(error)) from None

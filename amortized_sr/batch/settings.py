@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from amortized_sr.choices import DeviceName, Precision
+from amortized_sr.compute import DEFAULT_MEMORY
 from amortized_sr.coords import Size
 from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
-from amortized_sr.tiling import DEFAULT_MEMORY
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
 from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
 from amortized_sr.choices import DeviceName, NetworkName
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.devices import choose_device
-from amortized_sr.model import AmortizedImage
 from amortized_sr.refinement import RefineSettings, refine
 from amortized_sr.upscaler import Upscaler
-from amortized_sr.weights import DEFAULT_MODEL, sha256
+from amortized_sr.weights_header import DEFAULT_MODEL, sha256
 
 
 @final
@@ -89,11 +89,11 @@ def _fitted(name: str, settings: FitSettings, device: torch.device) -> Method:
 
 
 def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refined: bool) -> Method:
-    upscaler = Upscaler.from_pretrained(model, settings.device, tta=tta)
+    upscaler = Upscaler.from_pretrained(model, settings.device)
     count = sum(parameter.numel() for parameter in upscaler.model.parameters())
 
     def make(images: Tensor) -> ContinuousImage:
-        function = upscaler.encode(images)
+        function = upscaler.encode(images, tta)
         if not refined:
             return function
         assert isinstance(function, AmortizedImage)

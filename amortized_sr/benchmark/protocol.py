@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.choices import Convention
+from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
-from amortized_sr.resize import degrade
 
 
 def describe(convention: Convention, truth: bool = True) -> str:
@@ -72,7 +72,7 @@ def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: 
             f"an image of {width}x{height} pixels is too small to be measured at scale {scale:g}; lower the scale"
         )
     cropped = target[..., : round(rows * scale), : round(columns * scale)]
-    return EvaluationPair(degrade(cropped, (rows, columns)), cropped)
+    return EvaluationPair(Degradation()(cropped, (rows, columns)).image, cropped)
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ def _drawn(function: "FittedImage", size: Size) -> "Image.Image":
     from amortized_sr.picture_tensor import tensor_to_picture
 
     with torch.inference_mode():
-        drawn: Tensor = function.render(size, tile=1024)
+        drawn: Tensor = function.render(size)
     return tensor_to_picture(drawn)
 
 

@@ -46,7 +46,7 @@ def info(
 
 
 def _describe(trained: "TrainedModel") -> dict[str, Any]:
-    from amortized_sr.weights import sha256
+    from amortized_sr.weights_header import sha256
 
     return {
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
@@ -63,7 +63,8 @@ def _show_all(as_json: bool) -> None:
 
     from amortized_sr import __version__
     from amortized_sr.devices import available_devices
-    from amortized_sr.weights import DEFAULT_MODEL, bundled_models, load_weights
+    from amortized_sr.weights import load_weights
+    from amortized_sr.weights_header import DEFAULT_MODEL, bundled_models
 
     models = {
         name: {"default": name == DEFAULT_MODEL, **_describe(load_weights(path))}

@@ -60,7 +60,7 @@ def method_settings(
     from amortized_sr.baselines.fitting import FitSettings
     from amortized_sr.benchmark.methods import MethodSettings
     from amortized_sr.refinement import RefineSettings
-    from amortized_sr.weights import DEFAULT_MODEL
+    from amortized_sr.weights_header import DEFAULT_MODEL
 
     coords = None if fit_coords == "own" else fit_coords
     try:

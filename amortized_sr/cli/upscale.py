@@ -111,7 +111,7 @@ def upscale(
         from amortized_sr.batch.settings import Settings
         from amortized_sr.batch.stream import STREAM, path_or_stream
         from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
-        from amortized_sr.weights import DEFAULT_MODEL
+        from amortized_sr.weights_header import DEFAULT_MODEL
 
     place = None if output is None else path_or_stream(output)
     report = Report(as_json, quiet, verbose, to_stderr=place == STREAM)

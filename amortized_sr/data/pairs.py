@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 
 from amortized_sr.coords import Size
 from amortized_sr.data.cache import ImageStore, Pixels
-from amortized_sr.resize import degrade
+from amortized_sr.degradation import Degradation
 
 # Separate streams of random numbers: (seed, stream, number).
 _ORDER, _CROP, _SCALE, _QUERY = range(4)
@@ -220,8 +220,8 @@ def make_pair(
     """
     exact = target.float() / 255
     if target_size is not None:
-        exact = degrade(exact, target_size)
-    return Pair(degrade(exact, image_size), exact)
+        exact = Degradation()(exact, target_size).image
+    return Pair(Degradation()(exact, image_size).image, exact)
 
 
 def cut_pair(crops: UInt8[Tensor, "batch channel height width"], sides: PairSides) -> Pair:

@@ -1,4 +1,4 @@
-"""What every encoder promises."""
+"""The interface of encoders."""
 
 from abc import ABC, abstractmethod
 
@@ -7,16 +7,19 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module, ABC):
-    """Image -> features of the same height and width.
+    """Image -> features on a grid of cells, which need not be the image's.
 
     Attributes:
         out_channels: Number of feature channels.
-        receptive_radius: How many pixels away an input pixel may still change a feature, along each axis.
+        receptive_radius: How many pixels away an input pixel may still change a feature, along each axis, for encoders
+            with one cell per pixel; None for an encoder that sees the whole image, which is never tiled.
     """
 
     out_channels: int
-    receptive_radius: int
+    receptive_radius: int | None
 
     @abstractmethod
-    def forward(self, image: Float[Tensor, "batch colour height width"]) -> Float[Tensor, "batch channel height width"]:
-        """Return the features of a normalised image (about zero mean, unit deviation)."""
+    def forward(
+        self, planes: Float[Tensor, "batch plane height width"]
+    ) -> Float[Tensor, "batch channel cells_y cells_x"]:
+        """Return the features of normalised colours (about zero mean, unit deviation) and of conditions as they are."""

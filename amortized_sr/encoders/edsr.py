@@ -20,15 +20,17 @@ class EDSR(Encoder):
         https://arxiv.org/abs/1707.02921
     """
 
-    def __init__(self, channels: int, width: int, num_blocks: int) -> None:
+    def __init__(self, planes: int, width: int, num_blocks: int) -> None:
         super().__init__()
         self.out_channels = width
         self.receptive_radius = 2 * num_blocks + 2
-        self.first = nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate")
+        self.first = nn.Conv2d(planes, width, 3, padding=1, padding_mode="replicate")
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(num_blocks)))
         self.last = nn.Conv2d(width, width, 3, padding=1, padding_mode="replicate")
 
-    def forward(self, image: Float[Tensor, "batch colour height width"]) -> Float[Tensor, "batch channel height width"]:
-        """Return the features of a normalised image."""
-        shallow = self.first(image)
+    def forward(
+        self, planes: Float[Tensor, "batch plane height width"]
+    ) -> Float[Tensor, "batch channel cells_y cells_x"]:
+        """Return features with the image's own resolution."""
+        shallow = self.first(planes)
         return self.last(self.blocks(shallow)).add_(shallow)

@@ -22,18 +22,20 @@ class SPAN(Encoder):
         https://arxiv.org/abs/2311.12770
     """
 
-    def __init__(self, channels: int, width: int, num_blocks: int) -> None:
+    def __init__(self, planes: int, width: int, num_blocks: int) -> None:
         super().__init__()
         self.out_channels = width
         self.receptive_radius = 3 * num_blocks + 2
-        self.first = _convolution(channels, width)
+        self.first = _convolution(planes, width)
         self.blocks = nn.ModuleList(AttentionBlock(width) for _ in range(num_blocks))
         self.last = _convolution(width, width)
         self.merge = nn.Conv2d(4 * width, width, 1)
 
-    def forward(self, image: Float[Tensor, "batch colour height width"]) -> Float[Tensor, "batch channel height width"]:
-        """Return the features of a normalised image."""
-        shallow = self.first(image)
+    def forward(
+        self, planes: Float[Tensor, "batch plane height width"]
+    ) -> Float[Tensor, "batch channel cells_y cells_x"]:
+        """Return features with the image's own resolution."""
+        shallow = self.first(planes)
         outputs = [shallow]
         for block in self.blocks:
             outputs.append(block(outputs[-1]))

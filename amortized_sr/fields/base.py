@@ -1,36 +1,13 @@
-"""What every field promises."""
+"""The interface of fields."""
 
-import itertools
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amortized_sr.sampling import Axis
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One of the eight ways to lay a picture on a grid: transposed or not, then flipped along each axis or not."""
-
-    transposed: bool
-    vertical: bool
-    horizontal: bool
-
-    def apply(self, image: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch rows columns"]:
-        """Return the turned image."""
-        turned = image.transpose(-2, -1) if self.transposed else image
-        return turned.flip(self.axes)
-
-    @property
-    def axes(self) -> list[int]:
-        """Axes that are flipped."""
-        return [axis for axis, flipped in ((-2, self.vertical), (-1, self.horizontal)) if flipped]
-
-
-TURNS = tuple(Turn(*choice) for choice in itertools.product((False, True), repeat=3))
-"""All eight turns; the first one changes nothing."""
+from amortized_sr.axes import Axis
+from amortized_sr.compute import Bounds
+from amortized_sr.symmetry import Turn
 
 
 class Field(nn.Module, ABC):
@@ -41,12 +18,9 @@ class Field(nn.Module, ABC):
 
     Attributes:
         code_channels: Number of channels of the latent that the field reads.
-        symmetric: Whether pictures are linear in the latent and turn with it, so that latents of a turned image can be
-            turned back and averaged.
     """
 
     code_channels: int
-    symmetric = False
 
     @abstractmethod
     def reach(self, cell: float) -> float:
@@ -69,12 +43,20 @@ class Field(nn.Module, ABC):
 
     @abstractmethod
     def render_grid(
-        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+        self, codes: Float[Tensor, "batch channel cells_y cells_x"], rows: Axis, columns: Axis, bounds: Bounds
     ) -> Float[Tensor, "batch colour rows columns"]:
         """Return the sum of contributions for every pixel of a grid; equal to querying each pixel."""
 
+
+class SymmetricField(Field):
+    """A field whose pictures are linear in the latent and turn with it.
+
+    Latents of the eight turned images can then be turned back and averaged: EDSR's self-ensemble. It averages pictures;
+    for a linear field averaging latents gives the same.
+    """
+
+    @abstractmethod
     def turned_back(
-        self, latent: Float[Tensor, "batch channel rows columns"], turn: Turn
-    ) -> Float[Tensor, "batch channel height width"]:
-        """Return the latent whose picture, turned, is the picture of `latent`; only for `symmetric` fields."""
-        raise NotImplementedError(f"{type(self).__name__} is not symmetric")
+        self, codes: Float[Tensor, "batch channel rows columns"], turn: Turn
+    ) -> Float[Tensor, "batch channel cells_y cells_x"]:
+        """Return the codes whose picture, turned, is the picture of `codes`."""

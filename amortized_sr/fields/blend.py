@@ -1,15 +1,15 @@
-"""How the cells that reach a point share it, for fields that are asked point by point."""
+"""Blending of neighbouring cells, for fields that are evaluated point by point."""
 
-from typing import Literal, assert_never
+from typing import assert_never
 
 from jaxtyping import Float
 from torch import Tensor
 
+from amortized_sr.axes import Axis
+from amortized_sr.choices import Neighbors
+from amortized_sr.compute import Bounds
 from amortized_sr.fields.base import Field
-from amortized_sr.sampling import Axis, render_points
-
-Neighbors = Literal[1, 4]
-"""How many latent cells answer for a point: the nearest, or the four around it."""
+from amortized_sr.sampling import render_points
 
 
 def blend_radius(neighbors: Neighbors) -> float:
@@ -37,10 +37,10 @@ def blend_weight(offset: Float[Tensor, "*shape 2"], neighbors: Neighbors) -> Flo
 
 
 class PointwiseField(Field):
-    """A field that has no faster way to draw a grid than to ask for every pixel.
+    """A field that renders a grid pixel by pixel.
 
     Args:
-        neighbors: Cells that answer for a point.
+        neighbors: Cells that contribute to a point.
     """
 
     def __init__(self, neighbors: Neighbors) -> None:
@@ -52,7 +52,7 @@ class PointwiseField(Field):
         return blend_radius(self.neighbors)
 
     def render_grid(
-        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+        self, codes: Float[Tensor, "batch channel cells_y cells_x"], rows: Axis, columns: Axis, bounds: Bounds
     ) -> Float[Tensor, "batch colour rows columns"]:
         """Return the sum of contributions for every pixel of a grid, point by point."""
-        return render_points(self, latent, rows, columns, self.reach(max(rows.step, columns.step)))
+        return render_points(self, codes, rows, columns, bounds)

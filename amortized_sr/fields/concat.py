@@ -5,9 +5,9 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
-from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
+from amortized_sr.choices import Neighbors
+from amortized_sr.fields.blend import PointwiseField, blend_weight
 from amortized_sr.layers import begin_near_zero, mlp
 
 
@@ -39,15 +39,3 @@ class ConcatField(PointwiseField):
         """Return what one latent cell contributes to each query."""
         colour = self.network(torch.cat((code, offset, cell), dim=-1))
         return blend_weight(offset, self.neighbors) * colour
-
-
-@final
-class Unfold(nn.Module):
-    """The head of the concat field: each cell's code is the features of its 3x3 neighbourhood."""
-
-    def forward(
-        self, features: Float[Tensor, "batch channel height width"]
-    ) -> Float[Tensor, "batch code height width"]:
-        """Return nine times as many channels."""
-        padded = functional.pad(features, (1, 1, 1, 1), mode="replicate")
-        return functional.unfold(padded, 3).unflatten(2, features.shape[-2:])

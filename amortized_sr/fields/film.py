@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
+from amortized_sr.choices import Neighbors
+from amortized_sr.fields.blend import PointwiseField, blend_weight
 from amortized_sr.layers import SineLayer, begin_near_zero
 
 
@@ -48,24 +49,3 @@ class FilmField(PointwiseField):
             scale, shift = modulation.chunk(2, dim=-1)
             hidden = layer(hidden, scale, shift)
         return blend_weight(offset, self.neighbors) * self.colour(hidden)
-
-
-@final
-class ModulationHead(nn.Module):
-    """The head of the film field: features -> modulations, the identity at the start.
-
-    The trunk learns nothing in the first step; a random start, with which it does, was no better after a thousand.
-    """
-
-    def __init__(self, in_channels: int, code_channels: int) -> None:
-        super().__init__()
-        self.project = nn.Conv2d(in_channels, code_channels, 1)
-        nn.init.zeros_(self.project.weight)
-        assert self.project.bias is not None
-        nn.init.zeros_(self.project.bias)
-
-    def forward(
-        self, features: Float[Tensor, "batch channel height width"]
-    ) -> Float[Tensor, "batch code height width"]:
-        """Return the modulations of every cell."""
-        return self.project(features)

@@ -5,27 +5,23 @@ network that all cells and all images share and that never sees an image.
 """
 
 import math
-from typing import Literal, assert_never, final
+from typing import assert_never, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from amortized_sr.fields.base import Field, Turn
-from amortized_sr.fields.blend import Neighbors, blend_radius
-from amortized_sr.layers import begin_near_zero
-from amortized_sr.sampling import Axis, render_separable, separable_contribution
-
-Footprint = Literal["point", "gauss", "box"]
-"""What a field answers for.
-
-`point`: the value at the pixel's centre. `gauss`: each sinusoid damped as a Gaussian of the pixel's size times a
-learned factor would damp it; window and constant stay as they are. `box`: the exact mean over the pixel.
-"""
+from amortized_sr.axes import Axis
+from amortized_sr.choices import Footprint, Neighbors
+from amortized_sr.compute import Bounds
+from amortized_sr.fields.base import SymmetricField
+from amortized_sr.fields.blend import blend_radius
+from amortized_sr.sampling import Separable, render_separable
+from amortized_sr.symmetry import Turn
 
 
 @final
-class HyperField(Field):
+class HyperField(SymmetricField):
     """`sum_jk code[c, j, k] phi_j(offset_y) phi_k(offset_x)` with windowed sinusoids `phi`.
 
     `phi` is a `LocalFourier` basis, the same on both axes. Its product form makes a grid as cheap as two banded
@@ -37,8 +33,6 @@ class HyperField(Field):
         Song et al., "OPE-SR: Orthogonal Position Encoding for Designing a Parameter-free Upsampling Module in
         Arbitrary-scale Image Super-Resolution", CVPR 2023 (product of one-dimensional sinusoids).
     """
-
-    symmetric = True
 
     def __init__(
         self,
@@ -63,29 +57,29 @@ class HyperField(Field):
         code: Float[Tensor, "*shape channel"],
     ) -> Float[Tensor, "*shape colour"]:
         """Return what one latent cell contributes to each query."""
-        return separable_contribution(self.basis)(offset, cell, code)
+        return Separable(self.basis)(offset, cell, code)
 
     def render_grid(
-        self, latent: Float[Tensor, "batch channel height width"], rows: Axis, columns: Axis
+        self, codes: Float[Tensor, "batch channel cells_y cells_x"], rows: Axis, columns: Axis, bounds: Bounds
     ) -> Float[Tensor, "batch colour rows columns"]:
         """Return the sum of contributions for every pixel of a grid, by two banded matrix products."""
-        return render_separable(self.basis, latent, rows, columns)
+        return render_separable(self.basis, codes, rows, columns, bounds)
 
     def turned_back(
-        self, latent: Float[Tensor, "batch channel rows columns"], turn: Turn
-    ) -> Float[Tensor, "batch channel height width"]:
-        """Return the latent whose picture, turned, is the picture of `latent`: sines change their sign when flipped."""
+        self, codes: Float[Tensor, "batch channel rows columns"], turn: Turn
+    ) -> Float[Tensor, "batch channel cells_y cells_x"]:
+        """Return the codes whose picture, turned, is the picture of `codes`: sines change their sign when flipped."""
         functions = self.basis.num_functions
-        codes = latent.flip(turn.axes).unflatten(1, (-1, functions, functions))
-        sign = torch.ones(functions, dtype=latent.dtype, device=latent.device)
+        result = codes.flip(turn.axes).unflatten(1, (-1, functions, functions))
+        sign = torch.ones(functions, dtype=codes.dtype, device=codes.device)
         sign[functions // 2 + 1 :] = -1
         if turn.vertical:
-            codes = codes * sign[:, None, None, None]
+            result = result * sign[:, None, None, None]
         if turn.horizontal:
-            codes = codes * sign[:, None, None]
+            result = result * sign[:, None, None]
         if turn.transposed:
-            codes = codes.transpose(2, 3).transpose(-2, -1)
-        return codes.flatten(1, 3)
+            result = result.transpose(2, 3).transpose(-2, -1)
+        return result.flatten(1, 3)
 
 
 @final
@@ -117,8 +111,9 @@ class LocalFourier(nn.Module):
         self.finest_cell = finest_cell
         self.footprint: Footprint = footprint
         self.radius = blend_radius(neighbors)
-        # In units of pi radians per cell, that is, of the Nyquist frequency of the latent grid.
-        self.frequency = nn.Parameter(torch.arange(1.0, num_frequencies + 1))
+        # In units of pi radians per cell, that is, of the Nyquist frequency of the latent grid. Not `arange`, which
+        # imports torch._dynamo where weights are checked without memory.
+        self.frequency = nn.Parameter(torch.tensor([float(number) for number in range(1, num_frequencies + 1)]))
         # Standard deviation of the Gaussian footprint in cells of the output; that of a box is 0.289.
         self.blur = nn.Parameter(torch.tensor(math.sqrt(1 / 12))) if footprint == "gauss" else None
         window = ((0.0, 1.0),) if neighbors == 1 else ((-1.0, 0.25), (0.0, 0.5), (1.0, 0.25))
@@ -177,27 +172,3 @@ class LocalFourier(nn.Module):
         cosine = (weight * torch.cos(angle)).sum(-1) * share[..., None]
         sine = (weight * torch.sin(angle)).sum(-1) * share[..., None]
         return cosine, sine
-
-
-def hyper_head(in_channels: int, hidden_channels: int, code_channels: int) -> nn.Sequential:
-    """Return the head of the hyper field: features -> codes, with the heavy layers at the image's resolution.
-
-    Args:
-        in_channels: Number of features.
-        hidden_channels: Width of the two hidden layers; 0 for a single convolution.
-        code_channels: Number of weights that a cell's code holds.
-    """
-    if hidden_channels == 0:
-        last = nn.Conv2d(in_channels, code_channels, 3, padding=1, padding_mode="replicate")
-        layers: list[nn.Module] = [last]
-    else:
-        last = nn.Conv2d(hidden_channels, code_channels, 1)
-        layers = [
-            nn.Conv2d(in_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden_channels, hidden_channels, 1),
-            nn.ReLU(inplace=True),
-            last,
-        ]
-    begin_near_zero(last)
-    return nn.Sequential(*layers)

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.fields.blend import Neighbors, PointwiseField, blend_weight
+from amortized_sr.choices import Neighbors
+from amortized_sr.fields.blend import PointwiseField, blend_weight
 from amortized_sr.layers import mlp
 
 
@@ -14,7 +15,7 @@ from amortized_sr.layers import mlp
 class LearnedField(PointwiseField):
     """`weight(offset) * sum_k code[c, k] phi_k(offset, cell)` with an MLP `phi` that all cells share.
 
-    What `hyper` is without its choice of basis. Nothing here is separable, so that grids are drawn point by point.
+    Compares `hyper` with a basis that is learned as a whole. It is not separable, so grids are rendered point by point.
 
     References:
         Ha et al., "HyperNetworks", ICLR 2017. https://arxiv.org/abs/1609.09106

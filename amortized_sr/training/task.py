@@ -9,11 +9,13 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
-from amortized_sr.config import ModelConfig, build_model
-from amortized_sr.coords import pixel_cell, pixel_grid
+from amortized_sr.coords import pixel_cell
 from amortized_sr.data.pairs import Pair, crop_to_multiple, make_pair
+from amortized_sr.grids import pixel_grid
 from amortized_sr.metrics import psnr
 from amortized_sr.model import AmortizedSR
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.expansion import expand_convolutions, merge_convolutions
 from amortized_sr.training.losses import LossName, pixel_loss
 

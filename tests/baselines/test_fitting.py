@@ -4,12 +4,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from amortized_sr.baselines.fitting import FitSettings, fit
+from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
 from amortized_sr.baselines.networks import CoordinateNetworks
-from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
+from amortized_sr.compute import Bounds
+from amortized_sr.coords import pixel_cell, pixel_window
+from amortized_sr.degradation import Degradation
+from amortized_sr.grids import pixel_grid
 from amortized_sr.image_io import read_picture
 from amortized_sr.picture_tensor import picture_to_tensor
-from amortized_sr.resize import degrade
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 QUICK = FitSettings(network="notebook", steps=3, region=1)
@@ -17,7 +19,7 @@ QUICK = FitSettings(network="notebook", steps=3, region=1)
 
 @pytest.fixture(scope="module")
 def kitten():
-    return degrade(picture_to_tensor(read_picture(EXAMPLES / "kitten_64.png")), (32, 32))
+    return Degradation()(picture_to_tensor(read_picture(EXAMPLES / "kitten_64.png")), (32, 32)).image
 
 
 def curve(images, settings):
@@ -41,7 +43,7 @@ def test_a_siren_reaches_the_limits_of_its_numbers(kitten):
 
 
 def test_many_images_are_fitted_in_parts(kitten, monkeypatch):
-    images = degrade(torch.cat((kitten, kitten.flip(-1), 1 - kitten)), (8, 8))
+    images = Degradation()(torch.cat((kitten, kitten.flip(-1), 1 - kitten)), (8, 8)).image
     whole = fit(images, QUICK).render((16, 16))
     monkeypatch.setattr("amortized_sr.baselines.fitting._POINTS_TOGETHER", 2 * 64)
     history = []
@@ -73,7 +75,9 @@ def test_the_notebooks_network_passes_its_final_figure(kitten):
 
 @pytest.mark.parametrize("coords", [None, "unit", "centered", "standardized"])
 def test_a_photograph_can_be_fitted_in_every_coordinate_system(kitten, coords):
-    history = curve(degrade(kitten, (8, 8)), FitSettings(network="siren", coords=coords, steps=150, region=1))
+    history = curve(
+        Degradation()(kitten, (8, 8)).image, FitSettings(network="siren", coords=coords, steps=150, region=1)
+    )
     assert history[-1].psnr.item() > 40
 
 
@@ -111,7 +115,7 @@ def test_the_reported_psnr_is_that_of_the_pixels(kitten):
 
 
 def test_a_fit_stops_at_its_target_or_after_its_time(kitten):
-    small = degrade(kitten, (8, 8))
+    small = Degradation()(kitten, (8, 8)).image
     history = []
     fitted = fit(small, FitSettings(steps=500, target_psnr=30.0), history.append)
     assert -10 * torch.log10((fitted.render((8, 8)) - small).square().mean()) >= 30 - 1e-3
@@ -132,7 +136,12 @@ def test_rendering_equals_querying_windows_equal_crops_and_tiles_do_not_show(kit
     torch.testing.assert_close(queried, whole)
     crop = function.render((5, 9), pixel_window((4, 2, 9, 11), size))
     torch.testing.assert_close(crop, whole[:, :, 4:9, 2:11], atol=1e-5, rtol=0)
-    torch.testing.assert_close(function.render(size, tile=4), whole, atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        FittedImage(function.networks, None, function.size, region, Bounds(tile=4)).render(size),
+        whole,
+        atol=1e-6,
+        rtol=0,
+    )
 
 
 def test_a_region_is_the_mean_of_its_points(kitten):

@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.storage import FORMAT_VERSION, FittedFileError, load_fitted, save_fitted
-from amortized_sr.weights import bundled_models
+from amortized_sr.weights_header import bundled_models
 
 
 @pytest.fixture

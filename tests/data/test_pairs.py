@@ -16,7 +16,7 @@ from amortized_sr.data.pairs import (
     cut_pair,
     make_pair,
 )
-from amortized_sr.resize import degrade
+from amortized_sr.degradation import Degradation
 
 
 def store(count=5, side=12, channels=3):
@@ -125,9 +125,9 @@ def test_targets_are_shrunk_in_half_of_the_steps_and_by_every_factor_up_to_the_l
     assert factors.max() == pytest.approx(2, abs=0.05)
     crops = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
     pair = cut_pair(crops, PairSides(80, 40, 20))
-    expected = degrade(crops[..., :80, :80] / 255, (40, 40))
+    expected = Degradation()(crops[..., :80, :80] / 255, (40, 40)).image
     torch.testing.assert_close(pair.target, expected)
-    torch.testing.assert_close(pair.image, degrade(expected, (20, 20)))
+    torch.testing.assert_close(pair.image, Degradation()(expected, (20, 20)).image)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_pair_is_the_target_and_its_degradation():
     target = torch.randint(0, 256, (2, 3, 12, 12), dtype=torch.uint8)
     pair = make_pair(target, (4, 5))
     assert torch.equal(pair.target, target.float() / 255)
-    assert torch.equal(pair.image, degrade(target.float() / 255, (4, 5)))
+    assert torch.equal(pair.image, Degradation()(target.float() / 255, (4, 5)).image)
 
 
 def test_cropping_to_a_multiple_cuts_the_end():

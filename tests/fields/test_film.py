@@ -1,6 +1,7 @@
 import torch
 
-from amortized_sr.fields.film import FilmField, ModulationHead
+from amortized_sr.fields.film import FilmField
+from amortized_sr.heads import ModulationHead
 
 
 def test_no_modulation_leaves_the_plain_siren_and_any_other_changes_it():

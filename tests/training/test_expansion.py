@@ -2,7 +2,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from amortized_sr.config import ModelConfig, build_model
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.expansion import expand_convolutions, merge_convolutions
 from amortized_sr.training.task import SuperResolutionTask
 
@@ -47,7 +48,7 @@ def test_every_link_gets_a_gradient():
     task = SuperResolutionTask(SMALL, expansion=2)
     with torch.no_grad():
         # The last layer starts near zero, which would leave next to nothing for the others.
-        task.model.head[-1].weight.normal_()
+        [*task.model.head.children()][-1].weight.normal_()
     task.model(torch.rand(1, 1, 6, 6), (9, 9)).square().mean().backward()
     assert sum("original" in name for name, _ in task.named_parameters()) == 4 * 5
     for name, parameter in task.named_parameters():

@@ -1,0 +1,99 @@
+"""What an encoder returns: images as a function, from their latent."""
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amortized_sr.axes import axes
+from amortized_sr.compute import DEFAULT_BOUNDS, Bounds
+from amortized_sr.continuous import ContinuousImage, broadcast_query, check_rendering, render_tiles
+from amortized_sr.coords import WHOLE, Size, Window
+from amortized_sr.fields.base import Field
+from amortized_sr.kernel_image import KernelImage
+from amortized_sr.latent import Latent
+from amortized_sr.resize import InterpolationKernel
+from amortized_sr.sampling import query
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class AmortizedImage(ContinuousImage):
+    """Images as a function: a latent, the field that reads it, and the interpolated image below.
+
+    Attributes:
+        field: Turns codes into colours.
+        latent: The images' codes.
+        skip: Interpolates the images below what the field adds; None if there is nothing below.
+        bounds: How much is rendered at once.
+    """
+
+    field: Field
+    latent: Latent
+    skip: InterpolationKernel | None
+    bounds: Bounds = DEFAULT_BOUNDS
+
+    @property
+    def size(self) -> Size:
+        """`(height, width)` of the image that the function was made from, in pixels."""
+        return self.latent.image_size
+
+    @property
+    def channels(self) -> int:
+        """Number of colour channels, 1 or 3."""
+        return self.latent.channels
+
+    @property
+    def device(self) -> torch.device:
+        """Where the latent is."""
+        return self.latent.codes.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of the latent."""
+        return self.latent.codes.dtype
+
+    @property
+    def base(self) -> KernelImage | None:
+        """The interpolated image that the learned part is added to, as a function of its own."""
+        if self.skip is None or self.latent.image is None:
+            return None
+        return KernelImage(self.latent.image, self.skip, self.bounds)
+
+    def with_codes(self, codes: Float[Tensor, "items channel cells_y cells_x"]) -> "AmortizedImage":
+        """Return the same images with other codes."""
+        return replace(self, latent=replace(self.latent, codes=codes))
+
+    def __call__(
+        self,
+        coord: Float[Tensor, "batch query 2"] | Float[Tensor, "query 2"],
+        cell: Float[Tensor, "batch query 2"] | Float[Tensor, " 2"] | None = None,
+    ) -> Float[Tensor, "batch query colour"]:
+        """Return the colours at points or over footprints; see `ContinuousImage`."""
+        codes, items = self.latent.codes, self.latent.items_per_image
+        coord, cell = broadcast_query(coord, cell, codes[::items])
+        learned = query(self.field, codes, coord.repeat_interleave(items, dim=0), cell.repeat_interleave(items, dim=0))
+        colours = self._as_colours(learned.movedim(-1, 1)).movedim(1, -1)
+        return colours if self.base is None else self.base(coord, cell) + colours
+
+    def render(self, size: Size, window: Window = WHOLE) -> Float[Tensor, "batch colour rows columns"]:
+        """Return the image rendered with `size` pixels; see `ContinuousImage`."""
+        check_rendering(size, window)
+        return render_tiles(self._render, size, window, self.bounds)
+
+    def _render(self, size: Size, window: Window) -> Tensor:
+        grid = self.latent.codes.shape[-2], self.latent.codes.shape[-1]
+        colours = self._as_colours(
+            self.field.render_grid(self.latent.codes, *axes(size, grid, window), bounds=self.bounds)
+        )
+        return colours if self.base is None else self.base.render(size, window).add_(colours)
+
+    def _as_colours(self, learned: Float[Tensor, "items colour *space"]) -> Float[Tensor, "batch channel *space"]:
+        """Bring the field's colours to the image's channels: see `AmortizedSR.encode`."""
+        colours = learned.unflatten(0, (-1, self.latent.items_per_image)).flatten(1, 2)
+        return colours if colours.shape[1] == self.channels else colours.mean(dim=1, keepdim=True)
+
+    def __repr__(self) -> str:
+        return f"AmortizedImage({self.latent!r})"

@@ -1,0 +1,102 @@
+"""Heads: features of an encoder -> codes of a field, one per cell."""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from amortized_sr.layers import begin_near_zero
+
+
+class Head(nn.Module, ABC):
+    """What stands between an encoder and a field.
+
+    Attributes:
+        radius: How many cells away a feature may still change a code, along each axis.
+    """
+
+    radius: int
+
+    @abstractmethod
+    def forward(
+        self, features: Float[Tensor, "batch channel cells_y cells_x"]
+    ) -> Float[Tensor, "batch code cells_y cells_x"]:
+        """Return a code for every cell."""
+
+
+@final
+class ConvolutionalHead(Head):
+    """The head of `hyper` and `learned`, with the heavy layers at the latent's resolution.
+
+    Args:
+        in_channels: Number of features.
+        hidden_channels: Width of the two hidden layers; 0 for a single convolution.
+        code_channels: Number of weights that a cell's code holds.
+    """
+
+    radius = 1
+
+    def __init__(self, in_channels: int, hidden_channels: int, code_channels: int) -> None:
+        super().__init__()
+        if hidden_channels == 0:
+            last = nn.Conv2d(in_channels, code_channels, 3, padding=1, padding_mode="replicate")
+            layers: list[nn.Module] = [last]
+        else:
+            last = nn.Conv2d(hidden_channels, code_channels, 1)
+            layers = [
+                nn.Conv2d(in_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(hidden_channels, hidden_channels, 1),
+                nn.ReLU(inplace=True),
+                last,
+            ]
+        begin_near_zero(last)
+        for number, layer in enumerate(layers):
+            self.add_module(str(number), layer)
+
+    def forward(
+        self, features: Float[Tensor, "batch channel cells_y cells_x"]
+    ) -> Float[Tensor, "batch code cells_y cells_x"]:
+        """Return a code for every cell."""
+        for layer in self.children():
+            features = layer(features)
+        return features
+
+
+@final
+class UnfoldingHead(Head):
+    """The head of `concat`: each cell's code is the features of its 3x3 neighbourhood."""
+
+    radius = 1
+
+    def forward(
+        self, features: Float[Tensor, "batch channel cells_y cells_x"]
+    ) -> Float[Tensor, "batch code cells_y cells_x"]:
+        """Return nine times as many channels."""
+        padded = functional.pad(features, (1, 1, 1, 1), mode="replicate")
+        return functional.unfold(padded, 3).unflatten(2, features.shape[-2:])
+
+
+@final
+class ModulationHead(Head):
+    """The head of `film`: features -> modulations, the identity at the start.
+
+    The trunk learns nothing in the first step; a random start, with which it does, was no better after a thousand.
+    """
+
+    radius = 0
+
+    def __init__(self, in_channels: int, code_channels: int) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, code_channels, 1)
+        nn.init.zeros_(self.project.weight)
+        assert self.project.bias is not None
+        nn.init.zeros_(self.project.bias)
+
+    def forward(
+        self, features: Float[Tensor, "batch channel cells_y cells_x"]
+    ) -> Float[Tensor, "batch code cells_y cells_x"]:
+        """Return the modulations of every cell."""
+        return self.project(features)

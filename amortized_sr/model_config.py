@@ -1,0 +1,73 @@
+"""The record of everything that a model is made of. Loads no torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from amortized_sr.choices import ConditionName, EncoderName, FieldName, Footprint, InterpolationName, Neighbors
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides a model's parameters and what it computes. Default sizes are `configs/photo-tiny.yaml`'s.
+
+    Attributes:
+        channels: Colour channels: 1 (grey, applied to each channel of a colour image) or 3.
+        conditions: What the encoder is told about an image beside its colours, one plane each.
+        encoder: Trunk that turns the image into features.
+        encoder_width: Feature channels.
+        encoder_blocks: Residual blocks (`edsr`) or attention blocks (`span`, at least 1).
+        field: What turns (offset, cell, code) into colour.
+        head_width: `hyper` and `learned`: width of the two hidden layers between features and codes; 0 for a
+            single convolution.
+        frequencies: `hyper`: sinusoids per axis; a code holds (2 * frequencies + 1)^2 numbers per colour.
+        footprint: `hyper`: `point`, `gauss` (learned blur) or `box` (exact mean over the output pixel). The
+            interpolated image below is averaged over the pixel as well when this is `box`.
+        finest_cell: `gauss`: pixels smaller than this part of an image pixel blur like this one, because training shows
+            no smaller ones: 1 / the largest trained scale.
+        functions: `learned`: functions of the basis; a code holds as many numbers per colour.
+        field_width: `concat`, `film` and `learned`: hidden width.
+        field_depth: `concat`, `film` and `learned`: hidden layers.
+        neighbors: Latent cells that contribute to a point: 1, or 4 blended without seams.
+        skip: Interpolated image that the field adds to; `none` leaves everything to the field.
+        mean: What is taken from the values before the trunk sees them: about the mean of the training images.
+        deviation: What the rest is divided by: about their standard deviation.
+    """
+
+    channels: Literal[1, 3] = 3
+    conditions: tuple[ConditionName, ...] = ()
+    encoder: EncoderName = "edsr"
+    encoder_width: int = 32
+    encoder_blocks: int = 6
+    field: FieldName = "hyper"
+    head_width: int = 48
+    frequencies: int = 2
+    footprint: Footprint = "gauss"
+    finest_cell: float = 0.25
+    functions: int = 32
+    field_width: int = 256
+    field_depth: int = 4
+    neighbors: Neighbors = 4
+    skip: InterpolationName | Literal["none"] = "bicubic"
+    mean: float = 0.45
+    deviation: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model can have, before anything is allocated."""
+        bounds = {
+            "encoder_width": (1, 1024),
+            "encoder_blocks": (1 if self.encoder == "span" else 0, 128),
+            "head_width": (0, 4096),
+            "frequencies": (0, 32),
+            "finest_cell": (0, 1),
+            "functions": (1, 1024),
+            "field_width": (1, 4096),
+            "field_depth": (1, 64),
+            "mean": (0, 1),
+            "deviation": (1e-3, 10),
+        }
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be between {low} and {high}, got {value}")
+        if len(set(self.conditions)) < len(self.conditions):
+            raise ValueError(f"conditions must differ from each other, got {self.conditions}")

@@ -1,0 +1,158 @@
+"""Weights files without their tensors: bundled names, and the header that says what a file holds. Loads no torch."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from safetensors import SafetensorError, safe_open
+
+from amortized_sr.model_config import ModelConfig
+
+FORMAT_VERSION = "1"
+"""Version of the layout of the header; a reader refuses every other."""
+
+DEFAULT_MODEL = "photo-tiny"
+"""Name of the bundled weights that are used when none are named."""
+
+# Other files of this package with the same suffix, and what to do with them.
+_OTHER_KINDS = {"fitted": "a fitted image, which `render` draws", "latent": "a latent, which a model decodes"}
+
+
+class WeightsError(ValueError):
+    """A weights file that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class WeightsHeader:
+    """What a weights file says about itself.
+
+    Attributes:
+        config: What the model is built from.
+        facts: How it was trained: data, steps, seed, versions, metrics.
+        shapes: Shape of each tensor by name.
+    """
+
+    config: ModelConfig
+    facts: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
+
+
+def bundled_models() -> dict[str, Path]:
+    """Return the names and files of the weights that come with the package.
+
+    Example:
+        >>> sorted(bundled_models())
+        ['mnist', 'photo-tiny']
+    """
+    folder = Path(str(resources.files("amortized_sr") / "weights_data"))
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def find_weights(source: str | Path) -> Path:
+    """Return the file of a bundled name, a path, or a folder that holds a `model.safetensors`.
+
+    Raises:
+        WeightsError: If there is no such file.
+    """
+    bundled = bundled_models()
+    if str(source) in bundled:
+        return bundled[str(source)]
+    path = Path(source)
+    if os.path.isfile(path / "model.safetensors"):
+        return path / "model.safetensors"
+    if not os.path.isfile(path):
+        raise WeightsError(
+            f"no weights named {str(source)!r}; bundled are {', '.join(bundled) or 'none'}, "
+            "or give the path of a .safetensors file"
+        )
+    return path
+
+
+def read_header(path: Path) -> WeightsHeader:
+    """Read and check the header of a weights file.
+
+    Raises:
+        WeightsError: If it cannot be read, or is not one of this version.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            header = file.metadata() or {}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no dict)
+    except (SafetensorError, OSError) as error:
+        raise unreadable(path, error) from None
+    version = header.get("format_version")
+    if version != FORMAT_VERSION:
+        kind = _OTHER_KINDS.get(str(version).partition("-")[0])
+        if kind is not None:
+            raise WeightsError(f"{path}: the file holds {kind}; give the weights of a model")
+        raise WeightsError(
+            f"{path}: format_version is {version!r}, this version reads {FORMAT_VERSION!r}; "
+            + ("it was not written by amortized-sr" if version is None else "install the version that wrote it")
+        )
+    try:
+        return WeightsHeader(_read_config(path, header), _read_object(header, "training"), shapes)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, WeightsError):
+            raise
+        raise invalid_config(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> WeightsError:
+    """Return the error for a file that is not in the format of weights."""
+    return WeightsError(
+        f"{path}: not a readable .safetensors file ({error}); pickled checkpoints (.ckpt, .pt) are not accepted, "
+        "training writes a model.safetensors beside them"
+    )
+
+
+def invalid_config(path: Path, error: Exception) -> WeightsError:
+    """Return the error for a header whose configuration makes no model."""
+    return WeightsError(f"{path}: the header's configuration is not valid ({error}); get the file again")
+
+
+def _read_config(path: Path, header: dict[str, str]) -> ModelConfig:
+    values = _read_object(header, "config")
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(ModelConfig)})
+    if unknown:
+        raise WeightsError(f"{path}: unknown setting {unknown[0]!r} in the header; install a newer version")
+    hints = get_type_hints(ModelConfig)
+    return ModelConfig(**{name: _checked(name, value, hints[name]) for name, value in values.items()})
+
+
+def _read_object(header: dict[str, str], name: str) -> dict[str, Any]:
+    value = json.loads(header[name])
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object, got {type(value).__name__}")
+    return value
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401 (JSON values, annotations)
+    """Return a setting that fits its annotation, which Python itself does not check."""
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise TypeError(f"{name} must be a list, got {value!r}")
+        return tuple(_checked(name, part, get_args(hint)[0]) for part in value)
+    choices = _choices(hint)
+    if choices:
+        if not any(type(value) is type(choice) and value == choice for choice in choices):
+            raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, got {value!r}")
+    elif type(value) not in ((int, float) if hint is float else (hint,)):
+        raise TypeError(f"{name} must be of type {hint.__name__}, got {value!r}")
+    return value
+
+
+def _choices(hint: Any) -> list[Any]:  # noqa: ANN401 (an annotation)
+    """Return the values of a Literal, or of a union of them."""
+    if get_origin(hint) is Union:
+        return [choice for part in get_args(hint) for choice in _choices(part)]
+    return list(get_args(hint)) if get_origin(hint) is Literal else []
