@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import final
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,7 +11,7 @@ from amortized_sr.compute import DEFAULT_BOUNDS, Bounds
 from amortized_sr.continuous import ContinuousImage, broadcast_query, check_rendering, render_tiles
 from amortized_sr.coords import WHOLE, Size, Window
 from amortized_sr.fields.base import Field
-from amortized_sr.kernel_image import KernelImage
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.latent import Latent
 from amortized_sr.resize import InterpolationKernel
 from amortized_sr.sampling import query
@@ -46,21 +45,16 @@ class AmortizedImage(ContinuousImage):
         return self.latent.channels
 
     @property
-    def device(self) -> torch.device:
-        """Where the latent is."""
-        return self.latent.codes.device
+    def values(self) -> Tensor:
+        """The latent's codes."""
+        return self.latent.codes
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Number format of the latent."""
-        return self.latent.codes.dtype
-
-    @property
-    def base(self) -> KernelImage | None:
+    def base(self) -> InterpolatedImage | None:
         """The interpolated image that the learned part is added to, as a function of its own."""
         if self.skip is None or self.latent.image is None:
             return None
-        return KernelImage(self.latent.image, self.skip, self.bounds)
+        return InterpolatedImage(self.latent.image, self.skip, self.bounds)
 
     def with_codes(self, codes: Float[Tensor, "items channel cells_y cells_x"]) -> "AmortizedImage":
         """Return the same images with other codes."""

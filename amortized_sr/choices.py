@@ -27,6 +27,9 @@ without a border of `scale + 6` (DIV2K, photographs). `plain`: every pixel and c
 WandbMode = Literal["disabled", "offline", "online"]
 """Whether a run is logged to Weights & Biases."""
 
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+"""Pillow's filters: bicubic has a = -0.5, lanczos three lobes."""
+
 InterpolationName = Literal["bilinear", "bicubic"]
 """Kernels of the interpolated image below the learned part."""
 

@@ -31,13 +31,18 @@ class ContinuousImage(ABC):
 
     @property
     @abstractmethod
-    def device(self) -> torch.device:
-        """Where colours are computed."""
+    def values(self) -> Tensor:
+        """A tensor that colours are computed from."""
 
     @property
-    @abstractmethod
+    def device(self) -> torch.device:
+        """Where colours are computed."""
+        return self.values.device
+
+    @property
     def dtype(self) -> torch.dtype:
         """Number format of the colours."""
+        return self.values.dtype
 
     @abstractmethod
     def __call__(

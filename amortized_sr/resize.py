@@ -5,14 +5,14 @@ A kernel answers for a point (its value) or for a footprint (its exact mean over
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never, final
+from typing import Literal, assert_never, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from amortized_sr.choices import InterpolationName
+from amortized_sr.choices import Interpolation, InterpolationName
 from amortized_sr.coords import Size
 
 
@@ -52,23 +52,31 @@ def _interpolate(image: Tensor, size: Size) -> Tensor:
 @final
 @dataclass(frozen=True)
 class InterpolationKernel:
-    """A one-dimensional interpolation kernel with unit sum over the integers.
+    """A one-dimensional interpolation kernel.
 
     Args:
         radius: The kernel is zero from this distance on, in source pixels.
         value: Kernel at a distance.
-        integral: Antiderivative of the kernel, exact beyond `radius` too.
-        region: Answer with the mean over the footprint instead of the value at its centre.
+        footprint: `point` answers with the kernel at the pixel's centre; `box` with its exact mean over the pixel;
+            `stretched` with a kernel as wide as the pixel, where that is wider than a source pixel, as Pillow shrinks.
+            Only stretched kernels have to be normalised: the others sum to one over the integers.
+        integral: Antiderivative of the kernel, exact beyond `radius` too; for `box`.
     """
 
     radius: float
     value: Callable[[Tensor], Tensor]
-    integral: Callable[[Tensor], Tensor]
-    region: bool = False
+    footprint: Literal["point", "box", "stretched"] = "point"
+    integral: Callable[[Tensor], Tensor] | None = None
 
     def reach(self, cell: float) -> float:
         """Return the largest distance at which a source pixel still contributes to a footprint of `cell`."""
-        return self.radius + cell / 2 if self.region else self.radius
+        match self.footprint:
+            case "point":
+                return self.radius
+            case "box":
+                return self.radius + cell / 2
+            case "stretched":
+                return self.radius * max(cell, 1.0)
 
     def __call__(self, offset: Float[Tensor, "*shape"], cell: Float[Tensor, "*#shape"]) -> Float[Tensor, "*shape 1"]:
         """Return the weight of a source pixel for an output pixel.
@@ -77,7 +85,9 @@ class InterpolationKernel:
             offset: Output pixel's centre relative to the source pixel's centre, in source pixels.
             cell: Extent of the output pixel, in source pixels; 0 asks for a point.
         """
-        if not self.region:
+        if self.footprint == "stretched":
+            return self.value(offset / cell.clamp(min=1))[..., None]
+        if self.footprint == "point" or self.integral is None:
             return self.value(offset)[..., None]
         # A difference of antiderivatives cancels digits, so it is taken in float64 (which MPS does not have).
         wide = torch.float32 if offset.device.type == "mps" else torch.float64
@@ -87,22 +97,45 @@ class InterpolationKernel:
 
 
 def interpolation_kernel(name: InterpolationName, region: bool = False) -> InterpolationKernel:
-    """Return a named interpolation kernel.
+    """Return a kernel that sums to one over the integers, for points or for regions.
 
     References:
         Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE TASSP 1981 (bicubic, a = -0.5).
     """
+    footprint = "box" if region else "point"
     match name:
         case "bilinear":
-            return InterpolationKernel(1.0, tent, _tent_integral, region)
+            return InterpolationKernel(1.0, _tent, footprint, _tent_integral)
         case "bicubic":
-            return InterpolationKernel(2.0, cubic, _cubic_integral, region)
+            return InterpolationKernel(2.0, _cubic, footprint, _cubic_integral)
         case _:
             assert_never(name)
 
 
-def tent(t: Tensor) -> Tensor:
-    """Return the bilinear kernel at distances `t`."""
+def pillow_kernel(name: Interpolation) -> InterpolationKernel:
+    """Return the kernel of a Pillow filter; `nearest` never stretches."""
+    match name:
+        case "nearest":
+            return InterpolationKernel(0.5, _box)
+        case "bilinear":
+            return InterpolationKernel(1.0, _tent, "stretched")
+        case "bicubic":
+            return InterpolationKernel(2.0, _cubic, "stretched")
+        case "lanczos":
+            return InterpolationKernel(3.0, _lanczos, "stretched")
+        case _:
+            assert_never(name)
+
+
+def _box(t: Tensor) -> Tensor:
+    return ((t >= -0.5) & (t < 0.5)).to(t.dtype)
+
+
+def _lanczos(t: Tensor) -> Tensor:
+    return torch.sinc(t) * torch.sinc(t / 3) * (t.abs() < 3)
+
+
+def _tent(t: Tensor) -> Tensor:
     return (1 - t.abs()).clamp(min=0)
 
 
@@ -111,17 +144,14 @@ def _tent_integral(t: Tensor) -> Tensor:
     return t - t * t.abs() / 2
 
 
-def cubic(t: Tensor) -> Tensor:
-    """Return Keys' kernel at distances `t`, with a = -0.5.
-
-    That is 1.5 t^3 - 2.5 t^2 + 1 inside 1 and -0.5 t^3 + 2.5 t^2 - 4 t + 2 inside 2.
-    """
+def _cubic(t: Tensor) -> Tensor:
+    """Keys' kernel with a = -0.5: 1.5 t^3 - 2.5 t^2 + 1 inside 1, -0.5 t^3 + 2.5 t^2 - 4 t + 2 inside 2."""
     t = t.abs().clamp(max=2)
     return torch.where(t < 1, (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2)
 
 
 def _cubic_integral(t: Tensor) -> Tensor:
-    """Antiderivative of `cubic`, odd: the outer branch's constant makes both branches meet at 1 (13/24)."""
+    """Antiderivative of `_cubic`, odd: the outer branch's constant makes both branches meet at 1 (13/24)."""
     sign, t = t.sign(), t.abs().clamp(max=2)
     inner = ((0.375 * t - 2.5 / 3) * t * t + 1) * t
     outer = (((-0.125 * t + 2.5 / 3) * t - 2) * t + 2) * t - 1 / 6

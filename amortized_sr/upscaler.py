@@ -80,9 +80,9 @@ class Upscaler:
         return self._encoder.encoder.device
 
     @overload
-    def encode(self, image: PictureLike, tta: bool = False, notify: Notify = ignore) -> "Picture": ...
+    def encode(self, image: PictureLike, tta: bool = ..., notify: Notify = ...) -> "Picture": ...
     @overload
-    def encode(self, image: Tensor, tta: bool = False, notify: Notify = ignore) -> AmortizedImage: ...
+    def encode(self, image: Tensor, tta: bool = ..., notify: Notify = ...) -> AmortizedImage: ...
     def encode(
         self, image: PictureLike | Tensor, tta: bool = False, notify: Notify = ignore
     ) -> "Picture | AmortizedImage":
@@ -121,19 +121,14 @@ class Upscaler:
     def upscale(
         self,
         image: PictureLike,
-        scale: float | None = None,
-        size: Size | None = None,
-        tta: bool = False,
-        notify: Notify = ignore,
+        scale: float | None = ...,
+        size: Size | None = ...,
+        tta: bool = ...,
+        notify: Notify = ...,
     ) -> Image.Image: ...
     @overload
     def upscale(
-        self,
-        image: Tensor,
-        scale: float | None = None,
-        size: Size | None = None,
-        tta: bool = False,
-        notify: Notify = ignore,
+        self, image: Tensor, scale: float | None = ..., size: Size | None = ..., tta: bool = ..., notify: Notify = ...
     ) -> Tensor: ...
     def upscale(
         self,

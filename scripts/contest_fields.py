@@ -28,13 +28,14 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 
-from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds
 from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.choices import Interpolation
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.image_io import read_picture
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import luma, psnr
 from amortized_sr.model import AmortizedSR
 from amortized_sr.model_builder import build_model
@@ -280,7 +281,7 @@ class _Interpolated:
 
     def encode(self, image: torch.Tensor) -> InterpolatedImage:
         """Return images as a function."""
-        return InterpolatedImage(image, self.name)
+        return InterpolatedImage.like_pillow(image, self.name)
 
 
 def _centre(photo: torch.Tensor) -> torch.Tensor:

@@ -14,11 +14,11 @@ from PIL import Image, ImageDraw
 
 from amortized_sr import Upscaler
 from amortized_sr.baselines.fitting import FitSettings, fit
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_centers
 from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 
@@ -149,8 +149,8 @@ def _small_grid(settings: FitSettings) -> Image.Image:
     amortized = Upscaler.from_pretrained().encode(image)
     drawn = [
         ("2x2", image),
-        ("nearest", InterpolatedImage(image, "nearest").render((4, 4))),
-        ("bilinear", InterpolatedImage(image, "bilinear").render((4, 4))),
+        ("nearest", InterpolatedImage.like_pillow(image, "nearest").render((4, 4))),
+        ("bilinear", InterpolatedImage.like_pillow(image, "bilinear").render((4, 4))),
         ("fit", fit(image, settings).render((4, 4))),
         ("amortised", amortized.render((4, 4))),
     ]

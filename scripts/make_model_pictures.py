@@ -16,11 +16,11 @@ import torch
 from PIL import Image, ImageDraw
 
 from amortized_sr import Upscaler
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Window
 from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 
 _EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -49,8 +49,8 @@ def main() -> None:
         [
             (f"{name}, {way}", _panel(function, window))
             for way, function in (
-                ("as it is", InterpolatedImage(given, "nearest")),
-                ("Lanczos", InterpolatedImage(given, "lanczos")),
+                ("as it is", InterpolatedImage.like_pillow(given, "nearest")),
+                ("Lanczos", InterpolatedImage.like_pillow(given, "lanczos")),
                 (arguments.model, upscaler.encode(given)),
             )
         ]
@@ -64,15 +64,15 @@ def _scale_row(
 ) -> list[tuple[str, Image.Image]]:
     window = _window(scale)
     functions = {
-        f"x{scale}: as it is": InterpolatedImage(image, "nearest"),
-        "bicubic": InterpolatedImage(image, "bicubic"),
-        "Lanczos": InterpolatedImage(image, "lanczos"),
+        f"x{scale}: as it is": InterpolatedImage.like_pillow(image, "nearest"),
+        "bicubic": InterpolatedImage.like_pillow(image, "bicubic"),
+        "Lanczos": InterpolatedImage.like_pillow(image, "lanczos"),
         "model": upscaler.encode(image),
     }
     row = [(name, _panel(function, window)) for name, function in functions.items()]
     if scale * _SIDE <= original.shape[-1]:
         truth = Degradation()(original, (scale * _SIDE, scale * _SIDE)).image
-        row.append(("original", _panel(InterpolatedImage(truth, "nearest"), window)))
+        row.append(("original", _panel(InterpolatedImage.like_pillow(truth, "nearest"), window)))
     return row
 
 

@@ -23,11 +23,11 @@ from pathlib import Path
 import torch
 
 from amortized_sr import Upscaler
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds, peak_memory
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.data.folder import image_files
 from amortized_sr.image_io import read_picture
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
 from amortized_sr.picture_tensor import picture_to_tensor
 
@@ -100,7 +100,7 @@ def main() -> None:
 def _gain(upscaler: Upscaler, photo: torch.Tensor, scale: float) -> float:
     pair = evaluation_pair(photo, scale)
     size = pair.target.shape[-2], pair.target.shape[-1]
-    drawn = upscaler.encode(pair.image).render(size), InterpolatedImage(pair.image, "lanczos").render(size)
+    drawn = upscaler.encode(pair.image).render(size), InterpolatedImage.like_pillow(pair.image, "lanczos").render(size)
     ratios = [psnr(luma(picture.clamp(0, 1)), luma(pair.target), round(scale)).item() for picture in drawn]
     return ratios[0] - ratios[1]
 

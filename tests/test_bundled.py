@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.mnist import read_mnist
 from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.upscaler import Upscaler
@@ -81,7 +81,7 @@ def test_every_photograph_is_drawn_better_than_by_lanczos(upscaler, photographs,
         size = pair.target.shape[-2], pair.target.shape[-1]
         ours, lanczos = (
             psnr(luma(function.render(size).clamp(0, 1)), luma(pair.target), scale)
-            for function in (upscaler.encode(pair.image), InterpolatedImage(pair.image, "lanczos"))
+            for function in (upscaler.encode(pair.image), InterpolatedImage.like_pillow(pair.image, "lanczos"))
         )
         assert ours > lanczos
 

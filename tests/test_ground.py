@@ -11,7 +11,9 @@ GROUND = ["axes", "choices", "compute", "coords", "image_io", "model_config", "s
 def loaded(code: str) -> set[str]:
     """Return the modules that a fresh process has loaded after some code."""
     script = f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"
-    return set(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split())
+    return set(
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    )
 
 
 @pytest.mark.parametrize("name", GROUND)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.degradation import Degradation
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
 
 
@@ -75,5 +75,5 @@ def test_an_image_shrunk_again_is_consistent_and_a_wrong_one_is_not():
 def test_box_averages_agree_across_scales_and_other_filters_do_not():
     image = torch.rand(1, 1, 8, 8)
     for kind, low, high in (("nearest", 100, math.inf), ("lanczos", 20, 60)):
-        function = InterpolatedImage(image, kind)
+        function = InterpolatedImage.like_pillow(image, kind)
         assert low < cross_scale_consistency(function.render((32, 32)), function.render((16, 16))).item() <= high

@@ -201,14 +201,9 @@ class FittedImage(ContinuousImage):
         return self.networks.biases[-1].shape[-1]
 
     @property
-    def device(self) -> torch.device:
-        """Where the networks compute."""
-        return self.networks.biases[0].device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Number format of the networks."""
-        return self.networks.biases[0].dtype
+    def values(self) -> Tensor:
+        """The networks' first biases."""
+        return self.networks.biases[0]
 
     def to_network(self, coord: Float[Tensor, "*shape 2"]) -> Float[Tensor, "*shape 2"]:
         """Return coordinates in the system that the networks were trained in."""

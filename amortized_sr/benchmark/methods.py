@@ -11,10 +11,10 @@ from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
-from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
-from amortized_sr.choices import DeviceName, NetworkName
+from amortized_sr.choices import DeviceName, Interpolation, NetworkName
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.devices import choose_device
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.refinement import RefineSettings, refine
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights_header import DEFAULT_MODEL, sha256
@@ -63,7 +63,7 @@ def method(name: str, settings: MethodSettings) -> Method:
     """
     if name in get_args(Interpolation):
         interpolation = cast("Interpolation", name)
-        return Method(name, lambda images: InterpolatedImage(images, interpolation), lambda function: 0)
+        return Method(name, lambda images: InterpolatedImage.like_pillow(images, interpolation), lambda function: 0)
     if name == "fit" or (name.startswith("fit:") and name.removeprefix("fit:") in get_args(NetworkName)):
         network = cast("NetworkName", name.removeprefix("fit:")) if name != "fit" else settings.fit.network
         return _fitted(name, dataclasses.replace(settings.fit, network=network), choose_device(settings.device))

@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 import amortized_sr
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.pairs import crop_to_multiple, make_pair
 from amortized_sr.image_io import write_picture
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.picture_tensor import tensor_to_picture
 from amortized_sr.training.patience import Patience
 from amortized_sr.training.task import SuperResolutionTask
@@ -168,8 +168,8 @@ def comparison_row(task: SuperResolutionTask, target: Tensor) -> Tensor:
     target = crop_to_multiple(target, scale)
     height, width = target.shape[-2:]
     pair = make_pair(target, (height // scale, width // scale))
-    nearest = InterpolatedImage(pair.image, "nearest").render((height, width))
-    bicubic = InterpolatedImage(pair.image, "bicubic").render((height, width))
+    nearest = InterpolatedImage.like_pillow(pair.image, "nearest").render((height, width))
+    bicubic = InterpolatedImage.like_pillow(pair.image, "bicubic").render((height, width))
     drawn = task.model(pair.image, (height, width)).float()
     return torch.cat((nearest, bicubic, drawn, pair.target), dim=-1).clamp(0, 1).cpu()
 

@@ -13,10 +13,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from amortized_sr.baselines.fitting import FitSettings, fit
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark.compare import grid
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.image_io import replacing, write_picture
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.tracking import Comparison, log_comparisons
 from amortized_sr.training.patience import Patience
@@ -106,7 +106,7 @@ class CompareWithFits(Callback):
             if file.metadata() == about and torch.equal(drawn.pop("image"), image):
                 return drawn
         fitted = fit(image, self.settings)
-        drawn = {"bicubic": InterpolatedImage(image, "bicubic").render(size), "fit": fitted.render(size)}
+        drawn = {"bicubic": InterpolatedImage.like_pillow(image, "bicubic").render(size), "fit": fitted.render(size)}
         drawn = {name: pictures.detach().clamp(0, 1).contiguous() for name, pictures in drawn.items()}
         with self.patience.writing(kept), replacing(kept) as file:
             file.write(save({**drawn, "image": image.contiguous()}, about))

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.benchmark import report
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
 from amortized_sr.benchmark.runner import OtherBenchmarkError, Plan, run
 from amortized_sr.image_io import ImageError
+from amortized_sr.interpolated_image import InterpolatedImage
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def failing(images):
 METHODS = [
     method("bicubic", MethodSettings()),
     Method("failing", failing, lambda function: 0),
-    Method("lanczos", lambda images: InterpolatedImage(images, "lanczos"), lambda function: 0),
+    Method("lanczos", lambda images: InterpolatedImage.like_pillow(images, "lanczos"), lambda function: 0),
 ]
 
 
