@@ -1,4 +1,4 @@
-"""What an encoder returns: images as a function, from their latent."""
+"""Images as a function, rendered from their latent."""
 
 from dataclasses import dataclass, replace
 from typing import final
@@ -25,7 +25,7 @@ class AmortizedImage(ContinuousImage):
     Attributes:
         field: Turns codes into colours.
         latent: The images' codes.
-        skip: Interpolates the images below what the field adds; None if there is nothing below.
+        skip: Interpolates the base image that the field adds to; None without a base image.
         bounds: How much is rendered at once.
     """
 

@@ -1,4 +1,4 @@
-"""Where output pixels land on a grid of cells: axes, positions, and what a rendering draws. Loads no torch.
+"""Where output pixels land on a grid of cells: axes, positions, and the size of a rendering. Loads no torch.
 
 Positions are measured in cells: cell `n` has its centre at position `n`.
 """

@@ -47,4 +47,4 @@ Footprint = Literal["point", "gauss", "box"]
 wide as the pixel times a learned factor; window and constant stay. `box`: the exact mean over the pixel."""
 
 ConditionName = Literal["noise"]
-"""What an encoder can be told about an image. `noise`: standard deviation of its Gaussian noise, 1 is white."""
+"""Facts about an image that an encoder can read. `noise`: standard deviation of its Gaussian noise; 1 is white."""

@@ -74,7 +74,7 @@ class ContinuousImage(ABC):
 
 
 def check_rendering(size: Size, window: Window) -> None:
-    """Check what `render` was asked for.
+    """Check the arguments of `render`.
 
     Raises:
         ValueError: If the size is not two positive whole numbers, or the window is not inside the image.
@@ -96,7 +96,7 @@ def render_tiles(
     Args:
         render: Returns a rendering of some size that shows some window.
         size: Size of the whole.
-        window: What the whole shows.
+        window: Window of the whole.
         bounds: Gives the largest side of a tile.
     """
     if max(size) <= bounds.tile:

@@ -17,7 +17,7 @@ _NOISE = 4
 
 
 class Degraded(NamedTuple):
-    """Low-resolution images, and what an encoder may be told about them.
+    """Low-resolution images and their conditions for an encoder.
 
     Attributes:
         image: Multiples of 1/255 in [0, 1].
@@ -57,7 +57,7 @@ class Degradation:
     clean_share: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be made."""
+        """Reject settings without a meaning."""
         low, high = self.noise
         if not 0 <= low <= high <= 255:
             raise ValueError(f"noise must satisfy 0 <= low <= high <= 255, got {low} to {high}")

@@ -11,7 +11,7 @@ from amortized_sr.layers import begin_near_zero
 
 
 class Head(nn.Module, ABC):
-    """What stands between an encoder and a field.
+    """Layers between an encoder and a field.
 
     Attributes:
         radius: How many cells away a feature may still change a code, along each axis.
@@ -83,7 +83,7 @@ class UnfoldingHead(Head):
 class ModulationHead(Head):
     """The head of `film`: features -> modulations, the identity at the start.
 
-    The trunk learns nothing in the first step; a random start, with which it does, was no better after a thousand.
+    The trunk gets no gradient in the first step. A random start, which gives it one, was no better after 1,000 steps.
     """
 
     radius = 0

@@ -1,4 +1,4 @@
-"""An interpolated image as a function: what learned parts are added to, and what Pillow's `resize` does."""
+"""An interpolated image as a function: the base of learned parts, and Pillow's `resize` for comparison."""
 
 from dataclasses import dataclass
 from typing import final

@@ -1,4 +1,4 @@
-"""A latent: what an encoder makes of images, and all that a field needs to draw them. One file each, if wanted."""
+"""Latents: codes of images with everything that a field needs to draw them, in memory and as files."""
 
 import json
 import os
@@ -107,7 +107,7 @@ class Latent:
 
 
 def _problem(codes: Tensor, size: Size, channels: int, items: int, image: Tensor | None) -> str | None:
-    """Return what is wrong with what a file holds, or None."""
+    """Return the first problem of a file's contents, or None."""
     tensors = [codes] if image is None else [codes, image]
     if channels not in (1, 3) or items not in (1, channels) or min(size) < 1:
         return f"{items} items of {channels} channels and {size} pixels make no image"

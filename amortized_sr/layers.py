@@ -57,10 +57,9 @@ class SineLayer(nn.Module):
 
 
 def begin_near_zero(last: nn.Linear | nn.Conv2d) -> None:
-    """Let a last layer begin near zero.
+    """Initialise a last layer near zero.
 
-    What it makes is added to an interpolated image: training then starts near that image, instead of from a random
-    texture on top of it.
+    Its output is added to an interpolated image, so training starts near that image instead of a random texture.
     """
     inputs = last.in_features if isinstance(last, nn.Linear) else last.in_channels
     nn.init.trunc_normal_(last.weight, std=1e-2 / math.sqrt(inputs))

@@ -25,7 +25,7 @@ from amortized_sr.symmetry import TURNS
 class AmortizedSR(nn.Module):
     """Turns images into functions with one forward pass.
 
-    The picture is the interpolated image, where there is one, plus what the field adds to it.
+    The picture is the base image, if there is one, plus the contributions of the field.
 
     *Planes* are an image's colours followed by one plane for each condition. Whoever cuts, flips or streams an image
     treats all planes alike; only this class splits them.
@@ -75,7 +75,7 @@ class AmortizedSR(nn.Module):
         """Return the images as a function, after which the encoder is not needed any more.
 
         A grey model treats the channels of a colour image as three grey images; a colour model sees a grey image
-        as a colour image with equal channels and answers with their mean.
+        as a colour image with equal channels and returns their mean.
 
         Args:
             planes: 1 or 3 colours in [0, 1], then the conditions.
@@ -106,8 +106,8 @@ class AmortizedSR(nn.Module):
     ) -> Float[Tensor, "items channel rows columns"]:
         """Return the codes of the cells in `rows` and `columns`, reading only the pixels that they depend on.
 
-        Equal to the same cells of the whole image's codes: what lies within the receptive field is read too, and
-        edges are repeated past the image's own borders only. An encoder that sees the whole image returns all cells.
+        Equal to the same cells of the whole image's codes: pixels within the receptive field are read too, and edges
+        are repeated past the image's own borders only. An encoder that sees the whole image returns all cells.
         """
         halo = self.halo
         if halo is None:

@@ -12,11 +12,11 @@ class ModelConfig:
 
     Attributes:
         channels: Colour channels: 1 (grey, applied to each channel of a colour image) or 3.
-        conditions: What the encoder is told about an image beside its colours, one plane each.
+        conditions: Facts about an image that the encoder reads beside its colours, one plane each.
         encoder: Trunk that turns the image into features.
         encoder_width: Feature channels.
         encoder_blocks: Residual blocks (`edsr`) or attention blocks (`span`, at least 1).
-        field: What turns (offset, cell, code) into colour.
+        field: Coordinate network that turns (offset, cell, code) into colour.
         head_width: `hyper` and `learned`: width of the two hidden layers between features and codes; 0 for a
             single convolution.
         frequencies: `hyper`: sinusoids per axis; a code holds (2 * frequencies + 1)^2 numbers per colour.
@@ -29,8 +29,8 @@ class ModelConfig:
         field_depth: `concat`, `film` and `learned`: hidden layers.
         neighbors: Latent cells that contribute to a point: 1, or 4 blended without seams.
         skip: Interpolated image that the field adds to; `none` leaves everything to the field.
-        mean: What is taken from the values before the trunk sees them: about the mean of the training images.
-        deviation: What the rest is divided by: about their standard deviation.
+        mean: Subtracted from the colours before the trunk: about the mean of the training images.
+        deviation: Divides the result: about the standard deviation of the training images.
     """
 
     channels: Literal[1, 3] = 3
@@ -52,7 +52,7 @@ class ModelConfig:
     deviation: float = 0.25
 
     def __post_init__(self) -> None:
-        """Refuse values that no model can have, before anything is allocated."""
+        """Reject values that no model can have, before anything is allocated."""
         bounds = {
             "encoder_width": (1, 1024),
             "encoder_blocks": (1 if self.encoder == "span" else 0, 128),

@@ -1,4 +1,4 @@
-"""The bridge between amortised and fitted: start from the encoder's latent and optimise it for one image."""
+"""Between amortised and fitted: start from the encoder's latent and optimise it for one image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class RefineSettings:
     Attributes:
         steps: Steps of Adam, with a cosine from the learning rate to zero.
         learning_rate: Peak learning rate, relative to the latent's own standard deviation.
-        scale: The picture is drawn at this scale before it is degraded again.
+        scale: The picture is rendered at this scale before it is shrunk again.
     """
 
     steps: int = 20
@@ -26,7 +26,7 @@ class RefineSettings:
     scale: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be optimised."""
+        """Reject settings that cannot be optimised."""
         if self.steps < 1 or self.scale < 2:
             raise ValueError(f"steps must be at least 1 and scale at least 2, got {self.steps} and {self.scale}")
         if not self.learning_rate > 0:
@@ -38,12 +38,12 @@ def refine(
     settings: RefineSettings,
     report: Callable[[int, Float[Tensor, " image"]], None] | None = None,
 ) -> AmortizedImage:
-    """Optimise the latent, with all weights fixed, so that the drawn picture shrunk again reproduces the image.
+    """Optimise the latent, with all weights fixed, so that the rendering, shrunk again, reproduces the image.
 
     Args:
-        function: What the model made of the images; not changed.
+        function: The images, encoded; not changed.
         settings: How.
-        report: Is told the step and each image's PSNR against its own shrunk picture, before every step.
+        report: Called before every step with its number and each image's PSNR against its own shrunk picture.
 
     Returns:
         The function with the better latent. Images do not influence each other.

@@ -1,6 +1,6 @@
 """Resampling kernels: antialiased shrinking, and interpolation as one-dimensional kernels.
 
-A kernel answers for a point (its value) or for a footprint (its exact mean over one output pixel).
+A kernel is evaluated at a point or over a footprint, the area of one output pixel.
 """
 
 from collections.abc import Callable
@@ -57,9 +57,9 @@ class InterpolationKernel:
     Args:
         radius: The kernel is zero from this distance on, in source pixels.
         value: Kernel at a distance.
-        footprint: `point` answers with the kernel at the pixel's centre; `box` with its exact mean over the pixel;
-            `stretched` with a kernel as wide as the pixel, where that is wider than a source pixel, as Pillow shrinks.
-            Only stretched kernels have to be normalised: the others sum to one over the integers.
+        footprint: `point` takes the kernel at the pixel's centre; `box` its exact mean over the pixel; `stretched` a
+            kernel as wide as the pixel, where that is wider than a source pixel, as Pillow does. Stretched kernels
+            have to be normalised; the others sum to one over the integers.
         integral: Antiderivative of the kernel, exact beyond `radius` too; for `box`.
     """
 

@@ -1,4 +1,4 @@
-"""Sums of contributions: what the cells of a grid of codes add up to, at points and on grids of output pixels.
+"""Sums of the contributions of cells, at points and on grids of output pixels.
 
 Everything here is measured in cells of the grid: cell `n` has its centre at position `n`. The grid is continued past
 its edges by repeating the edge cells, each at its own place.
@@ -27,7 +27,7 @@ _BLOCK_CELLS = 8
 
 @runtime_checkable
 class Contributor(Protocol):
-    """What turns a grid of codes into colours."""
+    """The interface that turns codes into contributions."""
 
     def reach(self, cell: float) -> float:
         """Return the distance, in cells, from which on a contribution to a footprint of `cell` is zero."""
@@ -44,7 +44,7 @@ class Contributor(Protocol):
 
 @runtime_checkable
 class Kernel(Protocol):
-    """K functions of one axis, which answer for points and for footprints alike."""
+    """K functions of one axis, for points and for footprints alike."""
 
     def reach(self, cell: float) -> float:
         """Return the distance, in cells, from which on all functions are zero for a footprint of `cell`."""
@@ -75,7 +75,7 @@ class Separable:
         cell: Float[Tensor, "*shape 2"],
         code: Float[Tensor, "*shape channel"],
     ) -> Float[Tensor, "*shape colour"]:
-        """Return what one cell contributes to each query."""
+        """Return the contribution of one cell to each query."""
         # As in `render_separable`: the half precision of a training loop would show as bands.
         with torch.autocast(code.device.type, enabled=False):
             values = self.kernel(offset, cell)
@@ -96,7 +96,7 @@ def query(
     coord: Float[Tensor, "batch query 2"],
     cell: Float[Tensor, "batch query 2"],
 ) -> Float[Tensor, "batch query colour"]:
-    """Return the sum of contributions at points; the largest footprint decides which cells are asked."""
+    """Return the sum of contributions at points; the largest footprint decides how many cells are summed."""
     grid = cell.new_tensor(codes.shape[-2:])
     largest = float((cell * grid / 2).max()) if cell.numel() else 0.0
     return sum_contributions(contributor, codes, coord, cell, contributor.reach(largest))
@@ -112,7 +112,7 @@ def sum_contributions(
     """Return the sum of the contributions of all cells within `reach` of each query.
 
     Args:
-        contributor: Gives what one cell adds.
+        contributor: Computes the contribution of a cell.
         codes: Grid of codes.
         coord: Query points, `(y, x)` in [-1, 1].
         cell: Extent of each query's footprint in coordinates; 0 asks for a point.
@@ -201,8 +201,8 @@ class _BandMatrix:
 
     Args:
         matrix: `(blocks, pixels per block, cells per block * K)`.
-        index: `(blocks, cells per block)`, the cells that a block reads; on the CPU, because asking a GPU for the first
-            and the last of them would wait for it.
+        index: `(blocks, cells per block)`, the cells that a block reads; on the CPU, because reading the
+            first and the last of them from a GPU would wait for it.
     """
 
     matrix: Tensor

@@ -18,7 +18,7 @@ from amortized_sr.tiling import AdaptiveEncoder, is_out_of_memory
 ReadRows = Callable[[int, int], Float[Tensor, "batch plane rows width"]]
 """Returns the image's rows from the first to before the second number: colours in [0, 1], then conditions."""
 
-# float32, the interpolated image, the learned part, and what quantising them takes.
+# float32, the interpolated image, the learned part, and the buffers of quantising.
 _BYTES_PER_VALUE = 20
 
 
@@ -48,7 +48,7 @@ def shrink_strips(strips: Iterator[Tensor], rendering: Rendering) -> Iterator[Te
         strips = (shrink(strip, (strip.shape[-2], rendering.size[1])) for strip in strips)
     if rendering.size[0] == height:
         return strips
-    # The image has more rows than the result, so what is collected is no larger than the image.
+    # The image has more rows than the result, so the collected strips are no larger than the image.
     return iter([_shrunk(strips, rendering)])
 
 
@@ -72,7 +72,7 @@ class _Band:
 @final
 @dataclass(frozen=True)
 class _Strips:
-    """What every strip of one picture shares."""
+    """Renders the strips of one picture."""
 
     encoder: AdaptiveEncoder
     read_rows: ReadRows
@@ -130,7 +130,7 @@ class _Strips:
         return _Band(self.encoder.encode(planes, inner, self.ensemble, self.notify), rows)
 
     def _window(self, rows: slice, band: slice) -> Window:
-        """Return what some rows of the rendering show of a band."""
+        """Return the window of a band that some rows of the rendering show."""
         scale = self.rendering.image_size[0] / self.rendering.drawn[0]
         low, high = (((row * scale - band.start) / (band.stop - band.start)) * 2 - 1 for row in (rows.start, rows.stop))
         return max(low, -1.0), -1.0, min(high, 1.0), 1.0

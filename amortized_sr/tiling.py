@@ -48,7 +48,7 @@ class TiledEncoder:
     Args:
         model: The model, on the device.
         device: Where it computes.
-        compute: What was asked for.
+        compute: Requested device, memory and precision.
         area: Largest number of pixels of a tile, halo included.
     """
 
@@ -62,7 +62,7 @@ class TiledEncoder:
         """Return an encoder with a copy of a model on a device, because moving a module moves it for everyone."""
         # Convolutions read and write channels together twice as fast in this layout.
         moved = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
-        # A quarter; the others are for the codes, the rendering, and what is made of it.
+        # A quarter; the rest is for the codes, the rendering, and its conversion to bytes.
         planned = compute.memory // 4 // (_BYTES_PER_NUMBER * model.numbers_per_pixel)
         return TiledEncoder(moved, device, compute, max(planned, _smallest_area(model)))
 
@@ -105,7 +105,7 @@ class TiledEncoder:
         """Return an encoder that needs less memory: with tiles of half the side, or else on the CPU.
 
         Raises:
-            MemoryError: If there is none.
+            MemoryError: If no smaller one exists.
         """
         smallest = _smallest_area(self.model)
         if self.area > smallest:
@@ -144,7 +144,7 @@ class TiledEncoder:
 
 @final
 class AdaptiveEncoder:
-    """Encodes with the tiles and on the device that the memory allows; what it returned before stays valid.
+    """Encodes with the tiles and on the device that memory allows; functions returned before stay valid.
 
     Args:
         encoder: The first one to try.

@@ -153,14 +153,14 @@ class Upscaler:
             A picture for a picture; for a tensor a tensor in [0, 1] of its type and on its device.
 
         Raises:
-            ValueError: If not exactly one of `scale` and `size` is given, or its value makes no sense.
+            ValueError: If not exactly one of `scale` and `size` is given, or its value is invalid.
         """
         if (scale is None) == (size is None):
             raise ValueError("give either scale or size, not both and not neither")
         picture = None if isinstance(image, Tensor) else _as_picture(image)
         planes = self._checked(image) if isinstance(image, Tensor) else picture_to_tensor(_as_picture(image))
         image_size = planes.shape[-2], planes.shape[-1]
-        # Before the encoder runs: a size that makes no sense should cost nothing.
+        # Before the encoder runs: an invalid size should cost nothing.
         if size is not None:
             target = check_size(size)
         else:
@@ -218,7 +218,7 @@ class Upscaler:
 
 
 def _as_picture(image: PictureLike) -> Image.Image:
-    """Return what a caller means by a picture.
+    """Return the PIL picture of anything that counts as a picture.
 
     Raises:
         ValueError: If it is something else.
@@ -282,7 +282,7 @@ class Picture:
         return _with_profile(tensor_to_picture(rendered), self.icc_profile)
 
     def _repr_png_(self) -> bytes:
-        """Return what a notebook shows: the picture with about 512 pixels along its longer side."""
+        """Return the PNG that a notebook shows: about 512 pixels along the longer side."""
         height, width = self.function.size
         scale = max(1.0, 512 / max(height, width))
         file = io.BytesIO()

@@ -33,11 +33,11 @@ _MAX_PARAMETERS = 200_000_000
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model with what its file says about it.
+    """A model with the facts in its file.
 
     Attributes:
         model: The model, in evaluation mode, on the CPU, in float32.
-        config: What it was built from.
+        config: Configuration that it was built from.
         facts: How it was trained: data, steps, seed, versions, metrics.
         path: Where it came from.
     """
@@ -59,8 +59,8 @@ def save_weights(path: Path, state: dict[str, Tensor], config: ModelConfig, fact
     Args:
         path: The file; one already there stays whole if writing fails.
         state: The model's state dict; written in float32.
-        config: What the model was built from.
-        facts: What there is to know about the training, as JSON values.
+        config: Configuration that the model was built from.
+        facts: Facts about the training, as JSON values.
     """
     tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in state.items()}
     header = {
@@ -99,7 +99,7 @@ def load_weights(source: str | Path) -> TrainedModel:
 
 
 def _check_shapes(path: Path, header: WeightsHeader) -> None:
-    """Build the model without memory, to learn its names and shapes whatever the header asks for."""
+    """Build the model without memory, to learn the names and shapes of its tensors."""
     try:
         with torch.device("meta"):
             model = build_model(header.config)

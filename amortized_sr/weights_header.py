@@ -1,4 +1,4 @@
-"""Weights files without their tensors: bundled names, and the header that says what a file holds. Loads no torch."""
+"""Headers of weights files, and the names of bundled weights. Loads no torch."""
 
 import dataclasses
 import hashlib
@@ -19,7 +19,7 @@ FORMAT_VERSION = "1"
 DEFAULT_MODEL = "photo-tiny"
 """Name of the bundled weights that are used when none are named."""
 
-# Other files of this package with the same suffix, and what to do with them.
+# Other files of this package with the same suffix.
 _OTHER_KINDS = {"fitted": "a fitted image, which `render` draws", "latent": "a latent, which a model decodes"}
 
 
@@ -29,10 +29,10 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True)
 class WeightsHeader:
-    """What a weights file says about itself.
+    """Header of a weights file.
 
     Attributes:
-        config: What the model is built from.
+        config: Configuration that the model is built from.
         facts: How it was trained: data, steps, seed, versions, metrics.
         shapes: Shape of each tensor by name.
     """

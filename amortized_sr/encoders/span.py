@@ -1,4 +1,4 @@
-"""The SPAN trunk: plain convolutions whose own output says how much of it is let through, without attention weights."""
+"""The SPAN trunk: plain convolutions that gate their own output, without attention weights."""
 
 from typing import final
 

@@ -33,7 +33,7 @@ class Field(nn.Module, ABC):
         cell: Float[Tensor, "*shape 2"],
         code: Float[Tensor, "*shape channel"],
     ) -> Float[Tensor, "*shape colour"]:
-        """Return what one latent cell contributes to each query.
+        """Return the contribution of one latent cell to each query.
 
         Args:
             offset: `(y, x)` of the query relative to the latent cell's centre, in cells of the latent grid.

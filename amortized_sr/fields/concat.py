@@ -36,6 +36,6 @@ class ConcatField(PointwiseField):
         cell: Float[Tensor, "*shape 2"],
         code: Float[Tensor, "*shape channel"],
     ) -> Float[Tensor, "*shape colour"]:
-        """Return what one latent cell contributes to each query."""
+        """Return the contribution of one latent cell to each query."""
         colour = self.network(torch.cat((code, offset, cell), dim=-1))
         return blend_weight(offset, self.neighbors) * colour

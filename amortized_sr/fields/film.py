@@ -42,7 +42,7 @@ class FilmField(PointwiseField):
         cell: Float[Tensor, "*shape 2"],
         code: Float[Tensor, "*shape channel"],
     ) -> Float[Tensor, "*shape colour"]:
-        """Return what one latent cell contributes to each query."""
+        """Return the contribution of one latent cell to each query."""
         hidden = torch.cat((offset, cell), dim=-1)
         modulations = code.chunk(len(self.layers), dim=-1)
         for layer, modulation in zip(self.layers, modulations, strict=True):

@@ -56,7 +56,7 @@ class HyperField(SymmetricField):
         cell: Float[Tensor, "*shape 2"],
         code: Float[Tensor, "*shape channel"],
     ) -> Float[Tensor, "*shape colour"]:
-        """Return what one latent cell contributes to each query."""
+        """Return the contribution of one latent cell to each query."""
         return Separable(self.basis)(offset, cell, code)
 
     def render_grid(
@@ -92,8 +92,8 @@ class LocalFourier(nn.Module):
 
     Args:
         num_frequencies: How many sinusoids, each as cosine and sine.
-        neighbors: Cells that answer for a point.
-        footprint: What the functions answer for.
+        neighbors: Cells that contribute to a point.
+        footprint: Region that the functions are evaluated over.
         finest_cell: `gauss`: smaller footprints are damped like this one.
 
     Attributes:
@@ -148,7 +148,7 @@ class LocalFourier(nn.Module):
             case "box":
                 low = (offset - cell / 2).clamp(-self.radius, self.radius)
                 high = (offset + cell / 2).clamp(-self.radius, self.radius)
-                # What is cut off, not what is left: a tiny footprint inside must have exactly all of itself.
+                # Computed from the part that is cut off, so that a tiny footprint inside keeps exactly all of itself.
                 lost = (low - offset + cell / 2).abs() + (offset + cell / 2 - high).abs()
                 whole = (1 - lost / cell.clamp(min=1e-12)).clamp(min=0)
                 share = torch.where(cell > 0, whole, self._inside(offset))

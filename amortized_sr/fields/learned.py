@@ -33,6 +33,6 @@ class LearnedField(PointwiseField):
         cell: Float[Tensor, "*shape 2"],
         code: Float[Tensor, "*shape channel"],
     ) -> Float[Tensor, "*shape colour"]:
-        """Return what one latent cell contributes to each query."""
+        """Return the contribution of one latent cell to each query."""
         functions = self.network(torch.cat((offset, cell), dim=-1)) * blend_weight(offset, self.neighbors)
         return (code.unflatten(-1, (self.channels, -1)) @ functions[..., None]).squeeze(-1)
