@@ -157,8 +157,11 @@ class Upscaler:
         """
         if (scale is None) == (size is None):
             raise ValueError("give either scale or size, not both and not neither")
-        picture = None if isinstance(image, Tensor) else _as_picture(image)
-        planes = self._checked(image) if isinstance(image, Tensor) else picture_to_tensor(_as_picture(image))
+        if isinstance(image, Tensor):
+            picture, planes = None, self._checked(image)
+        else:
+            picture = _as_picture(image)
+            planes = picture_to_tensor(picture)
         image_size = planes.shape[-2], planes.shape[-1]
         # Before the encoder runs: an invalid size should cost nothing.
         if size is not None:
@@ -168,13 +171,12 @@ class Upscaler:
             target = scaled_size(image_size, scale)
         rendering = Rendering(target, image_size)
         strips = self.strips(lambda start, stop: planes[:, :, start:stop].float(), rendering, len(planes), tta, notify)
+        if picture is not None:
+            return _with_profile(_paste_strips(strips, picture.mode, target), picture.info.get("icc_profile"))
         # `new_empty` and not a list of strips: those and their concatenation would take the memory twice.
-        channels = planes.shape[1] - len(self.model.conditions)
-        result = planes.new_empty((len(planes), channels, *target))
+        result = planes.new_empty((len(planes), planes.shape[1] - len(self.model.conditions), *target))
         _collect(result, strips)
-        if picture is None:
-            return result
-        return _with_profile(tensor_to_picture(result), picture.info.get("icc_profile"))
+        return result
 
     def strips(
         self, read_rows: ReadRows, rendering: Rendering, batch: int = 1, tta: bool = False, notify: Notify = ignore
@@ -234,6 +236,15 @@ def _as_picture(image: PictureLike) -> Image.Image:
         f"an image must be a PIL picture, a path, a uint8 array (height, width) or (height, width, 3), or a tensor "
         f"(batch, channels, height, width), got {kind}"
     )
+
+
+def _paste_strips(strips: Iterator[Tensor], mode: str, size: Size) -> Image.Image:
+    picture = Image.new(mode, (size[1], size[0]))
+    row = 0
+    for strip in strips:
+        picture.paste(tensor_to_picture(strip), (0, row))
+        row += strip.shape[-2]
+    return picture
 
 
 @torch.inference_mode()
