@@ -32,7 +32,8 @@ _D50 = np.array([0.9642, 1.0, 0.8249])
 def avif_colours(content: bytes) -> dict[bytes, bytes]:
     """Return what an AVIF says about its colours in numbers (nclx): primaries and transfer function."""
     start = content.find(b"colrnclx", 0, 4096)
-    codes = struct.unpack_from(">HH", content, start + 8) if 0 < start < len(content) - 12 else (2, 2)
+    found = 0 < start < len(content) - 12 and b"colrprof" not in content[:4096]
+    codes = struct.unpack_from(">HH", content, start + 8) if found else (2, 2)
     # 2 is "unspecified". The decoder makes RGB of full range.
     return {} if 2 in codes or max(codes) > 255 else {b"cICP": bytes((*codes, 0, 1))}
 

@@ -10,24 +10,14 @@ from amortized_sr.image_io.image_file import GeoTags, Pixels
 
 NODATA = 42113
 _PIXEL_SIZE, _TIE_POINTS, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34735, 34736, 34737
-# Matrices and polynomials from the old picture's pixels to the ground, and GDAL's own, statistics for one.
-_LOST = (34264, 33918, 33920, 50844, 42112)
 _RASTER_TYPE, _IS_POINT = 1025, 2
 _WHITE = {"uint8": 255, "uint16": 65535, "float32": 1.0}
 
 
 def read_geo(tags: Callable[[int], object], orientation: int, notices: list[str]) -> GeoTags:
-    """Return the GeoTIFF tags of a page of some orientation that stay true after `resize_geo`.
-
-    Args:
-        tags: Returns a tag's value by its number, or None.
-        orientation: Of the page; tags describe the pixels as they are stored.
-        notices: Gets a sentence for what is left out.
-    """
+    """Return the GeoTIFF tags that `resize_geo` can keep true; they describe pixels as they are stored, not turned."""
     read = {tag: tags(tag) for tag in (_PIXEL_SIZE, _TIE_POINTS, _KEYS, _DOUBLES, _TEXTS)}
     geo: GeoTags = {tag: value for tag, value in read.items() if isinstance(value, tuple | str) and value}
-    if any(tags(tag) is not None for tag in _LOST):
-        notices.append("of the georeference, matrix, polynomials and GDAL's texts are left out")
     if geo and orientation != 1:
         notices.append("the georeference is left out, because the picture is stored turned")
         return {}

@@ -13,9 +13,9 @@ from amortized_sr.coords import Size
 from amortized_sr.image_io.colours import lost_colours, usable_profile
 from amortized_sr.image_io.formats import Format
 from amortized_sr.image_io.georeference import NODATA, read_geo, resize_geo
-from amortized_sr.image_io.image_file import Metadata
+from amortized_sr.image_io.image_file import GeoTags, Metadata
 from amortized_sr.image_io.opening import DAMAGE
-from amortized_sr.image_io.orientation import ORIENTATION, orientation_of, upright_xmp
+from amortized_sr.image_io.orientation import ORIENTATION, upright_xmp
 
 if TYPE_CHECKING:
     from typing import IO
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     import tifffile
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_XMP, _PROFILE = 700, 34675
+_XMP, _PROFILE, _PRIMARIES = 700, 34675, 319
 _NO_UNIT = 1
+# Colours in other ways than a profile, and functions from the old picture's pixels to the ground.
+_LOST_TAGS = {
+    301: "TransferFunction", 319: "PrimaryChromaticities", 34264: "ModelTransformation", 33920: "IntergraphMatrix",
+    42112: "GDAL_METADATA", 50844: "RPCCoefficient",
+}  # fmt: skip
 
 # Document, description, maker, model, program, time, artist, computer, ratings, rights, Windows' title, comment,
 # author, keywords and subject. Others describe the old file: its size, its compression.
@@ -45,7 +50,9 @@ _MAX_BYTES = 65_000
 _OTHER_TEXTS = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1")
 
 
-def read_metadata(image: Image.Image, mode: str, chunks: dict[bytes, bytes], notices: list[str]) -> Metadata:
+def read_metadata(
+    image: Image.Image, mode: str, chunks: dict[bytes, bytes], notices: list[str], orientation: int = 1
+) -> Metadata:
     """Return the metadata of an open file.
 
     Args:
@@ -53,12 +60,14 @@ def read_metadata(image: Image.Image, mode: str, chunks: dict[bytes, bytes], not
         mode: The mode that a profile must be for.
         chunks: What the file says about colours, as PNG chunks.
         notices: Gets a sentence for everything that is left out.
+        orientation: Of a TIFF before it was decoded; Pillow turns its pixels itself.
     """
     info, tags = image.info, getattr(image, "tag_v2", {}).get
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _OTHER_TEXTS}
     # A profile of which segments are missing is there, but None.
     icc = (info["icc_profile"] or b"") if "icc_profile" in info else None
+    geo, nodata = _read_tags(tags, orientation, notices)
     density = info.get("jfif_density") if info.get("jfif_unit") == 0 else _tiff_density(tags)
     return Metadata(
         profile=usable_profile(icc, mode, notices, chunks),
@@ -67,8 +76,8 @@ def read_metadata(image: Image.Image, mode: str, chunks: dict[bytes, bytes], not
         dpi=_read_dpi(info.get("dpi")) or _exif_dpi(image.getexif),
         text=text if _small("text", "".join(text.values()).encode(), notices) else {},
         chunks=_kept_chunks(chunks, density),
-        geo=read_geo(tags, orientation_of(image), notices),
-        nodata=_read_nodata(tags),
+        geo=geo,
+        nodata=nodata,
     )
 
 
@@ -85,6 +94,7 @@ def read_tiff_metadata(file: "tifffile.TiffFile", page: "tifffile.TiffPage", mod
         notices.append("EXIF data and resolution are left out; they are not read from a big-endian BigTIFF")
     tags = page.tags.valueof
     xmp = tags(_XMP)
+    geo, nodata = _read_tags(tags, tags(ORIENTATION, 1), notices)
 
     def load() -> Image.Exif:
         exif = Image.Exif()
@@ -98,8 +108,8 @@ def read_tiff_metadata(file: "tifffile.TiffFile", page: "tifffile.TiffPage", mod
         xmp=_read_xmp(xmp if isinstance(xmp, bytes) else None, notices),
         dpi=None if is_foreign(file) else _exif_dpi(load),
         chunks=_kept_chunks({}, _tiff_density(tags)),
-        geo=read_geo(tags, tags(ORIENTATION, 1), notices),
-        nodata=_read_nodata(tags),
+        geo=geo,
+        nodata=nodata,
     )
 
 
@@ -122,6 +132,19 @@ def fit_metadata(metadata: Metadata, format_: Format, image_size: Size, size: Si
 def is_foreign(file: "tifffile.TiffFile") -> bool:
     """Return whether a TIFF is of the form that Pillow does not know: BigTIFF with the high bytes first."""
     return file.is_bigtiff and file.byteorder == ">"
+
+
+def _read_tags(tags: Callable[[int], object], orientation: int, notices: list[str]) -> tuple[GeoTags, str | None]:
+    """Return the GeoTIFF tags of a page, and its nodata value, as it is spelled."""
+    # A profile says more than the tags about colours, which some programs write beside it.
+    names = [
+        name for tag, name in _LOST_TAGS.items() if tags(tag) is not None and (tag > _PRIMARIES or not tags(_PROFILE))
+    ]
+    if names:
+        notices.append(f"the TIFF tags {', '.join(names)} are left out")
+    text = tags(NODATA)
+    nodata = text.strip(" \0") if isinstance(text, str) else ""
+    return read_geo(tags, orientation, notices), nodata or None
 
 
 def _exif_dpi(load: Callable[[], Image.Exif]) -> tuple[float, float] | None:
@@ -152,11 +175,6 @@ def pixel_aspect(chunks: dict[bytes, bytes]) -> tuple[int, int] | None:
     """Return pixels along x and y per unknown unit, or None for square pixels."""
     x, y, unit = struct.unpack(">IIB", chunks.get(b"pHYs", bytes(9))[:9])
     return (x, y) if unit == 0 and x != y and x and y else None
-
-
-def _read_nodata(tags: Callable[[int], object]) -> str | None:
-    text = tags(NODATA)
-    return text.strip(" \0") or None if isinstance(text, str) else None
 
 
 def _read_xmp(xmp: bytes | None, notices: list[str]) -> bytes | None:

@@ -76,16 +76,21 @@ def read_image(
             return read_animation(image, read_metadata(image, "RGB", chunks, notices), notices)
         _choose_page(path, image, notices)
         _refuse_unsupported(path, image, content)
-        # Before decoding, after which Pillow may have changed the mode.
-        mode = image.mode
+        # Before decoding, after which Pillow may have changed the mode, and turned a TIFF.
+        mode, orientation = image.mode, orientation_of(image)
         image.load()
         if image.format == "TIFF" and set(getattr(image, "tag_v2", {}).get(_EXTRA_SAMPLES, ())) - _ALPHA:
             notices.append("further channels are not transparency and were left out")
         pixels = upright(_as_pixels(image, notices), orientation_of(image))
         inks = mode in ("CMYK", "LAB")
-        metadata = read_metadata(image, mode if inks else "L" if pixels.shape[2] < 3 else "RGB", chunks, notices)
+        metadata = read_metadata(
+            image, mode if inks else "L" if pixels.shape[2] < 3 else "RGB", chunks, notices, orientation
+        )
         if inks:
             metadata = dataclasses.replace(metadata, profile=srgb_profile(), chunks={})
+        if mode == "P" and metadata.nodata is not None:
+            notices.append("the nodata value, a number of the palette, is left out")
+            metadata = dataclasses.replace(metadata, nodata=None)
         pixels, nodata = mask_nodata(pixels, metadata.nodata, notices)
         metadata = dataclasses.replace(metadata, nodata=nodata)
         return ImageFile([pixels], str(image.format), mode, metadata, notices=notices)
