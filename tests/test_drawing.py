@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from amortized_sr.drawing import draw
-from amortized_sr.image_io.profile import srgb_profile, tone_power
+from amortized_sr.image_io.profile import srgb_profile, tone_gamma
 from amortized_sr.upscaler import Upscaler
 
 
@@ -208,7 +208,7 @@ def linear_profile() -> bytes:
 
 
 def test_a_linear_profile_asks_for_a_power_near_that_of_srgb():
-    assert tone_power(linear_profile(), "RGB") == pytest.approx(1 / 2.2, abs=0.03)
+    assert tone_gamma(linear_profile(), "RGB") == pytest.approx(1 / 2.2, abs=0.03)
 
 
 def test_tones_are_brought_to_the_network_and_back(upscaler):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import torch
@@ -173,7 +174,7 @@ def test_a_format_that_cannot_hold_the_colour_profile_says_so(tmp_path):
     picture = noise(4, 4)
     picture.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
-    with pytest.raises(ImageError, match=r"BMP cannot hold the picture's colour profile; use \.png"):
+    with pytest.raises(ImageError, match=r"BMP cannot hold the picture's colour profile; choose PNG"):
         write_picture(picture, tmp_path / "out.bmp")
 
 
@@ -218,11 +219,16 @@ UNSUPPORTED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "CMYK JPEG": ("a.jpg", lambda path: Image.new("CMYK", (4, 4)).save(path), "mode CMYK"),
     "CMYK TIFF": ("a.tif", lambda path: Image.new("CMYK", (4, 4)).save(path), "mode CMYK"),
     "LAB": ("a.tif", lambda path: Image.new("LAB", (4, 4)).save(path), "mode LAB"),
-    "animated GIF": ("a.gif", save_gif_of_two_frames, "several pictures"),
+    "10 bit AVIF": (
+        "a.avif",
+        lambda path: path.write_bytes(imagecodecs.avif_encode(np.zeros((16, 16, 3), np.uint16), bitspersample=10)),
+        "10 bit AVIF",
+    ),
+    "animated GIF": ("a.gif", save_gif_of_two_frames, "animations"),
     "TIFF of two pages": (
         "a.tif",
         lambda path: noise(4, 4).save(path, save_all=True, append_images=[noise(4, 4)]),
-        "several pictures",
+        "several pages",
     ),
 }
 
@@ -235,7 +241,7 @@ def test_a_kind_that_would_be_damaged_is_refused_by_name(tmp_path, kind):
     message = refusal(tmp_path / name)
 
     assert named in message
-    assert "not supported yet; " in message
+    assert "; " in message
 
 
 def test_transparency_is_put_on_a_background_if_one_is_given(tmp_path):
@@ -298,14 +304,14 @@ def test_a_header_that_announces_gigabytes_is_refused(tmp_path):
     assert f"announces more than {Image.MAX_IMAGE_PIXELS:,} pixels" in refusal(tmp_path / "a.png")
 
 
-def test_a_jpeg_with_text_for_a_number_in_its_exif_data_is_called_damaged(tmp_path):
+def test_a_jpeg_with_text_for_a_number_in_its_exif_data_is_read_and_turned(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x010E] = "hello"
     # The tag 0x010E (description) becomes 0x0100 (width).
-    noise(4, 4).save(tmp_path / "a.jpg", exif=exif.tobytes().replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02"))
+    noise(4, 8).save(tmp_path / "a.jpg", exif=exif.tobytes().replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02"))
 
-    assert "the file is damaged" in refusal(tmp_path / "a.jpg")
+    assert read_picture(tmp_path / "a.jpg").size == (4, 8)
 
 
 def test_a_tiff_with_an_empty_second_directory_is_called_damaged(tmp_path):
@@ -437,7 +443,7 @@ def test_a_directory_is_not_overwritten_by_a_picture(tmp_path):
 def test_a_picture_too_long_for_its_format_is_refused_and_the_longest_is_not(tmp_path, suffix, longest):
     check_output(tmp_path / f"a{suffix}", (longest, 1))
 
-    with pytest.raises(ImageError, match=rf"1x{longest + 1} pixels are more than .* can hold .*; use \.png or \.tif"):
+    with pytest.raises(ImageError, match=rf"1x{longest + 1} pixels are more than .* can hold .*; choose PNG or TIFF"):
         check_output(tmp_path / f"a{suffix}", (longest + 1, 1))
 
 
@@ -476,7 +482,7 @@ def test_a_picture_that_the_encoder_refuses_leaves_the_old_output_and_nothing_el
     write_picture(noise(2, 2), path)
     before = path.read_bytes()
 
-    with pytest.raises(ImageError, match="cannot write mode F as PNG"):
+    with pytest.raises(ImageError, match="pictures of mode F cannot be written; convert to L or RGB first"):
         write_picture(Image.new("F", (2, 2)), path)
 
     assert path.read_bytes() == before

@@ -10,8 +10,8 @@ from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.formats import Depth, Format, check_size
 from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
-from amortized_sr.image_io.metadata import has_details
-from amortized_sr.image_io.profile import tone_power
+from amortized_sr.image_io.metadata import fit_metadata, has_details
+from amortized_sr.image_io.profile import tone_gamma
 from amortized_sr.image_io.writing import Output
 
 
@@ -56,15 +56,17 @@ def convert(place: Path, image: ImageFile, format_: Format, size: Size, settings
     channels = frames[0].shape[2] - (background is not None)
     metadata = image.metadata
     profile = metadata.profile
-    power = 1.0 if profile is None else tone_power(profile, "L" if channels < 3 else "RGB")
+    power = 1.0 if profile is None else tone_gamma(profile, "L" if channels < 3 else "RGB")
     if profile is not None and not format_.profile:
         raise ImageError(f"{place}: {format_.name} cannot hold the picture's colour profile; use .png or .tif")
     if profile is not None and channels < 3 and not format_.grey:
         notices.append(f"the grey colour profile is left out; {format_.name} knows no grey, use --format png")
         profile = None
     if settings.strip_metadata:
-        metadata = Metadata()
+        # What colours and pixels mean stays.
+        metadata = Metadata(chunks=metadata.chunks, nodata=metadata.nodata)
     notices += _lost(metadata, format_)
+    metadata = fit_metadata(metadata, format_, image.size, size, notices)
     if len(frames) > 1 and image.repeats and format_.name == "AVIF":
         notices.append("the number of repetitions is left out; AVIF has none, use --format png")
     metadata = dataclasses.replace(metadata, profile=profile)

@@ -27,7 +27,7 @@ from amortized_sr.image_io.formats import FORMATS, format_of
 from amortized_sr.image_io.image_file import ImageFile, Pixels
 from amortized_sr.image_io.picture import check_place
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import ahead, named_write_errors, write_frames, write_strips
+from amortized_sr.image_io.writing import named_write_errors, with_first_ready, write_frames, write_strips
 from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights_header import find_weights, sha256
@@ -242,7 +242,7 @@ class _Batch:
     def _write_large(self, job: Job, conversion: Conversion) -> None:
         try:
             # Drawing and compressing take turns: both use all cores, and side by side they took twice the time.
-            strips = ahead(self._strips(conversion, conversion.frames[0]))
+            strips = with_first_ready(self._strips(conversion, conversion.frames[0]))
             with opened_place(job.place) as file:
                 write_strips(file, conversion.output, strips)
         except (MemoryError, RuntimeError) as error:

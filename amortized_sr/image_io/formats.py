@@ -1,5 +1,6 @@
 """File formats: names, what each can hold, how large it can be."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,21 @@ from amortized_sr.image_io.limits import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
 
 READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes itself; EPS, PDF and the like would start other programs."""
+
+_UNREADABLE = {
+    "HEIC": rb"....ftyp(hei|hev|mif1|msf1)",
+    "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
+    "JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+    # A frame header (SOF) whose precision is 12.
+    "12-bit JPEG": rb"\xff\xd8.*?\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\0.\x0c",
+    "QOI": rb"qoif",
+    "Windows icon (ICO)": rb"\0\0\x01\0",
+    "Photoshop": rb"8BPS",
+    "OpenEXR": rb"\x76\x2f\x31\x01",
+    "Radiance HDR": rb"#\?R(ADIANC|GB)E",
+    "DDS": rb"DDS ",
+    "Targa (TGA)": rb".*TRUEVISION-XFILE\.\0$",
+}
 
 Depth = Literal["uint8", "uint16", "float32"]
 """How a channel is stored; integers span black to white, a float's white is 1."""
@@ -42,14 +58,14 @@ class Format:
 
 
 FORMATS: dict[FormatName, Format] = {
-    "png": Format("PNG", 2**31 - 1, ("uint8", "uint16"), frames=True, streams=True),
+    "png": Format("PNG", 1_000_000, ("uint8", "uint16"), frames=True, streams=True),
     "jpg": Format("JPEG", 65_500, alpha=False),
     "webp": Format("WEBP", 16_383, grey=False, frames=True),
-    "avif": Format("AVIF", 65_536, grey=False, frames=True),
-    "tif": Format("TIFF", 2**31 - 1, ("uint8", "uint16", "float32"), streams=True),
-    "bmp": Format("BMP", 2**31 - 1, alpha=False, profile=False),
+    "avif": Format("AVIF", 32_768, grey=False, frames=True),
+    "tif": Format("TIFF", 2**24, ("uint8", "uint16", "float32"), streams=True),
+    "bmp": Format("BMP", 2**24, alpha=False, profile=False),
 }
-"""The formats that can be written, by the name of their option and suffix."""
+"""The formats that can be written. `scripts/check_format_limits.py` tries their longest sides."""
 
 _SUFFIXES: dict[str, FormatName] = {
     ".png": "png", ".jpg": "jpg", ".jpeg": "jpg", ".webp": "webp", ".avif": "avif",
@@ -60,21 +76,31 @@ READABLE_SUFFIXES = frozenset({*_SUFFIXES, ".gif", ".pbm", ".pgm", ".ppm", ".pnm
 """Suffixes of files that are looked at when a folder is read."""
 
 
+def unreadable_format(path: Path, content: bytes) -> str | None:
+    """Return the name of the format of a file that is an image but cannot be read, or None."""
+    for name, signature in _UNREADABLE.items():
+        if re.match(signature, content, re.DOTALL):
+            return name
+    return "Targa (TGA)" if path.suffix.lower() == ".tga" else None
+
+
 def format_of(path: Path) -> Format:
     """Return the format that a file's suffix names.
 
     Raises:
-        ImageError: If it names none that can be written.
+        ImageError: If the suffix names no format that can be written.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        known = " ".join(_SUFFIXES)
-        if not path.suffix:
-            raise ImageError(
-                f"{path}: there is no such folder, and no suffix says what kind of file to write; create the folder "
-                f"first or use one of {known}"
-            )
-        raise ImageError(f"{path}: cannot write files of type {path.suffix!r}; use one of {known}")
-    return FORMATS[_SUFFIXES[path.suffix.lower()]]
+    name = _SUFFIXES.get(path.suffix.lower())
+    if name is not None:
+        return FORMATS[name]
+    known = " ".join(_SUFFIXES)
+    if path.suffix:
+        raise ImageError(path, f"cannot write files of type {path.suffix!r}", f"use one of {known}", setting="format")
+    raise ImageError(
+        path,
+        "there is no such folder, and no suffix says what kind of file to write",
+        f"create the folder first or use one of {known}",
+    )
 
 
 def check_size(path: Path | str, format_: Format, size: Size, frames: int = 1) -> None:
@@ -84,14 +110,16 @@ def check_size(path: Path | str, format_: Format, size: Size, frames: int = 1) -
         ImageError: If it cannot.
     """
     height, width = size
+    pictures = f"{frames} pictures of " if frames > 1 else ""
     limit = MAX_FILE_PIXELS if format_.streams and frames == 1 else MAX_OUTPUT_PIXELS
     if height * width * frames > limit:
-        advice = "ask for a smaller size" if limit == MAX_FILE_PIXELS or frames > 1 else "use .png or .tif"
-        pictures = f"{frames} pictures of " if frames > 1 else ""
-        raise ImageError(f"{path}: {pictures}{width}x{height} pixels are above the limit of {limit:,}; {advice}")
-    if max(size) > format_.longest:
-        advice = "ask for a smaller size" if format_.streams else "use .png or .tif"
-        raise ImageError(
-            f"{path}: {width}x{height} pixels are more than {format_.name} can hold ({format_.longest} a side); "
-            f"{advice}"
-        )
+        problem = f"{pictures}{width}x{height} pixels are above the limit of {limit:,}"
+        streamed = limit == MAX_OUTPUT_PIXELS and frames == 1
+    elif max(size) > format_.longest:
+        problem = f"{width}x{height} pixels are more than {format_.name} can hold ({format_.longest:,} a side)"
+        streamed = format_.longest < FORMATS["png"].longest
+    else:
+        return
+    if streamed:
+        raise ImageError(path, problem, "choose PNG or TIFF", setting="format")
+    raise ImageError(path, problem, "ask for a smaller size", setting="scale")

@@ -1,4 +1,4 @@
-"""What an image file holds, as plain data."""
+"""The content of an image file, as plain data."""
 
 from dataclasses import dataclass, field
 from typing import final
@@ -13,6 +13,9 @@ from amortized_sr.image_io.formats import Depth
 Pixels = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"] | Float32[np.ndarray, "_ _ _"]
 """Height, width and channels: grey, grey and alpha, RGB, or RGB and alpha; alpha is not multiplied into the colours."""
 
+GeoTags = dict[int, str | tuple[float, ...]]
+"""GeoTIFF tags by their numbers."""
+
 
 @final
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Metadata:
         xmp: XMP packet.
         dpi: Pixels per inch along x and y.
         text: Texts of a PNG file by their keywords.
+        chunks: PNG chunks that stay true: colours in other words than `profile`, and a pixel aspect (pHYs).
+        geo: GeoTIFF tags.
+        nodata: Value of pixels without data, as the file spells it. They are transparent in the pixels.
     """
 
     profile: bytes | None = None
@@ -32,6 +38,9 @@ class Metadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     text: dict[str, str] = field(default_factory=dict)
+    chunks: dict[bytes, bytes] = field(default_factory=dict)
+    geo: GeoTags = field(default_factory=dict)
+    nodata: str | None = None
 
 
 @final
@@ -41,7 +50,8 @@ class ImageFile:
 
     Attributes:
         frames: The picture, or the pictures of an animation, of one size and kind.
-        kind: Format, mode and depth in the file, in words, such as `PNG RGBA 8 bit`.
+        format: Pillow's name of the file's format.
+        mode: Pillow's name of the channels in the file, such as `RGBA`, `P` or `CMYK`.
         metadata: What the file says besides.
         durations: Milliseconds that each picture of an animation is shown.
         repeats: How often an animation is shown; 0 means forever.
@@ -49,11 +59,19 @@ class ImageFile:
     """
 
     frames: list[Pixels]
-    kind: str
+    format: str
+    mode: str
     metadata: Metadata
     durations: list[float] = field(default_factory=list)
     repeats: int = 0
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """Format, mode and depth in words, such as `PNG RGBA 8 bit`."""
+        depth = {"uint8": "8 bit", "uint16": "16 bit", "float32": "float"}[self.depth]
+        pictures = f", {len(self.frames)} pictures" if len(self.frames) > 1 else ""
+        return f"{self.format} {self.mode} {depth}{pictures}"
 
     @property
     def size(self) -> Size:

@@ -1,23 +1,35 @@
-"""What a file says about its picture: kept as far as it is still true of a picture of another size."""
+"""Metadata of a picture: kept as far as it stays true of a picture of another size."""
 
+import contextlib
+import dataclasses
 import re
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast, final
 
 from PIL import Image
 
-from amortized_sr.image_io.image_file import Metadata
+from amortized_sr.coords import Size
+from amortized_sr.image_io.colours import lost_colours, usable_profile
+from amortized_sr.image_io.formats import Format
+from amortized_sr.image_io.georeference import NODATA, read_geo, resize_geo
+from amortized_sr.image_io.image_file import GeoTags, Metadata
 from amortized_sr.image_io.opening import DAMAGE
-from amortized_sr.image_io.profile import profile_problem
+from amortized_sr.image_io.orientation import ORIENTATION, upright_xmp
 
 if TYPE_CHECKING:
     from typing import IO
 
     import tifffile
 
-ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_XMP, _PROFILE = 700, 34675
+_XMP, _PROFILE, _PRIMARIES = 700, 34675, 319
+_NO_UNIT = 1
+# Colours in other ways than a profile, and functions from the old picture's pixels to the ground.
+_LOST_TAGS = {
+    301: "TransferFunction", 319: "PrimaryChromaticities", 34264: "ModelTransformation", 33920: "IntergraphMatrix",
+    42112: "GDAL_METADATA", 50844: "RPCCoefficient",
+}  # fmt: skip
 
 # Document, description, maker, model, program, time, artist, computer, ratings, rights, Windows' title, comment,
 # author, keywords and subject. Others describe the old file: its size, its compression.
@@ -31,72 +43,108 @@ _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 # Size of the picture, interoperability, and maker's notes, whose inner addresses would be wrong.
 _LEFT_OUT = (0xA002, 0xA003, 0xA005, 0x927C)
 
-# What a JPEG segment can hold. More is not a description.
+# The limit of a JPEG segment. More is not a description.
 _MAX_BYTES = 65_000
-
 
 # Texts of a PNG that are read as something else: XMP, and EXIF data as ImageMagick writes it, orientation included.
 _OTHER_TEXTS = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1")
 
-# Of a PNG whose colours are sRGB, nearly.
-_USUAL_GAMMA = 1 / 2.2
 
-# As an attribute and as an element.
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))\s*[2-8]")
-
-
-def read_metadata(image: Image.Image, mode: str, notices: list[str]) -> Metadata:
-    """Return what an open file says about its picture.
+def read_metadata(
+    image: Image.Image, mode: str, chunks: dict[bytes, bytes], notices: list[str], orientation: int = 1
+) -> Metadata:
+    """Return the metadata of an open file.
 
     Args:
         image: An image that Pillow has opened.
         mode: The mode that a profile must be for.
+        chunks: What the file says about colours, as PNG chunks.
         notices: Gets a sentence for everything that is left out.
+        orientation: Of a TIFF before it was decoded; Pillow turns its pixels itself.
     """
-    gamma = image.info.get("gamma")
-    if gamma and abs(gamma - _USUAL_GAMMA) > 0.01 and not {"icc_profile", "srgb"} & image.info.keys():
-        notices.append(f"the gamma of {gamma:g} is left out; the colours are taken as sRGB")
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    info, tags = image.info, getattr(image, "tag_v2", {}).get
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _OTHER_TEXTS}
+    # A profile of which segments are missing is there, but None.
+    icc = (info["icc_profile"] or b"") if "icc_profile" in info else None
+    geo, nodata = _read_tags(tags, orientation, notices)
+    density = info.get("jfif_density") if info.get("jfif_unit") == 0 else _tiff_density(tags)
     return Metadata(
-        profile=usable_profile(image.info.get("icc_profile"), mode, notices),
+        profile=usable_profile(icc, mode, notices, chunks),
         exif=_read_exif(image.getexif, notices),
         xmp=_read_xmp(xmp.encode() if isinstance(xmp, str) else xmp, notices),
-        dpi=_read_dpi(image.info.get("dpi")) or _exif_dpi(image.getexif),
+        dpi=_read_dpi(info.get("dpi")) or _exif_dpi(image.getexif),
         text=text if _small("text", "".join(text.values()).encode(), notices) else {},
+        chunks=_kept_chunks(chunks, density),
+        geo=geo,
+        nodata=nodata,
     )
 
 
-def read_tiff_metadata(file: "tifffile.TiffFile", mode: str, notices: list[str]) -> Metadata:
-    """Return what an open TIFF says about its first picture, whose pixels Pillow may not be able to read.
+def read_tiff_metadata(file: "tifffile.TiffFile", page: "tifffile.TiffPage", mode: str, notices: list[str]) -> Metadata:
+    """Return the metadata of a page of an open TIFF, whose pixels Pillow may not be able to read.
 
     Args:
         file: The file.
+        page: The page.
         mode: The mode that a profile must be for.
         notices: Gets a sentence for everything that is left out.
     """
-    page = file.pages.first
     if is_foreign(file):
-        notices.append("EXIF data and resolution are left out; they are not read of a big-endian BigTIFF")
-    xmp = page.tags.valueof(_XMP)
+        notices.append("EXIF data and resolution are left out; they are not read from a big-endian BigTIFF")
+    tags = page.tags.valueof
+    xmp = tags(_XMP)
+    geo, nodata = _read_tags(tags, tags(ORIENTATION, 1), notices)
 
     def load() -> Image.Exif:
-        tags = Image.Exif()
-        tags.bigtiff, tags.endian = file.is_bigtiff, file.byteorder
-        tags.load_from_fp(cast("IO[bytes]", file.filehandle), page.offset)
-        return tags
+        exif = Image.Exif()
+        exif.bigtiff, exif.endian = file.is_bigtiff, file.byteorder
+        exif.load_from_fp(cast("IO[bytes]", file.filehandle), page.offset)
+        return exif
 
     return Metadata(
         exif=None if is_foreign(file) else _read_exif(load, notices),
-        profile=usable_profile(page.tags.valueof(_PROFILE), mode, notices),
+        profile=usable_profile(tags(_PROFILE), mode, notices),
         xmp=_read_xmp(xmp if isinstance(xmp, bytes) else None, notices),
         dpi=None if is_foreign(file) else _exif_dpi(load),
+        chunks=_kept_chunks({}, _tiff_density(tags)),
+        geo=geo,
+        nodata=nodata,
     )
 
 
+def fit_metadata(metadata: Metadata, format_: Format, image_size: Size, size: Size, notices: list[str]) -> Metadata:
+    """Return what stays true in an output of another size; `notices` gets sentences for what its format cannot say."""
+    aspect = pixel_aspect(metadata.chunks)
+    if format_.name != "PNG":
+        notices += lost_colours(metadata.chunks)
+    if aspect and format_.name not in ("PNG", "TIFF"):
+        notices.append(f"the pixel aspect ({aspect[0]:g} by {aspect[1]:g}) is left out; choose PNG or TIFF to keep it")
+    if format_.name == "TIFF":
+        return dataclasses.replace(metadata, geo=resize_geo(metadata.geo, image_size, size))
+    if metadata.geo:
+        notices.append("the georeference is left out; choose TIFF to keep it")
+    if metadata.nodata is not None:
+        notices.append(f"pixels of the nodata value {metadata.nodata} become transparent; choose TIFF to keep it")
+    return dataclasses.replace(metadata, geo={}, nodata=None)
+
+
 def is_foreign(file: "tifffile.TiffFile") -> bool:
-    """Return whether a TIFF is of the form that Pillow knows nothing of: BigTIFF with the high bytes first."""
+    """Return whether a TIFF is of the form that Pillow does not know: BigTIFF with the high bytes first."""
     return file.is_bigtiff and file.byteorder == ">"
+
+
+def _read_tags(tags: Callable[[int], object], orientation: int, notices: list[str]) -> tuple[GeoTags, str | None]:
+    """Return the GeoTIFF tags of a page, and its nodata value, as it is spelled."""
+    # A profile says more than the tags about colours, which some programs write beside it.
+    names = [
+        name for tag, name in _LOST_TAGS.items() if tags(tag) is not None and (tag > _PRIMARIES or not tags(_PROFILE))
+    ]
+    if names:
+        notices.append(f"the TIFF tags {', '.join(names)} are left out")
+    text = tags(NODATA)
+    nodata = text.strip(" \0") if isinstance(text, str) else ""
+    return read_geo(tags, orientation, notices), nodata or None
 
 
 def _exif_dpi(load: Callable[[], Image.Exif]) -> tuple[float, float] | None:
@@ -108,9 +156,29 @@ def _exif_dpi(load: Callable[[], Image.Exif]) -> tuple[float, float] | None:
         return None
 
 
+def _tiff_density(tags: Callable[[int], object]) -> object:
+    """Return a TIFF's pixels per length if it names no unit."""
+    return (tags(_X_RESOLUTION), tags(_Y_RESOLUTION)) if tags(_RESOLUTION_UNIT) == _NO_UNIT else None
+
+
+def _kept_chunks(chunks: dict[bytes, bytes], density: object) -> dict[bytes, bytes]:
+    """Return chunks to keep: the resolution (pHYs) is one only if it is an aspect, pixels per unknown unit."""
+    if density is not None:
+        with contextlib.suppress(*DAMAGE):
+            # tifffile gives pairs of integers, Pillow fractions.
+            x, y = (n[0] / n[1] if isinstance(n, tuple) else float(n) for n in density)  # pyright: ignore[reportGeneralTypeIssues]
+            chunks = {**chunks, b"pHYs": struct.pack(">IIB", round(x), round(y), 0)}
+    return {name: body for name, body in chunks.items() if name != b"pHYs" or pixel_aspect(chunks)}
+
+
+def pixel_aspect(chunks: dict[bytes, bytes]) -> tuple[int, int] | None:
+    """Return pixels along x and y per unknown unit, or None for square pixels."""
+    x, y, unit = struct.unpack(">IIB", chunks.get(b"pHYs", bytes(9))[:9])
+    return (x, y) if unit == 0 and x != y and x and y else None
+
+
 def _read_xmp(xmp: bytes | None, notices: list[str]) -> bytes | None:
-    """Return XMP whose orientation, if it names one, is that of the pixels once they are turned."""
-    return _small("XMP", None if xmp is None else _XMP_ORIENTATION.sub(rb"\g<1>1", xmp), notices)
+    return _small("XMP", None if xmp is None else upright_xmp(xmp), notices)
 
 
 def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
@@ -130,32 +198,12 @@ def has_details(exif: bytes) -> bool:
     return bool(known.get_ifd(_EXIF_IFD) or known.get_ifd(_GPS_IFD))
 
 
-def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; what cannot be read is upright."""
-    try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except DAMAGE:
-        return 1
-    return value if value in range(1, 9) else 1
-
-
-def usable_profile(profile: object, mode: str, notices: list[str]) -> bytes | None:
-    """Return a colour profile if it can be used for pictures of a mode."""
-    if not isinstance(profile, bytes) or not profile:
-        return None
-    problem = profile_problem(profile, mode)
-    if problem is not None:
-        notices.append(f"the colour profile {problem}; the colours are taken as sRGB")
-        return None
-    return profile
-
-
 def _read_exif(load: Callable[[], Image.Exif], notices: list[str]) -> bytes | None:
     try:
         kept = _copied(load())
-        # TIFF has a form for it, and a file that breaks it could not be written.
+        # TIFF has a form for dates, and a file that breaks it cannot be written.
         if _DATE in kept and not _DATE_FORM.fullmatch(str(kept[_DATE])):
-            notices.append(f"the date {kept[_DATE]!r} is none and left out")
+            notices.append(f"the date {kept[_DATE]!r} is invalid and left out")
             del kept[_DATE]
         return _small("EXIF", kept.tobytes() if len(kept) else None, notices)
     except DAMAGE:

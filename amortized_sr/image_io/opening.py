@@ -1,6 +1,7 @@
-"""Opening image files that may be anything: an allow-list of formats, limits, and one sentence for every failure."""
+"""Opens image files of any content: a list of allowed formats, limits, and one sentence for every failure."""
 
 import contextlib
+import ctypes
 import io
 import os
 import stat
@@ -14,11 +15,13 @@ from pathlib import Path
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from amortized_sr.image_io.errors import DamagedError, ImageError
-from amortized_sr.image_io.formats import READABLE
-from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
+from amortized_sr.image_io.formats import READABLE, unreadable_format
 
-# Pillow's limits and its tolerance are global, as are warning filters, so one file is decoded at a time.
+# Pillow's limits and its tolerance are global, as are warning filters and libtiff's output: decode one file at a time.
 _decoding = threading.RLock()
+
+# A file of more bytes is no image that could be decoded.
+_MAX_BYTES = 4 * 2**30
 
 # Decoders let through whatever their parsers run into in a file that was cut or changed.
 DAMAGE = (
@@ -29,29 +32,25 @@ DAMAGE = (
 
 
 @contextlib.contextmanager
-def opened(
-    path: Path, content: bytes | None = None, max_pixels: int = DEFAULT_MAX_PIXELS, allow_truncated: bool = False
-) -> Iterator[Image.Image]:
-    """Open an image file; whatever happens to its pixels inside the block becomes a sentence as well.
+def opened(path: Path, content: bytes, max_pixels: int, allow_truncated: bool = False) -> Iterator[Image.Image]:
+    """Open an image with Pillow; a failure to decode its pixels inside the block becomes a sentence as well.
 
     Args:
-        path: The file; its content decides the format, not its name.
-        content: The file's bytes, if they are not on the disk; `path` is then only a name.
+        path: The file's name for sentences; the content decides the format.
+        content: The file's bytes.
         max_pixels: Most pixels that the header may announce.
-        allow_truncated: Whether what a cut file lacks may be grey.
+        allow_truncated: Whether missing pixels of a cut file may be grey.
 
     Raises:
         ImageError: If the file is not an image or is damaged.
     """
-    if content is None:
-        check_regular(path)
-    with _decoding, mapped_errors(path, content), warnings.catch_warnings():
+    with _decoding, mapped_errors(path, content), warnings.catch_warnings(), _silent_libtiff():
         # Pillow warns of damaged metadata, which does not change the picture; size is checked below.
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, allow_truncated
         try:
-            with Image.open(path if content is None else io.BytesIO(content), formats=READABLE) as image:
+            with Image.open(io.BytesIO(content), formats=READABLE) as image:
                 check_pixels(path, image.width * image.height, max_pixels)
                 _scale_transparency(image)
                 yield image
@@ -59,6 +58,22 @@ def opened(
             check_pixels(path, max_pixels + 1, max_pixels)
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+@contextlib.contextmanager
+def _silent_libtiff() -> Iterator[None]:
+    """Keep Pillow's libtiff from printing; impossible where it is built into Pillow, as on Windows."""
+    library = ctypes.CDLL(Image.core.__file__)
+    setters = [getattr(library, f"TIFFSet{kind}Handler", None) for kind in ("Error", "Warning")]
+    for setter in filter(None, setters):
+        setter.restype, setter.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    before = [setter and setter(None) for setter in setters]
+    try:
+        yield
+    finally:
+        for setter, handler in zip(setters, before, strict=True):
+            if setter:
+                setter(handler)
 
 
 def _scale_transparency(image: Image.Image) -> None:
@@ -69,54 +84,61 @@ def _scale_transparency(image: Image.Image) -> None:
         image.info["transparency"] = (named & steps) * 255 // steps
 
 
-def check_regular(path: Path) -> None:
-    """Check that there is a file and that reading it cannot wait forever.
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file that may be an image.
 
     Raises:
-        ImageError: If it is missing, a directory, or a pipe or device.
+        ImageError: If it is missing, too large, a directory, or a pipe or device, which may never end.
     """
-    with mapped_errors(path, None):
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
+    with mapped_errors(path):
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
             raise ImageError(
-                f"{path}: is a directory, not an image file; name the files in it, for example {path}/*.png"
+                path, "is a directory, not an image file", f"name the files in it, for example {path}/*.png"
             )
-        if not stat.S_ISREG(mode):
-            raise ImageError(f"{path}: is a pipe or a device, not an image file; use - to read from a pipe")
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(path, "is a pipe or a device, not an image file", "use - to read from a pipe")
+        if status.st_size > _MAX_BYTES:
+            raise ImageError(path, f"has more than {_MAX_BYTES:,} bytes", "crop the image first")
+        return path.read_bytes()
 
 
 def check_pixels(path: Path, pixels: int, limit: int) -> None:
-    """Refuse an image whose header announces too much: it is an attack or an accident.
+    """Refuse an image whose header announces too many pixels: it is an attack or an accident.
 
     Raises:
         ImageError: If it does.
     """
     if pixels > limit:
         raise ImageError(
-            f"{path}: the header announces more than {limit:,} pixels; crop the image first or raise --max-pixels"
+            path,
+            f"the header announces more than {limit:,} pixels",
+            "crop the image first or raise the limit of pixels",
+            setting="max_pixels",
         )
 
 
 @contextlib.contextmanager
-def mapped_errors(path: Path, content: bytes | None) -> Iterator[None]:
+def mapped_errors(path: Path, content: bytes = b"") -> Iterator[None]:
     """Turn everything that systems and decoders raise into an `ImageError` that names the file."""
     try:
         yield
     except ImageError:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError(f"{path}: no such file; check the path") from None
+        raise ImageError(path, "no such file", "check the path") from None
     except PermissionError:
-        raise ImageError(f"{path}: permission denied; make the file readable") from None
+        raise ImageError(path, "permission denied", "make the file readable") from None
     except UnidentifiedImageError:
-        empty = (path.stat().st_size if content is None else len(content)) == 0
-        what = "the file is empty" if empty else f"not an image in a known format ({', '.join(READABLE)})"
-        raise ImageError(f"{path}: {what}; give an image file") from None
+        if not content:
+            raise ImageError(path, "the file is empty", "give an image file") from None
+        if name := unreadable_format(path, content):
+            raise ImageError(path, f"{name} images cannot be read", "convert it to PNG, TIFF or JPEG first") from None
+        raise ImageError(
+            path, f"not an image in a known format ({', '.join(READABLE)})", "give an image file"
+        ) from None
     except MemoryError:
-        raise ImageError(f"{path}: not enough memory to decode it; crop the image first") from None
+        raise ImageError(path, "not enough memory to decode it", "crop the image first") from None
     except DAMAGE as error:
-        raise DamagedError(f"{path}: the file is damaged ({_first_line(error)}); get it again") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DamagedError(path, f"the file is damaged ({why})", "get it again") from None

@@ -1,32 +1,23 @@
-"""The short way: 8-bit files of one picture <-> Pillow's pictures.
+"""The short way: 8-bit files of one picture <-> Pillow's pictures of mode `L` or `RGB`.
 
-Grey and RGB, 1-bit and opaque palette images (as grey and RGB), one frame. Every other kind (transparency, 16 bit,
-CMYK, float, animation) is refused by name, because a picture of these modes cannot hold it; `reading` can. EXIF
-orientation is applied; an ICC profile is carried along.
+A picture of these modes cannot hold transparency, 16 bits, floats, CMYK or animations, so all of them are refused by
+name; `reading` keeps them. EXIF orientation is applied; an ICC profile is carried in `info`.
 """
 
 import os
 from pathlib import Path
-from typing import Any
 
-from PIL import Image, ImageOps
+import numpy as np
+from PIL import Image
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io.atomic import replacing
-from amortized_sr.image_io.errors import ImageError, reason
+from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.formats import check_size, format_of
+from amortized_sr.image_io.image_file import ImageFile, Metadata
 from amortized_sr.image_io.limits import MAX_OUTPUT_PIXELS
-from amortized_sr.image_io.opening import opened
-
-_OPTIONS: dict[str, dict[str, Any]] = {
-    # Level 1 takes a sixth of the default level's time and is about a tenth larger.
-    "PNG": {"compress_level": 1},
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"lossless": True, "method": 2},
-    "AVIF": {"quality": 95, "subsampling": "4:4:4", "speed": 8},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
-    "BMP": {},
-}
+from amortized_sr.image_io.reading import read_image
+from amortized_sr.image_io.writing import Output, named_write_errors, write_strips
 
 
 def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> Image.Image:
@@ -40,60 +31,34 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
         A decoded picture; `info["icc_profile"]` is there if the file had one.
 
     Raises:
-        ImageError: If the file is not an image, is damaged, or is of a kind that is not supported.
+        ImageError: If the file is not an image, is damaged, or is of a kind that `L` and `RGB` cannot hold.
     """
-    with opened(path) as image:
-        _refuse_unsupported(path, image, background)
-        image.load()
-        return _as_picture(image, background)
-
-
-def _refuse_unsupported(path: Path, image: Image.Image, background: tuple[int, int, int] | None) -> None:
-    """Refuse, from the header, what would be damaged by converting it to 8-bit grey or RGB."""
-    # The further pictures of an MPO file, which phones write as .jpg, are previews or a map of the brightness.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ImageError(
-            f"{path}: files of several pictures, such as animations, are not supported yet; extract the pictures first"
-        )
-    if image.mode == "F":
-        raise ImageError(f"{path}: floating point images are not supported yet; convert to 8 bit first")
-    if (bits := _bits_per_sample(image)) > 8:
-        raise ImageError(f"{path}: {bits} bit images are not supported yet; convert to 8 bit first")
-    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "I"):
-        raise ImageError(f"{path}: mode {image.mode} is not supported yet; convert to RGB first")
-    if background is None and image.has_transparency_data:
-        raise ImageError(
-            f"{path}: transparency (mode {image.mode}) is not supported yet; put a background behind it first"
-        )
-
-
-def _bits_per_sample(image: Image.Image) -> int:
-    """Return the bit depth that the file has, which is not the depth that Pillow decodes it to."""
-    if image.mode.startswith("I;16"):
-        return 16
-    if image.format == "TIFF":
-        return max(getattr(image, "tag_v2", {}).get(258, (8,)))
-    # Pillow reads 16-bit colour PNG and PPM files as 8 bit; only what it tells the decoder gives them away.
-    tiles = getattr(image, "tile", [])
-    options = tiles[0].args if tiles else ""
-    if image.format == "PPM" and isinstance(options, tuple):
-        return int(options[-1]).bit_length()
-    return 16 if ";16B" in str(options) else 8
-
-
-def _as_picture(image: Image.Image, background: tuple[int, int, int] | None) -> Image.Image:
-    upright = ImageOps.exif_transpose(image)
-    if background is not None and upright.has_transparency_data:
-        rgba = upright.convert("RGBA")
-        canvas = Image.new("RGBA", rgba.size, (*background, 255))
-        picture = Image.alpha_composite(canvas, rgba).convert("L" if upright.mode == "LA" else "RGB")
-    elif upright.mode in ("L", "1"):
-        picture = upright.convert("L")
-    else:
-        picture = upright.convert("RGB")
-    profile = image.info.get("icc_profile")
-    picture.info = {"icc_profile": profile} if profile else {}
+    image = read_image(path)
+    problem, remedy = _obstacle(image, background is not None)
+    if problem:
+        raise ImageError(path, f"{problem} not supported here", remedy)
+    pixels = image.frames[0]
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    if background is not None and image.alpha:
+        canvas = Image.new("RGBA", picture.size, (*background, 255))
+        canvas.alpha_composite(picture.convert("RGBA"))
+        picture = canvas.convert("L" if picture.mode == "LA" else "RGB")
+    picture.info = {"icc_profile": image.metadata.profile} if image.metadata.profile else {}
     return picture
+
+
+def _obstacle(image: ImageFile, transparent: bool) -> tuple[str, str]:
+    """Return what `L` and `RGB` cannot hold of an image, and the remedy; or two empty texts."""
+    if len(image.frames) > 1:
+        return "animations are", "extract the pictures first"
+    if image.depth != "uint8":
+        depth = "16 bit" if image.depth == "uint16" else "floating point"
+        return f"{depth} images are", "convert to 8 bit first"
+    if image.mode in ("CMYK", "LAB"):
+        return f"mode {image.mode} is", "convert to RGB first"
+    if image.alpha and not transparent:
+        return f"transparency (mode {image.mode}) is", "put a background behind it first"
+    return "", ""
 
 
 def check_output(path: Path, size: Size) -> None:
@@ -102,12 +67,11 @@ def check_output(path: Path, size: Size) -> None:
     Raises:
         ImageError: If the format is unknown, too small for the picture, or the folder is not there.
     """
-    format_ = format_of(path)
     height, width = size
+    format_ = format_of(path)
     if height * width > MAX_OUTPUT_PIXELS:
-        raise ImageError(
-            f"{path}: {width}x{height} pixels are above the limit of {MAX_OUTPUT_PIXELS:,}; ask for a smaller size"
-        )
+        problem = f"{width}x{height} pixels are above the limit of {MAX_OUTPUT_PIXELS:,}"
+        raise ImageError(path, problem, "ask for a smaller size", setting="scale")
     check_size(path, format_, size)
     check_place(path)
 
@@ -119,9 +83,9 @@ def check_place(path: Path) -> None:
         ImageError: If it is a directory, or its folder is not there.
     """
     if os.path.isdir(path):
-        raise ImageError(f"{path}: is a directory; name a file in it")
+        raise ImageError(path, "is a directory", "name a file in it")
     if not os.path.isdir(path.absolute().parent):
-        raise ImageError(f"{path}: the folder {path.absolute().parent} does not exist; create it first")
+        raise ImageError(path, f"the folder {path.absolute().parent} does not exist", "create it first")
 
 
 def write_picture(picture: Image.Image, path: Path) -> None:
@@ -130,13 +94,16 @@ def write_picture(picture: Image.Image, path: Path) -> None:
     Raises:
         ImageError: If the file cannot be written.
     """
-    check_output(path, (picture.height, picture.width))
+    size = picture.height, picture.width
+    check_output(path, size)
     format_ = format_of(path)
+    if picture.mode not in ("L", "RGB"):
+        raise ImageError(path, f"pictures of mode {picture.mode} cannot be written", "convert to L or RGB first")
     profile = picture.info.get("icc_profile")
     if profile and not format_.profile:
-        raise ImageError(f"{path}: {format_.name} cannot hold the picture's colour profile; use .png or .tif")
-    try:
-        with replacing(path) as file:
-            picture.save(file, format=format_.name, icc_profile=profile, **_OPTIONS[format_.name])
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be written ({reason(error)}); choose another place with -o") from None
+        raise ImageError(
+            path, f"{format_.name} cannot hold the picture's colour profile", "choose PNG or TIFF", setting="format"
+        )
+    pixels = np.array(picture).reshape(*size, -1)
+    with named_write_errors(path), replacing(path) as file:
+        write_strips(file, Output(format_, size, pixels.shape[2], "uint8", Metadata(profile)), iter([pixels]))

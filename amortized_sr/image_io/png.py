@@ -99,7 +99,9 @@ def _compress(rows: UInt8[np.ndarray, "rows bytes"], level: int) -> bytes:
 def _describe(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if metadata.profile is not None:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.profile)
-    if metadata.dpi is not None:
+    # A profile and sRGB exclude each other.
+    yield from ((kind, body) for kind, body in metadata.chunks.items() if kind != b"sRGB" or not metadata.profile)
+    if metadata.dpi is not None and b"pHYs" not in metadata.chunks:
         yield b"pHYs", struct.pack(">IIB", *(round(dpi / _INCH) for dpi in metadata.dpi), 1)
     if metadata.exif is not None:
         yield b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")

@@ -2,7 +2,7 @@
 
 RGB and grey profiles are kept: pixels stay numbers of the profile's own space, because sRGB is too small for the
 colours of most others, and clipping them would be the damage that this is meant to avoid. Only the *tone* is brought to
-that of sRGB for the network, by a power that is undone exactly afterwards. CMYK and Lab become sRGB.
+that of sRGB for the network, by a gamma that is undone exactly afterwards. CMYK and Lab become sRGB.
 """
 
 import functools
@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 # A profile of a display or printer has at most 3 MB; a larger one is an accident or an attack.
 _MAX_BYTES = 4 * 2**20
 
-# Nearer to 1 than this, a power changes less than the network's training data varies: gamma 2.2 against sRGB.
+# Nearer to 1 than this, a gamma changes less than the network's training data varies: gamma 2.2 against sRGB.
 _NEGLIGIBLE = 0.1
 
 _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab "}
@@ -30,7 +30,7 @@ def profile_problem(profile: bytes, mode: str) -> str | None:
         space = parsed.xcolor_space
         if space == _SPACES[mode]:
             # A profile may be well-formed and still have no usable tables.
-            tone_power(profile, mode) if mode in ("RGB", "L") else to_srgb(Image.new(mode, (1, 1)), profile)
+            tone_gamma(profile, mode) if mode in ("RGB", "L") else to_srgb(Image.new(mode, (1, 1)), profile)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return "is damaged"
     if space != _SPACES[mode]:
@@ -39,16 +39,16 @@ def profile_problem(profile: bytes, mode: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=32)
-def tone_power(profile: bytes, mode: str) -> float:
-    """Return the power that brings a profile's tones near to those of sRGB; 1 where they are near already."""
+def tone_gamma(profile: bytes, mode: str) -> float:
+    """Return the gamma that brings a profile's tones near to those of sRGB; 1 where they are near already."""
     grey = Image.new(mode, (1, 1), 128 if mode == "L" else (128, 128, 128))
     converted = ImageCms.profileToProfile(grey, _parse(profile), ImageCms.createProfile("sRGB"), outputMode="RGB")
     assert converted is not None
     pixel = converted.getpixel((0, 0))
     assert isinstance(pixel, tuple)
     middle = min(max(sum(pixel) / 3 / 255, 0.05), 0.95)
-    power = math.log(middle) / math.log(128 / 255)
-    return 1.0 if abs(power - 1) < _NEGLIGIBLE else power
+    gamma = math.log(middle) / math.log(128 / 255)
+    return 1.0 if abs(gamma - 1) < _NEGLIGIBLE else gamma
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

@@ -9,7 +9,9 @@ from PIL import Image
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io.formats import Depth
+from amortized_sr.image_io.georeference import NODATA, unmask_nodata
 from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.metadata import pixel_aspect
 
 _TILE = 256
 
@@ -19,7 +21,7 @@ _PLAIN_BYTES = 3 * 2**30
 # How much is compressed at once, by all cores; tifffile's own 256 MiB would be most of the memory used here.
 _BUFFER_BYTES = 2**25
 
-_ASCII, _BYTE = 2, 1
+_BYTE, _ASCII, _SHORT, _DOUBLE = 1, 2, 3, 12
 _DESCRIPTION, _SOFTWARE, _TIME = 0x010E, 0x0131, 0x0132
 
 
@@ -39,6 +41,8 @@ def write_tiff(
     """
     import tifffile
 
+    if metadata.nodata is not None and channels in (2, 4):
+        strips, channels = _unmasked(strips, metadata.nodata), channels - 1
     count = size[0] * size[1] * channels * np.dtype(depth).itemsize
     texts = _texts(metadata.exif)
     # Differences of neighbours compress better; of floats, a rearrangement of their bytes.
@@ -47,6 +51,8 @@ def write_tiff(
         options: dict[str, Any] = {}
         if metadata.dpi is not None:
             options = {"resolution": metadata.dpi, "resolutionunit": "INCH"}
+        elif aspect := pixel_aspect(metadata.chunks):
+            options = {"resolution": aspect, "resolutionunit": "NONE"}
         writer.write(
             _tiles(strips, size),
             shape=(*size, channels) if channels > 1 else size,
@@ -71,11 +77,15 @@ def write_tiff(
 
 
 def _tiles(strips: Iterator[Pixels], size: Size) -> Iterator[Pixels]:
-    """Yield the picture's tiles from left to right and top to bottom, those at its edges as they are."""
+    """Yield the picture's tiles from left to right and top to bottom; those at its edges are smaller."""
     for band in _bands(strips, _TILE):
         for left in range(0, size[1], _TILE):
-            tile = np.ascontiguousarray(band[:, left : left + _TILE])
-            yield tile if tile.shape[2] > 1 else tile[..., 0]
+            yield np.ascontiguousarray(band[:, left : left + _TILE])
+
+
+def _unmasked(strips: Iterator[Pixels], nodata: str) -> Iterator[Pixels]:
+    for strip in strips:
+        yield unmask_nodata(strip, nodata)
 
 
 def _bands(strips: Iterator[Pixels], height: int) -> Iterator[Pixels]:
@@ -106,4 +116,9 @@ def _extra_tags(metadata: Metadata, texts: dict[int, bytes]) -> list[tuple[int, 
     tags: list[tuple[int, int, int, Any, bool]] = [(tag, _ASCII, 0, text, True) for tag, text in texts.items()]
     if metadata.xmp is not None:
         tags.append((700, _BYTE, len(metadata.xmp), metadata.xmp, True))
+    if metadata.nodata is not None:
+        tags.append((NODATA, _ASCII, 0, metadata.nodata, True))
+    for tag, value in metadata.geo.items():
+        kind = _ASCII if isinstance(value, str) else _SHORT if isinstance(value[0], int) else _DOUBLE
+        tags.append((tag, kind, 0 if isinstance(value, str) else len(value), value, True))
     return tags

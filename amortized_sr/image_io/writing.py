@@ -105,6 +105,8 @@ def _save(file: BinaryIO, output: Output, frames: list[Pixels], options: dict[st
 
 def _texts(metadata: Metadata) -> PngInfo:
     texts = PngInfo()
+    for kind, body in metadata.chunks.items():
+        texts.add(kind, body)
     if metadata.xmp is not None:
         texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
     for keyword, text in metadata.text.items():
@@ -130,10 +132,10 @@ def _effort(output: Output) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def named_write_errors(path: Path) -> Iterator[None]:
-    """Turn what goes wrong in writing a file into a sentence that names it.
+    """Turn an error in writing a file into a sentence that names the file.
 
     Raises:
-        ImageError: If anything does.
+        ImageError: If there is one.
     """
     try:
         yield
@@ -143,10 +145,10 @@ def named_write_errors(path: Path) -> Iterator[None]:
         if isinstance(error, RuntimeError) and "memory" in str(error):
             raise
         why = reason(error) if isinstance(error, OSError | ValueError) else str(error)
-        raise ImageError(f"{path}: cannot be written ({why}); choose another place with -o") from None
+        raise ImageError(path, f"cannot be written ({why})", "choose another place", setting="output") from None
 
 
-def ahead(strips: Iterator[Pixels]) -> Iterator[Pixels]:
-    """Return the same strips, the first of which has been made already: what is wrong shows before a file is begun."""
+def with_first_ready(strips: Iterator[Pixels]) -> Iterator[Pixels]:
+    """Compute the first of some strips: a failure shows before a file is opened. Return the same strips."""
     first = next(strips)
     return itertools.chain((first,), strips)

@@ -73,6 +73,14 @@ def test_pictures_of_several_tiles_and_many_strips_come_back(name, depth):
     np.testing.assert_array_equal(read_image(Path("a"), written(pixels, name, [100, 7])).frames[0], pixels)
 
 
+@pytest.mark.parametrize("depth", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("size", [(1000, 1), (1, 1000), (300, 257), (257, 300), (2, 1)])
+def test_a_tiff_of_one_column_or_with_a_tile_of_one_column_comes_back(size, depth):
+    pixels = (np.arange(size[0] * size[1]) % 251).reshape(*size, 1).astype(depth)
+
+    np.testing.assert_array_equal(read_image(Path("a"), written(pixels, "tif", [70])).frames[0], pixels)
+
+
 def test_the_same_strips_give_the_same_bytes():
     pixels = noise(300, 200, 3, "uint8")
 
