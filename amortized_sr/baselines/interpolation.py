@@ -1,4 +1,4 @@
-"""Interpolation as a function of the coordinate: what Pillow's `resize` does, at any coordinate and in any window."""
+"""Interpolation as a function of the coordinate: equals Pillow's `resize`, at any coordinate and in any window."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +45,16 @@ class InterpolatedImage(ContinuousImage):
         """Number of colour channels."""
         return self.image.shape[1]
 
+    @property
+    def device(self) -> torch.device:
+        """Device of the image, and of all renderings."""
+        return self.image.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the image's values, and of all renderings."""
+        return self.image.dtype
+
     def __call__(
         self,
         coord: Float[Tensor, "batch query 2"] | Float[Tensor, "query 2"],
@@ -52,18 +62,18 @@ class InterpolatedImage(ContinuousImage):
     ) -> Float[Tensor, "batch query colour"]:
         """Return the colours at points or over footprints; see `ContinuousImage`."""
         coord, cell = broadcast_query(coord, cell, self.image)
-        own = coord.new_tensor(self.size)
-        reach = self.kernel.reach(float((cell * own / 2).max()) if cell.numel() else 0.0)
+        image_size = coord.new_tensor(self.size)
+        reach = self.kernel.reach(float((cell * image_size / 2).max()) if cell.numel() else 0.0)
         padded, margin = self._padded(reach)
-        # The padded image is larger, so the same place and the same extent have smaller coordinates.
-        shrunk = own / (own + 2 * margin)
+        # The padded image is larger, so the same point and the same extent have smaller coordinates.
+        shrunk = image_size / (image_size + 2 * margin)
         sums = sum_contributions(separable_contribution(self.kernel), padded, coord * shrunk, cell * shrunk, reach)
         return sums[..., :-1] / sums[..., -1:]
 
     def render(
         self, size: Size, window: Window = WHOLE, tile: int | None = None
     ) -> Float[Tensor, "batch colour rows columns"]:
-        """Return the image drawn with `size` pixels; see `ContinuousImage`."""
+        """Return the image rendered with `size` pixels; see `ContinuousImage`."""
         rows, columns = axes(size, self.size, check_window(window))
         padded, margin = self._padded(self.kernel.reach(max(rows.step, columns.step)))
         rows, columns = (
@@ -99,7 +109,7 @@ class _StretchedKernel:
     stretched: bool = True
 
     def reach(self, cell: float) -> float:
-        """Return the distance from which on a pixel does not contribute."""
+        """Return the distance from which a pixel does not contribute."""
         return self.radius * max(cell, 1.0) if self.stretched else self.radius
 
     def __call__(self, offset: Tensor, cell: Tensor) -> Tensor:

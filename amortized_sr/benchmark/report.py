@@ -1,32 +1,32 @@
-"""Rows -> Markdown, CSV and JSON."""
+"""Formats the rows of a benchmark as Markdown, CSV and JSON."""
 
 import csv
 import io
 import json
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
 
 from amortized_sr.benchmark.protocol import describe
+from amortized_sr.benchmark.quality import TABLE_COLUMNS, flat
 from amortized_sr.benchmark.runner import Row
 from amortized_sr.choices import Convention
 
 
 def markdown(rows: Sequence[Row], convention: Convention) -> str:
-    """Return the report: the protocol, then for each folder a table of quality and one of costs, then what failed.
+    """Return the report: the protocol, then for each folder a table of quality and one of costs, then the failures.
 
     Args:
-        rows: What was measured.
-        convention: How.
+        rows: The measurements.
+        convention: The channels and pixels that were measured.
     """
     parts = ["# Benchmark", describe(convention)]
     for data in dict.fromkeys(row.data for row in rows):
-        some = [row for row in rows if row.data == data]
-        count = len({row.image for row in some})
-        parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(some)]
-        machines = "; ".join(dict.fromkeys(row.machine for row in some if row.machine))
+        folder = [row for row in rows if row.data == data]
+        count = len({row.image for row in folder})
+        parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(folder)]
+        machines = "; ".join(dict.fromkeys(row.machine for row in folder if row.machine))
         costs = f"Costs on {machines}: seconds per image from input to picture, medians over the images."
-        parts += [costs, _costs(some)]
+        parts += [costs, _costs(folder)]
     failed = [f"- {row.data}/{row.image} x{row.scale:g} `{row.method}`: {row.error}" for row in rows if row.error]
     if failed:
         parts += ["## Failed", "\n".join(failed)]
@@ -35,24 +35,21 @@ def markdown(rows: Sequence[Row], convention: Convention) -> str:
 
 def _quality(rows: Sequence[Row]) -> str:
     scales = sorted({row.scale for row in rows})
-    header = [f"x{scale:g} {name}" for scale in scales for name in ("PSNR", "SSIM", "LR", "cross")]
+    header = [f"x{scale:g} {name}" for scale in scales for name, _ in TABLE_COLUMNS.values()]
 
     def cells(method: Sequence[Row]) -> list[str]:
-        result: list[str] = []
-        for scale in scales:
-            here = [row for row in method if row.scale == scale]
-            result.append(_mean(here, lambda row: row.psnr, "{:.2f}"))
-            result.append(_mean(here, lambda row: row.ssim, "{:.4f}"))
-            result.append(_mean(here, lambda row: row.lr, "{:.2f}"))
-            result.append(_mean(here, lambda row: row.cross, "{:.2f}"))
-        return result
+        return [
+            _mean([row for row in method if row.scale == scale], name, form)
+            for scale in scales
+            for name, (_, form) in TABLE_COLUMNS.items()
+        ]
 
     return _table(rows, header, cells)
 
 
 def _costs(rows: Sequence[Row]) -> str:
     scales = sorted({row.scale for row in rows})
-    header = [*(f"x{scale:g} s" for scale in scales), "MiB at most", "parameters"]
+    header = [*(f"x{scale:g} s" for scale in scales), "peak MiB", "parameters"]
 
     def cells(method: Sequence[Row]) -> list[str]:
         times = [_median([row.seconds for row in method if row.scale == scale and row.seconds]) for scale in scales]
@@ -75,9 +72,9 @@ def _table(rows: Sequence[Row], header: list[str], cells: Callable[[Sequence[Row
     return "\n".join(lines)
 
 
-def _mean(rows: Sequence[Row], number: Callable[[Row], float | None], form: str) -> str:
-    """Return the mean, marked if rows are missing: a mean over fewer images is no mean over all."""
-    known = [value for row in rows if (value := number(row)) is not None]
+def _mean(rows: Sequence[Row], name: str, form: str) -> str:
+    """Return the mean, marked if rows are missing: a mean over fewer images is not the mean over all."""
+    known = [value for row in rows if (value := getattr(row.quality, name)) is not None]
     if not known:
         return "failed" if any(row.error for row in rows) else "-"
     mark = f" ({len(known)} of {len(rows)})" if len(known) < len(rows) else ""
@@ -92,13 +89,13 @@ def _median(values: Sequence[float | None]) -> float | None:
 def as_csv(rows: Sequence[Row]) -> str:
     """Return one line per row, with a header."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [column.name for column in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(text, list(flat(rows[0])), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows(flat(row) for row in rows)
     return text.getvalue()
 
 
 def as_json(rows: Sequence[Row], convention: Convention) -> str:
     """Return protocol and rows as one JSON object."""
-    content = {"protocol": describe(convention), "rows": [asdict(row) for row in rows]}
+    content = {"protocol": describe(convention), "rows": [flat(row) for row in rows]}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"

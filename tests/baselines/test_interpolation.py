@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from amortized_sr.baselines.interpolation import InterpolatedImage
+from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolation
 from amortized_sr.coords import pixel_cell, pixel_grid, pixel_window
 
 FILTERS = {
@@ -14,7 +16,7 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-NAMES = list(FILTERS)
+NAMES = get_args(Interpolation)
 
 
 def pillow(image, size, name):
