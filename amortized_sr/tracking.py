@@ -1,4 +1,4 @@
-"""Optional Weights & Biases logging: starts and finishes runs, and knows which form of pictures wandb keeps exactly.
+"""Optional Weights & Biases logging: starts and finishes runs, logs tables and pictures.
 
 A missing key or a server that cannot be reached never stops the work: the run becomes an offline one.
 """
@@ -42,13 +42,13 @@ def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume
 
     home = folder / "wandb"
     home.mkdir(parents=True, exist_ok=True)
-    # Pictures of tables wait for their upload in the user's home folder, unless this variable keeps them with the run.
+    # Without this variable, wandb stages the pictures of tables in the user's home folder.
     os.environ.setdefault(_DATA_DIR, str(home.absolute()))
     limits = wandb.Settings(silent=True)
     for name in ("init_timeout", "login_timeout", "finish_timeout"):
         setattr(limits, name, float(os.environ.get(f"WANDB_{name.upper()}", _TIMEOUT_SECONDS)))
-    kept = home / "run_id"
-    chosen = kept.read_text().strip() if resume and kept.is_file() else None
+    id_file = home / "run_id"
+    chosen = id_file.read_text().strip() if resume and id_file.is_file() else None
     about = {
         "project": os.environ.get("WANDB_PROJECT") or "amortized_sr",
         "dir": str(folder),
@@ -64,7 +64,7 @@ def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume
         reason = str(error).splitlines()[0]
         sys.stderr.write(f"warning: wandb is not reachable ({reason}); logging offline\n")
         run = wandb.init(**about, mode="offline")
-    kept.write_text(f"{run.id}\n")
+    id_file.write_text(f"{run.id}\n")
     return run
 
 

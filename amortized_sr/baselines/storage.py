@@ -94,19 +94,17 @@ def _checked(
     Raises:
         ValueError: If one of them is outside its range.
     """
-    network, coords, region = settings["network"], settings["coords"], settings["region"]
-    (height, width), channels = settings["size"], settings["channels"]
-    if network not in get_args(NetworkName):
-        raise ValueError(f"network is {network!r}")
-    if coords is not None and coords not in get_args(Normalization):
-        raise ValueError(f"coords is {coords!r}")
-    for name, value, limit in (
-        ("region", region, _MAX_REGION),
-        ("height", height, _MAX_SIDE),
-        ("width", width, _MAX_SIDE),
-    ):
-        if type(value) is not int or not 1 <= value <= limit:
-            raise ValueError(f"{name} is {value!r}")
-    if channels not in (1, 3):
-        raise ValueError(f"channels is {channels!r}")
-    return network, coords, region, (height, width), channels
+    (height, width), sides = settings["size"], range(1, _MAX_SIDE + 1)
+    allowed = {
+        "network": get_args(NetworkName),
+        "coords": (None, *get_args(Normalization)),
+        "region": range(1, _MAX_REGION + 1),
+        "height": sides,
+        "width": sides,
+        "channels": (1, 3),
+    }
+    values = settings | {"height": height, "width": width}
+    for name, choices in allowed.items():
+        if isinstance(values[name], bool | float) or values[name] not in choices:
+            raise ValueError(f"{name} is {values[name]!r}")
+    return settings["network"], settings["coords"], settings["region"], (height, width), settings["channels"]

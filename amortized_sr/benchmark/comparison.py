@@ -1,19 +1,19 @@
 """One image beside its predictions by several methods."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.benchmark.quality import Quality, flat
+from amortized_sr.benchmark.quality import Quality
 from amortized_sr.tracking import log_means, log_table
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a method makes of one image.
+    """A method's picture of one image, with its measurements.
 
     Attributes:
         picture: Values in [0, 1].
@@ -28,12 +28,12 @@ class Prediction:
     @property
     def numbers(self) -> dict[str, float | None]:
         """Measurements and seconds by name."""
-        return {name: value for name, value in flat(self).items() if name != "picture"}
+        return {**asdict(self.quality), "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One image and what several methods make of it.
+    """One image with its predictions by several methods.
 
     Attributes:
         name: The image's name.

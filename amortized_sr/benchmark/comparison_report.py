@@ -1,7 +1,5 @@
 """Writes a comparison as a table, JSON, CSV, a grid of pictures, and a page with a slider."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +9,7 @@ from amortized_sr.benchmark.comparison import Comparison
 from amortized_sr.benchmark.grid import grid
 from amortized_sr.benchmark.page import write_page
 from amortized_sr.benchmark.protocol import describe
-from amortized_sr.benchmark.quality import TABLE_COLUMNS, flat
+from amortized_sr.benchmark.quality import TABLE_COLUMNS, as_csv, flat
 from amortized_sr.choices import Convention
 from amortized_sr.image_io import replacing, write_picture
 
@@ -58,8 +56,13 @@ def write_comparison(
     content = {"protocol": protocol, "scale": scale, "machine": machine, "methods": methods, "images": images}
     with replacing(folder / "metrics.json") as file:
         file.write((json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    rows = [
+        {"image": one.name, "method": method, **prediction.numbers}
+        for one in result.images
+        for method, prediction in one.predictions.items()
+    ]
     with replacing(folder / "metrics.csv") as file:
-        file.write(_csv(result).encode())
+        file.write(as_csv(rows).encode())
     shown = _shown(result.images)
     if not shown:
         # Pictures of an earlier comparison would be mistaken for this one's.
@@ -81,13 +84,3 @@ def _shown(images: Sequence[Comparison]) -> list[Comparison]:
             break
         shown.append(one)
     return shown
-
-
-def _csv(result: ComparisonResult) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["image", "method", *TABLE_COLUMNS, "seconds"], lineterminator="\n")
-    writer.writeheader()
-    for one in result.images:
-        for method, prediction in one.predictions.items():
-            writer.writerow({"image": one.name, "method": method, **prediction.numbers})
-    return text.getvalue()

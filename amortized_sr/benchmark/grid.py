@@ -17,7 +17,7 @@ def pictures_of(one: Comparison) -> dict[str, Image.Image]:
     """Return the input at the size of the predictions, the predictions by method, and the target if there is one."""
     pictures = {method: tensor_to_picture(prediction.picture) for method, prediction in one.predictions.items()}
     size = next(iter(pictures.values())).size
-    # Pixels as squares: the input as it is.
+    # Nearest neighbour shows the pixels of the input as squares.
     enlarged = tensor_to_picture(one.image).resize(size, Image.Resampling.NEAREST)
     return {
         "input": enlarged,

@@ -77,7 +77,7 @@ def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: 
 
 def measure(
     convention: Convention,
-    drawn: Float[Tensor, "batch channel height width"],
+    prediction: Float[Tensor, "batch channel height width"],
     fine: Float[Tensor, "batch channel twice_height twice_width"],
     target: Float[Tensor, "batch channel height width"] | None,
     image: Float[Tensor, "batch channel rows columns"],
@@ -87,21 +87,21 @@ def measure(
 
     Args:
         convention: The channels and pixels that are measured.
-        drawn: The predictions, not clamped.
+        prediction: The predictions, not clamped.
         fine: The predictions at twice the size, not clamped.
         target: The truth, if there is one.
         image: The inputs.
         scale: Size of a prediction over size of its input.
     """
-    consistency, across = lr_consistency(drawn, image), cross_scale_consistency(fine, drawn)
+    consistency, across = lr_consistency(prediction, image), cross_scale_consistency(fine, prediction)
     ratios = similarities = torch.full_like(consistency, torch.nan)
     shave = _shave(convention, scale)
     if target is not None and 2 * shave < min(target.shape[-2:]):
-        drawn = drawn.clamp(0, 1)
+        prediction = prediction.clamp(0, 1)
         if convention == "y":
             # A grey image is a colour image with equal channels, whose luma has a smaller range.
-            drawn, target = (luma(picture.expand(-1, 3, -1, -1)) for picture in (drawn, target))
-        ratios, similarities = psnr(drawn, target, shave), ssim(drawn, target, shave)
+            prediction, target = (luma(picture.expand(-1, 3, -1, -1)) for picture in (prediction, target))
+        ratios, similarities = psnr(prediction, target, shave), ssim(prediction, target, shave)
     columns = zip(ratios, similarities, consistency, across, strict=True)
     return [Quality(*(_finite(value) for value in values)) for values in columns]
 

@@ -1,11 +1,10 @@
 """The measurements of a prediction, in one record for all tables and files."""
 
+import csv
+import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, final
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from dataclasses import asdict, dataclass
+from typing import Any, final
 
 TABLE_COLUMNS = {
     "psnr": ("PSNR", "{:.2f}"),
@@ -40,10 +39,18 @@ def mean_quality(qualities: Sequence[Quality]) -> Quality:
     return Quality(**{name: None if None in values else sum(values) / len(values) for name, values in columns.items()})
 
 
-def flat(record: "DataclassInstance") -> dict[str, Any]:
-    """Return the fields of a record by name, with its quality's four numbers as fields of their own."""
+def flat(record: object) -> dict[str, Any]:
+    """Return the fields of a record by name, with its quality's numbers as fields of their own."""
     values: dict[str, Any] = {}
-    for field in fields(record):
-        value = getattr(record, field.name)
-        values |= asdict(value) if isinstance(value, Quality) else {field.name: value}
+    for name, value in vars(record).items():
+        values |= asdict(value) if isinstance(value, Quality) else {name: value}
     return values
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return flat records with the same fields as lines of a CSV file, below a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -49,7 +49,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, float, str]:
-        """What identifies the row."""
+        """The fields that identify the row."""
         return self.data, self.image, self.scale, self.method
 
 
@@ -119,7 +119,7 @@ def run(
     """
     identity = plan.identity()
     done = {row.key: row for row in _read(journal, identity)}
-    wanted = [
+    planned = [
         (name, folder, path, scale, method)
         for name, folder, path in plan.images()
         for scale in plan.scales
@@ -129,13 +129,13 @@ def run(
     with journal.open("a") as file:
         if not done and file.tell() == 0:
             _append(file, identity)
-        for number, (name, folder, path, scale, method) in enumerate(wanted, 1):
+        for number, (name, folder, path, scale, method) in enumerate(planned, 1):
             about = Row(name, str(path.relative_to(folder)), scale, method.name)
             if about.key not in done:
                 row = _measured(about, path, method, plan.convention)
                 _append(file, json.dumps(flat(row)))
                 done[row.key] = row
-                report(row, number, len(wanted))
+                report(row, number, len(planned))
             rows.append(done[about.key])
     return rows
 

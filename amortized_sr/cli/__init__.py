@@ -18,13 +18,13 @@ from amortized_sr.cli.train import train
 from amortized_sr.cli.upscale import upscale
 
 
-def _show_version(wanted: bool) -> bool:
-    if wanted:
+def _show_version(show: bool) -> bool:
+    if show:
         from amortized_sr import __version__
 
         typer.echo(f"amortized-sr {__version__}")
         raise typer.Exit
-    return wanted
+    return show
 
 
 def main(args: list[str] | None = None) -> None:

@@ -37,14 +37,14 @@ def benchmark(
     quiet: options.Quiet = False,
 ) -> None:
     """Measure methods on folders of images at several scales: report.md, rows.csv, report.json."""
-    wanted = _parse_scales(scales)
+    chosen_scales = _parse_scales(scales)
     names = {folder.name or str(folder.absolute().name): folder for folder in folders}
     if len(names) < len(folders):
         raise typer.BadParameter("two folders have the same name; rename one, tables are named by their folders")
 
     import amortized_sr
     from amortized_sr.benchmark import report
-    from amortized_sr.benchmark.quality import TABLE_COLUMNS, flat
+    from amortized_sr.benchmark.quality import TABLE_COLUMNS, as_csv, flat
     from amortized_sr.benchmark.runner import OtherBenchmarkError, Plan, run
     from amortized_sr.image_io import replacing
     from amortized_sr.tracking import finish_run, log_means, log_table, start_run
@@ -64,7 +64,7 @@ def benchmark(
             "identities": [method.identity for method in chosen],
             "version": amortized_sr.__version__,
         }
-        plan = Plan(names, wanted, [method.name for method in chosen], protocol, limit, described)
+        plan = Plan(names, chosen_scales, [method.name for method in chosen], protocol, limit, described)
         # Read before the folder is created: a wrong input should leave nothing behind.
         images = [f"{name}/{path.relative_to(folder)}" for name, folder, path in plan.images()]
         create_folder(output)
@@ -72,26 +72,27 @@ def benchmark(
             rows = run(plan, output / "journal.jsonl", chosen, show)
         except OtherBenchmarkError as error:
             raise typer.BadParameter(f"{error} (--output)") from None
-        text = report.markdown(rows, protocol)
+        text, records = report.markdown(rows, protocol), [flat(row) for row in rows]
         for name, content in (
             ("report.md", text),
-            ("rows.csv", report.as_csv(rows)),
+            ("rows.csv", as_csv(records)),
             ("report.json", report.as_json(rows, protocol)),
         ):
             with replacing(output / name) as file:
                 file.write(content.encode())
-        about = {"protocol": protocol, "scales": wanted, "methods": plan.methods, "limit": limit, "images": images}
+        about = {
+            "protocol": protocol,
+            "scales": chosen_scales,
+            "methods": plan.methods,
+            "limit": limit,
+            "images": images,
+        }
         tracked = start_run(wandb, output, {**about, **described})
         if tracked is not None:
-            columns = [flat(row) for row in rows]
-            log_table(tracked, "rows", columns)
+            log_table(tracked, "rows", records)
+            label = "{data}/{method}/{scale}/{name}"
             log_means(
-                tracked,
-                (
-                    (f"{row['data']}/{row['method']}/{row['scale']}/{name}", row[name])
-                    for row in columns
-                    for name in TABLE_COLUMNS
-                ),
+                tracked, ((label.format(name=name, **row), row[name]) for row in records for name in TABLE_COLUMNS)
             )
         finish_run(tracked, quiet)
     if not quiet:

@@ -8,7 +8,7 @@ import typer
 
 
 def sentence(error: Exception, command: Callable[..., None] | None = None) -> str:
-    """Return an error as a sentence that ends with the option for the setting that its remedy speaks of.
+    """Return an error as a sentence; if its remedy is a setting, the option for it follows in brackets.
 
     Args:
         error: The error; `setting` may name the setting, as in `ImageError`.

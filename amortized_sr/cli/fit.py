@@ -82,11 +82,11 @@ def fit(
     with failures_as_sentences(fit):
         picture = read_picture(image)
         image_size = picture.height, picture.width
-        wanted = resolve(image_size)
+        output_size = resolve(image_size)
         create_folder(path.parent)
-        check_output(path, wanted)
+        check_output(path, output_size)
         values = picture_to_tensor(picture)
-        animation = TrainingAnimation(wanted)
+        animation = TrainingAnimation(output_size)
         start = time.perf_counter()
         with _progress_bar(hidden=quiet or as_json) as show:
 
@@ -102,7 +102,7 @@ def fit(
             rate = f"a learning rate of {learning_rate:g}" if learning_rate else "the network's learning rate"
             raise ValueError(f"{image}: the training diverged at {rate}; lower --learning-rate")
         facts = _facts(settings, fitted, reached, elapsed)
-        enlarged = tensor_to_picture(fitted.render(wanted))
+        enlarged = tensor_to_picture(fitted.render(output_size))
         if picture.info.get("icc_profile"):
             enlarged.info["icc_profile"] = picture.info["icc_profile"]
         write_picture(enlarged, path)
@@ -114,7 +114,7 @@ def fit(
         typer.echo(json.dumps({"input": str(image), "outputs": [str(file) for file in written], **facts}))
     elif not quiet:
         typer.echo(
-            f"{image}  {picture.width}x{picture.height} -> {wanted[1]}x{wanted[0]}  {network}, {reached:.1f} dB on its "
+            f"{image}  {picture.width}x{picture.height} -> {output_size[1]}x{output_size[0]}  {network}, {reached:.1f} dB on its "
             f"own pixels, {elapsed:.1f} s  {' '.join(map(str, written))}"
         )
 

@@ -36,8 +36,8 @@ def render(
         except ModelWeightsError as error:
             command = f"amortized-sr upscale IMAGE --scale 4 --model {shlex.quote(str(fitted))}"
             raise ValueError(f"{error}: {command}") from None
-        wanted = resolve(function.size)
+        output_size = resolve(function.size)
         create_folder(path.parent)
-        check_output(path, wanted)
-        write_picture(tensor_to_picture(function.render(wanted)), path)
-    typer.echo(f"{fitted}  {function.size[1]}x{function.size[0]} -> {wanted[1]}x{wanted[0]}  {path}")
+        check_output(path, output_size)
+        write_picture(tensor_to_picture(function.render(output_size)), path)
+    typer.echo(f"{fitted}  {function.size[1]}x{function.size[0]} -> {output_size[1]}x{output_size[0]}  {path}")
