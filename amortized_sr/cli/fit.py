@@ -113,10 +113,9 @@ def fit(
     if as_json:
         typer.echo(json.dumps({"input": str(image), "outputs": [str(file) for file in written], **facts}))
     elif not quiet:
-        typer.echo(
-            f"{image}  {picture.width}x{picture.height} -> {output_size[1]}x{output_size[0]}  {network}, {reached:.1f} dB on its "
-            f"own pixels, {elapsed:.1f} s  {' '.join(map(str, written))}"
-        )
+        sizes = f"{picture.width}x{picture.height} -> {output_size[1]}x{output_size[0]}"
+        result = f"{reached:.1f} dB on its own pixels, {elapsed:.1f} s"
+        typer.echo(f"{image}  {sizes}  {network}, {result}  {' '.join(map(str, written))}")
 
 
 @contextlib.contextmanager
