@@ -1,12 +1,12 @@
-"""wandb, for whoever asks for it: the only place that knows how it wants its pictures.
+"""Optional Weights & Biases logging: starts and finishes runs, logs tables and pictures.
 
-A server that cannot be reached, or a missing key, does not stop a run: it becomes an offline one.
+A missing key or a server that cannot be reached never stops the work: the run becomes an offline one.
 """
 
 import os
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,118 +18,107 @@ from amortized_sr.picture_tensor import tensor_to_picture
 
 _DATA_DIR = "WANDB_DATA_DIR"
 
-# How long an unreachable server may keep a run from beginning, and from ending.
-_PATIENCE_SECONDS = 20
+# Limit of the delay of a run's start and end by an unreachable server, unless the environment sets another one.
+_TIMEOUT_SECONDS = 20
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One image, and what several methods made of it.
+def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume: bool = False) -> Any:  # noqa: ANN401 (wandb's own class)
+    """Return a wandb run that writes below `folder`, or None if logging is disabled.
 
-    Attributes:
-        name: The image's name.
-        image: The input, `(1, channel, height, width)` in [0, 1].
-        target: The truth, if there is one.
-        drawn: Each method's picture.
-        numbers: Each method's measurements by name, such as PSNR in dB.
-    """
+    wandb's environment variables decide project, entity, tags, group and timeouts. A server that does not answer, or a
+    missing key, makes the run an offline one, with a warning on stderr.
 
-    name: str
-    image: Tensor
-    target: Tensor | None
-    drawn: Mapping[str, Tensor]
-    numbers: Mapping[str, Mapping[str, float | None]]
-
-
-def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 (wandb's own class)
-    """Return a wandb run that writes below `folder`, or None if that is disabled.
-
-    A server that does not answer, or a missing key, makes the run an offline one, and says so on stderr.
+    Args:
+        mode: Where the run is logged to.
+        folder: Gets a folder `wandb` with the run's files and its id.
+        settings: The run's configuration.
+        resume: Continue the run whose id is in the folder, if there is one.
     """
     if mode == "disabled":
         return None
     import wandb
     from wandb.errors import Error
 
-    (folder / "wandb").mkdir(parents=True, exist_ok=True)
-    # Pictures of tables wait for their upload in a folder of the user's, unless they are told to stay with the run.
-    os.environ.setdefault(_DATA_DIR, str(folder.absolute() / "wandb"))
-    limits = wandb.Settings(init_timeout=_PATIENCE_SECONDS, login_timeout=_PATIENCE_SECONDS, silent=True)
-    limits.finish_timeout = _PATIENCE_SECONDS
-    project = {"project": "amortized_sr", "dir": str(folder), "config": dict(settings)}
+    home = folder / "wandb"
+    home.mkdir(parents=True, exist_ok=True)
+    # Without this variable, wandb stages the pictures of tables in the user's home folder.
+    os.environ.setdefault(_DATA_DIR, str(home.absolute()))
+    limits = wandb.Settings(silent=True)
+    for name in ("init_timeout", "login_timeout", "finish_timeout"):
+        setattr(limits, name, float(os.environ.get(f"WANDB_{name.upper()}", _TIMEOUT_SECONDS)))
+    id_file = home / "run_id"
+    chosen = id_file.read_text().strip() if resume and id_file.is_file() else None
+    about = {
+        "project": os.environ.get("WANDB_PROJECT") or "amortized_sr",
+        "dir": str(folder),
+        "config": dict(settings),
+        "id": chosen,
+        "resume": "allow" if chosen else None,
+        "allow_val_change": bool(chosen),
+        "settings": limits,
+    }
     try:
-        return wandb.init(**project, mode=mode, settings=limits)
+        run = wandb.init(**about, mode=mode)
     except Error as error:
         reason = str(error).splitlines()[0]
-        sys.stderr.write(f"warning: wandb is not reachable ({reason}); logging offline, see `wandb sync` for later\n")
-        return wandb.init(**project, mode="offline", settings=limits)
+        sys.stderr.write(f"warning: wandb is not reachable ({reason}); logging offline\n")
+        run = wandb.init(**about, mode="offline")
+    id_file.write_text(f"{run.id}\n")
+    return run
+
+
+def finish_run(run: Any, quiet: bool = False) -> None:  # noqa: ANN401 (wandb's own class)
+    """End a run of `start_run`, and say on stderr where its files are and how to upload an offline run.
+
+    Args:
+        run: The run; None, of disabled logging, is ignored.
+        quiet: Report problems only.
+    """
+    if run is None:
+        return
+    from wandb.errors import Error
+
+    files = Path(run.dir).absolute().parent
+    upload = f"upload it with: wandb sync {shlex.quote(str(files))}"
+    try:
+        run.finish()
+    except (Error, TimeoutError) as error:
+        sys.stderr.write(f"warning: wandb could not finish ({error}); the run is in {files}; {upload}\n")
+    else:
+        if not quiet:
+            sys.stderr.write(f"wandb: the run is in {files}; {upload if run.offline else f'see {run.url}'}\n")
+    if os.environ.get(_DATA_DIR) == str(files.parent):
+        del os.environ[_DATA_DIR]
 
 
 def wandb_image(image: Float[Tensor, "1 channel height width"]) -> Any:  # noqa: ANN401 (wandb's own class)
-    """Return values in [0, 1] as a picture for wandb, pixel by pixel what a PNG file would hold.
+    """Return values in [0, 1] as a picture for wandb with exactly the pixels of a PNG file.
 
-    From a float array wandb would make a black picture.
+    wandb would make a black picture from a float array.
     """
     import wandb
 
     return wandb.Image(tensor_to_picture(image))
 
 
-def log_comparisons(run: Any, comparisons: Sequence[Comparison], name: str = "comparison") -> None:  # noqa: ANN401
-    """Log one table of comparisons, a row per image, and each method's means as the run's summary.
+def log_table(run: Any, name: str, rows: Sequence[Mapping[str, object]]) -> None:  # noqa: ANN401 (wandb's own class)
+    """Log records with the same fields as one table.
 
-    Columns: `image`, `input`, each method's picture, `target`, and `METHOD NUMBER` for each number.
+    Tensors are images `(1, channel, height, width)` in [0, 1]. A column without any value is left out.
     """
     import wandb
 
-    methods = list(comparisons[0].drawn)
-    numbers = list(dict.fromkeys(number for one in comparisons for method in methods for number in one.numbers[method]))
-    columns = ["image", "input", *methods, "target"]
-    columns += [f"{method} {number}" for method in methods for number in numbers]
-    table = wandb.Table(columns=[*columns])
-    for one in comparisons:
-        pictures = [wandb_image(one.image), *(wandb_image(one.drawn[method]) for method in methods)]
-        target = None if one.target is None else wandb_image(one.target)
-        values = [one.numbers[method].get(number) for method in methods for number in numbers]
-        table.add_data(one.name, *pictures, target, *values)
-    run.log({name: table})
-    for method in methods:
-        for number in numbers:
-            known = [value for one in comparisons if (value := one.numbers[method].get(number)) is not None]
-            if known:
-                run.summary[f"{method}/{number}"] = sum(known) / len(known)
+    columns = [column for column in rows[0] if any(row[column] is not None for row in rows)]
+    cells = [[row[column] for column in columns] for row in rows]
+    data = [[wandb_image(cell) if isinstance(cell, Tensor) else cell for cell in row] for row in cells]
+    run.log({name: wandb.Table(columns=[*columns], data=data)})
 
 
-def log_rows(
-    run: Any,  # noqa: ANN401 (wandb's own class)
-    rows: Sequence[Mapping[str, Any]],
-    by: Sequence[str],
-    means: Sequence[str],
-) -> None:
-    """Log records of one kind as a table, and means of some columns over the rows that share others as the summary."""
-    import wandb
-
-    columns = list(rows[0])
-    run.log({"rows": wandb.Table(columns=[*columns], data=[[row[column] for column in columns] for row in rows])})
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault("/".join(str(row[column]) for column in by), []).append(row)
-    for name, some in groups.items():
-        for column in means:
-            known = [row[column] for row in some if row[column] is not None]
-            if known:
-                run.summary[f"{name}/{column}"] = sum(known) / len(known)
-
-
-def finish_run(run: Any) -> None:  # noqa: ANN401 (wandb's own class)
-    """End a run of `start_run`; a server that has gone away meanwhile is reported and otherwise ignored."""
-    if run is None:
-        return
-    from wandb.errors import Error
-
-    try:
-        run.finish()
-    except (Error, TimeoutError) as error:
-        sys.stderr.write(f"warning: wandb could not finish ({error}); its files are in {run.dir}\n")
-    if os.environ.get(_DATA_DIR) == str(Path(run.dir).absolute().parents[1]):
-        del os.environ[_DATA_DIR]
+def log_means(run: Any, values: Iterable[tuple[str, float | None]]) -> None:  # noqa: ANN401 (wandb's own class)
+    """Log the mean of each name's values as the run's summary; unknown values are left out."""
+    known: dict[str, list[float]] = {}
+    for name, value in values:
+        if value is not None:
+            known.setdefault(name, []).append(value)
+    for name, numbers in known.items():
+        run.summary[name] = sum(numbers) / len(numbers)

@@ -106,20 +106,20 @@ def _between() -> str:
     lines = ["| method | " + " | ".join(f"{name} 32 -> 64" for name in names[:2]) + " | hydra 16 -> 32 |"]
     lines.append("|---" * 4 + "|")
     targets = [_example(name, 64 if name != "hydra" else 32) for name in names]
-    ways = [(name, MethodSettings()) for name in ("nearest", "bilinear", "bicubic", "lanczos", "amortized")]
-    ways += [("amortized+refine", MethodSettings())]
+    methods = [(name, MethodSettings()) for name in ("nearest", "bilinear", "bicubic", "lanczos", "amortized")]
+    methods += [("amortized+refine", MethodSettings())]
     for region in (1, 2):
-        ways += [
+        methods += [
             (f"fit:{network}", MethodSettings(fit=FitSettings(steps=_STEPS.get(network, _COMMON_STEPS), region=region)))
             for network in get_args(NetworkName)
         ]
-    for name, settings in ways:
-        way, cells = method(name, settings), []
+    for name, settings in methods:
+        chosen, cells = method(name, settings), []
         for target in targets:
             pair = evaluation_pair(target, 2.0)
             size = target.shape[-2], target.shape[-1]
-            result = evaluate(way, pair.image, pair.target, size, "rgb")
-            cells.append(f"{result.qualities[0].psnr:.2f}")
+            result = evaluate(chosen, pair.image, pair.target, size, "rgb")
+            cells.append(f"{result.predictions[0].quality.psnr:.2f}")
         label = f"`{name}`, region {settings.fit.region}" if name.startswith("fit") else f"`{name}`"
         lines.append(f"| {label} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)

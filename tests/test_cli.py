@@ -575,9 +575,9 @@ def test_info_of_a_model_that_is_none_is_a_sentence(cli, tmp_path):
 
     for wrong in ("nosuch", str(tmp_path / "model.safetensors")):
         result = cli("info", "--model", wrong)
-        assert result.code == 1
-        assert result.err.startswith("error: ")
-        assert wrong in result.err
+        # As in the other commands: a model that cannot be used is wrong usage.
+        assert result.code == 2
+        assert wrong in result.complaint
 
 
 # --- real processes ---

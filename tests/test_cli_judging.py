@@ -1,6 +1,5 @@
 """`fit`, `render`, `compare` and `benchmark` from end to end."""
 
-import dataclasses
 import json
 import os
 import signal
@@ -13,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
-from test_tracking import logged_table
+from test_tracking import logged_configuration, logged_table
 
 from amortized_sr.baselines.fitting import fit
-from amortized_sr.benchmark import runner
-from amortized_sr.image_io import read_picture
+from amortized_sr.cli.exit_codes import sentence
+from amortized_sr.cli.info import info
+from amortized_sr.cli.upscale import upscale
+from amortized_sr.image_io import ImageError, read_picture
 from amortized_sr.metrics import psnr
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.weights_header import bundled_models
@@ -67,6 +68,29 @@ def test_what_fit_keeps_render_draws_again(cli):
     assert read_picture(Path("a_x2.5.png")).size == (30, 25)
 
 
+@pytest.mark.parametrize("output", ["there", "new/", "new/deep/"])
+def test_an_output_that_is_a_folder_gets_the_default_name(cli, output):
+    photo("a.png")
+    Path("there").mkdir()
+    fitting = ("--scale", 2, "--steps", 2, "--network", "relu")
+    assert cli("fit", "a.png", *fitting, "-o", output, "--save", "a.safetensors").code == 0
+    assert cli("render", "a.safetensors", "--scale", 2, "-o", output).code == 0
+    assert {path.name for path in Path(output).iterdir()} == {"a_relu_x2.png", "a_x2.png"}
+    again = cli("fit", "a.png", *fitting, "-o", output)
+    assert again.code == 2
+    assert "a_relu_x2.png exists; --overwrite replaces it" in again.err
+
+
+def test_weights_given_to_render_are_named_with_the_command_for_them(cli):
+    result = cli("render", bundled_models()["mnist"], "--scale", 2, "-o", "x.png")
+    assert result.code == 1
+    assert "holds the weights of a model, not a fitted image" in result.complaint
+    command = result.complaint.split("amortized-sr ")[1].split()
+    assert command[:-1] == ["upscale", "IMAGE", "--scale", "4", "--model"]
+    photo("a.png")
+    assert cli(*[word.replace("IMAGE", "a.png") for word in command]).code == 0
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
 def test_frames_show_the_image_emerging(cli, suffix):
     image = photo("a.png")
@@ -96,6 +120,7 @@ def test_fit_stops_at_its_target(cli):
         (["a.png", "-s", "2", "-o", "old.png"], "old.png exists; --overwrite replaces it"),
         (["a.png", "-s", "2", "-o", "x.png", "--frames", "x.png"], "two outputs have the same name"),
         (["a.png", "-s", "2", "-o", "none/x.png"], "does not exist; create it first"),
+        (["a.png", "-s", "2", "-o", "new/", "--save", "none/a.safetensors"], "does not exist; create it first"),
         (["a.png", "-s", "2", "--seconds", "0"], "seconds must be positive"),
     ],
 )
@@ -149,6 +174,9 @@ def test_compare_logs_one_table_with_pixel_exact_pictures(cli):
     assert np.array_equal(rest[3], np.asarray(Image.open("a.png")))
     expected = Image.open("a.png").resize((24, 20), Image.Resampling.BICUBIC)
     assert np.abs(image.astype(int) - np.asarray(expected)).max() <= 1
+    configuration = logged_configuration(Path("out"))
+    assert configuration["methods"] == ["bicubic", "fit:notebook", "amortized"]
+    assert (configuration["images"], configuration["limit"], configuration["scale"]) == (["a.png"], None, 2.0)
     numbers = json.loads(Path("out/metrics.json").read_text())["images"][0]["methods"]
     for method, values in numbers.items():
         for number, value in values.items():
@@ -157,12 +185,14 @@ def test_compare_logs_one_table_with_pixel_exact_pictures(cli):
 
 @pytest.mark.slow
 def test_compare_ends_well_without_its_server(cli, monkeypatch):
-    monkeypatch.setattr("amortized_sr.tracking._PATIENCE_SECONDS", 2)
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "2")
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     photo("a.png", 40, 48)
     result = cli("compare", "a.png", "--scale", 2, *QUICK, "-o", "out", "--wandb", "online")
     assert result.code == 0
     assert "wandb is not reachable" in result.err
+    assert "upload it with: wandb sync " in result.err
     assert Path("out/grid.png").exists()
     assert logged_table(Path("out"))[1][0][0] == "a.png"
 
@@ -185,7 +215,7 @@ def test_compare_enlarges_what_is_given_as_the_input(cli):
     assert cli("compare", "a.png", "--as", "input", "--scale", 3, *QUICK, "-q").code == 0
     numbers = json.loads(Path("compare_a/metrics.json").read_text())
     assert numbers["methods"][0]["psnr"] is None
-    assert numbers["methods"][0]["lr"] > 20
+    assert numbers["methods"][0]["lr_consistency"] > 20
 
 
 @pytest.mark.parametrize(
@@ -259,7 +289,7 @@ def test_benchmark_writes_a_report_and_goes_on_where_it_was(cli):
     assert rows("out") == before
     other = cli("benchmark", "photos", "--scales", "4", "-o", "out")
     assert other.code == 2
-    assert "choose another --output" in other.err
+    assert "delete it, or choose another folder (--output)" in other.err
 
 
 @pytest.mark.slow
@@ -327,7 +357,7 @@ def test_other_weights_of_the_same_name_are_another_benchmark(cli, small_weights
     small_weights.write_bytes(bundled_models()["mnist"].read_bytes())
     result = cli(*arguments)
     assert result.code == 2
-    assert "choose another --output" in result.err
+    assert "choose another folder (--output)" in result.err
 
 
 def test_a_fit_that_diverges_is_a_failed_method(cli, monkeypatch):
@@ -359,11 +389,13 @@ def test_images_that_are_too_small_and_folders_without_images_are_named(cli):
     Path("empty").mkdir()
     result = cli("compare", "a.png", "tiny.png", "--scale", 4, *QUICK, "-o", "out")
     assert result.code == 1
-    assert "tiny.png: 3x3 pixels are too few for scale 4; lower --scale" in result.err
+    assert "tiny.png: 3x3 pixels are too few for scale 4; lower the scale (--scale)" in result.err
     assert Path("out/compare.html").exists()
-    result = cli("compare", "a.png", "empty", *QUICK, "-o", "other")
-    assert result.code == 1
-    assert "empty: no image files" in result.err
+    for nothing in ("empty", "none.png"):
+        result = cli("compare", nothing, *QUICK, "-o", "other")
+        assert result.code == 1
+        assert f"error: {nothing}: no " in result.err
+        assert not Path("other").exists()
 
 
 def test_benchmark_logs_its_rows(cli):
@@ -371,15 +403,21 @@ def test_benchmark_logs_its_rows(cli):
     arguments = ("--scales", "2", "--methods", "bicubic", "--limit", 2, "-o", "out", "--wandb", "offline", "-q")
     assert cli("benchmark", "photos", *arguments).code == 0
     columns, data = logged_table(Path("out"))
-    assert columns == [column.name for column in dataclasses.fields(runner.Row)]
+    about, numbers = ["data", "image", "scale", "method"], ["psnr", "ssim", "lr_consistency", "cross_scale"]
+    # No row has an error, and not every system measures memory.
+    found = [column for column in columns if column != "peak_mebibytes"]
+    assert found == [*about, *numbers, "parameters", "seconds", "machine"]
     assert [row[columns.index("image")] for row in data] == ["0.png", "1.png"]
+    configuration = logged_configuration(Path("out"))
+    assert configuration["images"] == ["photos/0.png", "photos/1.png"]
+    assert [configuration[name] for name in ("methods", "scales", "limit")] == [["bicubic"], [2.0], 2]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (["none"], 1, "none: no such folder; give a folder with images"),
-        (["photos", "-o", "photos/0.png/out"], 1, "Not a directory"),
+        (["photos", "-o", "photos/0.png/out"], 2, "cannot be created (Not a directory); choose another --output"),
         (["photos", "--scales", "2,x"], 2, "--scales must be numbers from 1 to 64"),
         (["photos", "--scales", "0.5"], 2, "--scales must be numbers from 1 to 64"),
         (["photos", "other/photos"], 2, "two folders have the same name"),
@@ -400,3 +438,65 @@ def test_help_of_the_judging_commands_loads_nothing_heavy(command):
         "except SystemExit as left: assert left.code == 0\nsys.exit('torch' in sys.modules or 'wandb' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, command], capture_output=True, check=False).returncode == 0
+
+
+WRONG_INPUTS = {
+    "upscale": ("none.png", "-s", 2),
+    "fit": ("none.png", "-s", 2),
+    "render": ("none.safetensors", "-s", 2),
+    "compare": ("none.png",),
+    "benchmark": ("none",),
+}
+WRONG_USAGE = {
+    "upscale": ("a.png", "-s", 2, "--model", "none"),
+    "fit": ("a.png", "-s", 2, "--steps", 0),
+    "render": ("a.safetensors",),
+    "compare": ("a.png", "--model", "none"),
+    "benchmark": ("photos", "--methods", "amortized:none"),
+    "info": ("--model", "none"),
+}
+
+
+@pytest.mark.parametrize("command", WRONG_INPUTS)
+def test_an_input_that_cannot_be_read_is_exit_code_1(cli, command):
+    assert cli(command, *WRONG_INPUTS[command]).code == 1
+
+
+@pytest.mark.parametrize("command", WRONG_USAGE)
+def test_wrong_usage_is_exit_code_2(cli, command):
+    photo("a.png")
+    benchmark_folder()
+    assert cli(command, *WRONG_USAGE[command]).code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["fit", "compare", "benchmark"])
+def test_an_interruption_is_exit_code_130(command):
+    photo("a.png", 60, 60)
+    Path("photos").mkdir()
+    photo("photos/a.png", 60, 60)
+    arguments = {
+        "fit": ["a.png", "-s", "2", "--steps", "1000000", "--frames", "a.gif"],
+        "compare": ["a.png", "--methods", "fit:relu", "--fit-steps", "1000000"],
+        "benchmark": ["photos", "--methods", "fit:relu", "--fit-steps", "1000000"],
+    }[command]
+    started = subprocess.Popen([sys.executable, "-m", "amortized_sr", command, *arguments], stderr=subprocess.PIPE)
+    # All libraries are loaded once the computation takes the processor.
+    time.sleep(8)
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert b"interrupted" in err
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["max_pixels", "allow_truncated", "format", "output", "overwrite", "recursive", "scale", "memory", "background"],
+)
+def test_a_setting_becomes_the_option_that_the_running_command_has(cli, setting):
+    error = ImageError("a.png", "is wrong", "change the setting", setting)
+    option = f"--{setting.replace('_', '-')}"
+    assert option in cli("upscale", "--help").out
+    for command, shown in ((upscale, f"{error} ({option})"), (info, str(error)), (None, f"{error} ({option})")):
+        assert sentence(error, command) == shown
+    assert sentence(ImageError("a.png", "is wrong", "get it again"), upscale) == "a.png: is wrong; get it again"

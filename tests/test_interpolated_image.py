@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from amortized_sr.choices import Interpolation
 from amortized_sr.compute import Bounds
 from amortized_sr.coords import pixel_cell, pixel_window
 from amortized_sr.grids import pixel_grid
@@ -16,7 +19,7 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-NAMES = list(FILTERS)
+NAMES = get_args(Interpolation)
 
 
 def pillow(image, size, name):

@@ -1,17 +1,21 @@
-"""What wandb is given, read back from the files of its offline runs."""
+"""The data that wandb gets, read back from the files of its offline runs."""
 
+import ast
 import hashlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from amortized_sr import tracking
-from amortized_sr.tracking import Comparison, finish_run, log_comparisons, log_rows, start_run
+from amortized_sr.benchmark.comparison import Comparison, Prediction, log_comparisons
+from amortized_sr.benchmark.quality import Quality
+from amortized_sr.tracking import finish_run, log_means, log_table, start_run
 
 DEAD = "http://127.0.0.1:9"
 
@@ -41,6 +45,13 @@ def logged_tables(folder):
     ]
 
 
+def logged_configuration(folder):
+    """Return the configuration of the last run below `folder`."""
+    lines = (folder / "wandb" / "debug.log").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("config: ")]
+    return ast.literal_eval(line.removeprefix("config: "))
+
+
 def logged_table(folder):
     """Return columns and rows of the one table."""
     (table,) = logged_tables(folder)
@@ -52,10 +63,8 @@ def test_a_comparison_is_a_table_with_pixel_exact_pictures(tmp_path):
     target = torch.rand(1, 1, 10, 14)
     # Overshoot is clamped, not wrapped.
     rows = [
-        Comparison(
-            "a", images[0], None, {"bicubic": images[0] * 1.3 - 0.1}, {"bicubic": {"psnr": 20.5, "seconds": 0.1}}
-        ),
-        Comparison("b", images[1], target, {"bicubic": images[1]}, {"bicubic": {"psnr": 30.5, "seconds": 0.3}}),
+        Comparison("a", images[0], None, {"bicubic": Prediction(images[0] * 1.3 - 0.1, Quality(psnr=20.5), 0.1)}),
+        Comparison("b", images[1], target, {"bicubic": Prediction(images[1], Quality(psnr=30.5), 0.3)}),
     ]
     run = start_run("offline", tmp_path, {"scale": 2})
     log_comparisons(run, rows)
@@ -72,15 +81,71 @@ def test_a_comparison_is_a_table_with_pixel_exact_pictures(tmp_path):
     assert summary["bicubic/psnr"] == pytest.approx(25.5)
 
 
-def test_rows_are_a_table_and_means_by_what_they_share(tmp_path):
-    rows = [{"method": "a", "scale": 2.0, "psnr": value} for value in (10.0, 20.0, None)]
+def test_records_are_a_table_without_columns_that_hold_nothing_and_means_leave_out_the_unknown(tmp_path):
+    rows = [{"method": "a", "scale": 2.0, "psnr": value, "error": None} for value in (10.0, 20.0, None)]
     run = start_run("offline", tmp_path, {})
-    log_rows(run, rows, by=("method", "scale"), means=("psnr",))
+    log_table(run, "rows", rows)
+    log_means(run, [(f"{row['method']}/{row['scale']}/psnr", row["psnr"]) for row in rows] + [("nothing", None)])
     assert run.summary["a/2.0/psnr"] == pytest.approx(15)
+    assert "nothing" not in dict(run.summary)
     finish_run(run)
     columns, data = logged_table(tmp_path)
     assert columns == ["method", "scale", "psnr"]
     assert data[2] == ["a", 2.0, None]
+
+
+@pytest.mark.parametrize(
+    ("environment", "about"),
+    [
+        ({}, ["amortized_sr", "", [], ""]),
+        (
+            {"WANDB_PROJECT": "other", "WANDB_ENTITY": "team", "WANDB_TAGS": "a,b", "WANDB_RUN_GROUP": "sweep"},
+            ["other", "team", ["a", "b"], "sweep"],
+        ),
+    ],
+)
+def test_project_entity_tags_and_group_of_the_environment_are_those_of_the_run(tmp_path, environment, about):
+    # wandb reads its environment once in a process.
+    code = (
+        "import json; from pathlib import Path; from amortized_sr.tracking import finish_run, start_run\n"
+        "run = start_run('offline', Path('.'), {})\n"
+        "print(json.dumps([run.project, run.entity, list(run.tags), run.group])); finish_run(run)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(shown.stdout) == about
+    assert "upload it with: wandb sync" in shown.stderr
+
+
+def test_a_resumed_run_has_the_id_that_its_folder_keeps_and_a_new_one_has_not(tmp_path):
+    ids = []
+    for resume in (False, True, False, True):
+        run = start_run("offline", tmp_path, {"steps": len(ids)}, resume=resume)
+        assert run.config["steps"] == len(ids)
+        ids.append(run.id)
+        finish_run(run)
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+    run = start_run("offline", tmp_path / "fresh", {}, resume=True)
+    assert run.id not in ids
+    finish_run(run)
+
+
+def test_the_end_says_where_the_files_lie_and_how_to_upload_them(tmp_path, capsys):
+    folder = tmp_path / "with a space"
+    for quiet in (False, True):
+        run = start_run("offline", folder, {})
+        files = Path(run.dir).parent
+        finish_run(run, quiet)
+        said = capsys.readouterr().err
+        assert (f"upload it with: wandb sync '{files}'\n" in said) != quiet
+        assert files.is_relative_to(folder)
+        assert list(files.glob("run-*.wandb"))
 
 
 def test_disabled_is_nothing_and_does_not_load_wandb(tmp_path):
@@ -95,14 +160,16 @@ def test_disabled_is_nothing_and_does_not_load_wandb(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "0" * 40])
 def test_an_unreachable_server_or_a_missing_key_makes_the_run_an_offline_one(tmp_path, monkeypatch, capsys, key):
-    monkeypatch.setattr(tracking, "_PATIENCE_SECONDS", 2)
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "2")
+    monkeypatch.setenv("WANDB_LOGIN_TIMEOUT", "2")
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     if key is not None:
         monkeypatch.setenv("WANDB_API_KEY", key)
     run = start_run("online", tmp_path / "run", {})
-    log_rows(run, [{"method": "a", "psnr": 1.0}], by=("method",), means=("psnr",))
+    log_table(run, "rows", [{"method": "a", "psnr": 1.0}])
     finish_run(run)
     assert "wandb is not reachable" in capsys.readouterr().err
     assert logged_table(tmp_path / "run")[1] == [["a", 1.0]]

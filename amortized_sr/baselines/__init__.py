@@ -1,1 +1,1 @@
-"""Other ways from an image to a function, to compare with."""
+"""Baselines to compare with: interpolation, and one coordinate network per image."""

@@ -1,8 +1,8 @@
-"""The older way: train one coordinate network per image, then draw the network at any size."""
+"""Per-image training: one coordinate network for each image, which renders the image at any size."""
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -16,32 +16,43 @@ from amortized_sr.continuous import ContinuousImage, broadcast_query, check_rend
 from amortized_sr.coords import WHOLE, Size, Window, pixel_cell
 from amortized_sr.grids import normalize, pixel_grid
 
-MAX_POINTS = 1 << 18
-"""Most points of an image that is fitted; through layers of 256 neurons they keep about 3 GB."""
-
-# Images are fitted together up to this many points. Beyond it, arithmetic is all that takes time, and values that
-# have left the processor's cache come back slowly.
-_POINTS_TOGETHER = 1 << 14
-
-# How many points are evaluated at once when a picture is drawn: bounds memory, not speed.
+# Points that are evaluated at once when an image is rendered: bounds memory, not speed.
 _POINTS = 1 << 17
-_BOUNDS = Bounds(tile=1024)
+_BOUNDS = Bounds(tile=256)
+
+
+@dataclass(frozen=True)
+class FitLimits:
+    """Numbers of points that bound the memory and decide the speed of fits.
+
+    Attributes:
+        image: Largest number of points of an image; layers of 256 neurons keep about 3 GB for the default.
+        together: Images are fitted together up to this many points. Above it only arithmetic takes time, and values
+            that have left the processor's cache return slowly.
+    """
+
+    image: int = 1 << 18
+    together: int = 1 << 14
+
+
+FIT_LIMITS = FitLimits()
+"""The limits for a processor with a few megabytes of cache."""
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How networks are trained on their images.
+    """Settings of the training of coordinate networks.
 
     Attributes:
         network: Kind of coordinate network.
-        coords: System that coordinates are given to the network in; `None` is the package's own, (y, x) in [-1, 1].
+        coords: Coordinate system of the network's inputs; `None` is the package's own, (y, x) in [-1, 1].
         steps: Full-batch steps of Adam, with a cosine from the learning rate to zero; `None` is the network's
             customary number.
         learning_rate: Peak learning rate; `None` is the network's customary one.
-        target_psnr: Stop once every image is reproduced this well, in dB.
+        target_psnr: Stop when every image reaches this PSNR on its own pixels, in dB.
         seconds: Stop after this time.
         region: 1 supervises pixel centres; n supervises the mean of n x n points of each pixel, which costs n^2 times
-            as much and ties down what happens between the centres.
+            as much and constrains the function between the centres.
         seed: Decides the initial weights.
     """
 
@@ -55,7 +66,7 @@ class FitSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be fitted."""
+        """Refuse settings that cannot be used."""
         if self.region < 1:
             raise ValueError(f"region must be at least 1, got {self.region}")
         for name in ("steps", "learning_rate", "target_psnr", "seconds"):
@@ -66,14 +77,14 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a fit is.
+    """The progress of a fit.
 
     Attributes:
-        step: Steps done; the first report is from before the first one.
-        steps: How many there will be at most.
+        step: Steps done; the first report precedes the first step.
+        steps: Largest number of steps.
         seconds: Time spent.
-        psnr: `(image)`, how well each image's own pixels are reproduced now, in dB.
-        function: The images as they are now; it goes on changing.
+        psnr: PSNR of each image's own pixels at this step, in dB.
+        function: The images at this step; later steps change it.
     """
 
     step: int
@@ -87,30 +98,32 @@ def fit(
     images: Float[Tensor, "image colour height width"],
     settings: FitSettings,
     report: Callable[[Progress], None] | None = None,
+    limits: FitLimits = FIT_LIMITS,
 ) -> "FittedImage":
-    """Train one network per image, as many at once as gain by it.
+    """Train one network per image, as many at once as save time.
 
     Args:
         images: Values in [0, 1], all of one size.
-        settings: How.
-        report: Is told of every step; of one part of the images after another, if they are many.
+        settings: Settings of the training.
+        report: Called at every step; many images are fitted and reported in several parts.
+        limits: Bounds of memory.
 
     Returns:
-        The images as functions. An image's function does not depend on the images fitted beside it, but for `seconds`,
-        which they share.
+        The images as functions. An image's function does not depend on the images fitted beside it, except through
+        `seconds`, which they share.
 
     Raises:
-        ValueError: If a single image has more points than `MAX_POINTS`.
+        ValueError: If a single image has more points than the limit.
     """
     points = images.shape[-2] * images.shape[-1] * settings.region**2
-    if points > MAX_POINTS:
+    if points > limits.image:
         raise ValueError(
             f"{images.shape[-1]}x{images.shape[-2]} pixels at region {settings.region} are {points:,} points, more "
-            f"than can be fitted at once ({MAX_POINTS:,}); shrink or crop the image, or lower the region"
+            f"than can be fitted at once ({limits.image:,}); shrink or crop the image, or lower the region"
         )
     with torch.inference_mode(False), torch.enable_grad():
         # Copies, because tensors made in inference mode cannot be differentiated.
-        parts = images.clone().split(max(1, _POINTS_TOGETHER // points))
+        parts = images.clone().split(max(1, limits.together // points))
         fitted = [_fit(part, settings, len(part) / len(images), report) for part in parts]
     return fitted[0] if len(fitted) == 1 else FittedImage.joined(fitted)
 
@@ -120,7 +133,7 @@ def _fit(
 ) -> "FittedImage":
     size = images.shape[-2], images.shape[-1]
     count, channels = images.shape[:2]
-    networks = CoordinateNetworks(settings.network, count, size, channels, settings.seed).to(images.device)
+    networks = CoordinateNetworks(settings.network, count, size, channels, settings.seed).to(images)
     fitted = FittedImage(networks, settings.coords, size, settings.region)
     coord = _supervised_points(size, settings.region).to(images)
     coord = fitted.to_network(coord).expand(count, -1, -1)
@@ -130,11 +143,11 @@ def _fit(
     # Fused: small networks would otherwise spend most of their time in the optimiser.
     optimizer = torch.optim.Adam(networks.parameters(), lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    begin = time.monotonic()
+    start = time.monotonic()
     for step in range(steps + 1):
-        drawn = networks(coord).unflatten(1, (target.shape[1], -1)).mean(dim=2)
-        error = (drawn - target).square().mean(dim=(1, 2))
-        progress = Progress(step, steps, time.monotonic() - begin, -10 * torch.log10(error.detach()), fitted)
+        predicted = networks(coord).unflatten(1, (target.shape[1], -1)).mean(dim=2)
+        error = (predicted - target).square().mean(dim=(1, 2))
+        progress = Progress(step, steps, time.monotonic() - start, -10 * torch.log10(error.detach()), fitted)
         if report is not None:
             report(progress)
         if step == steps or _is_done(progress, settings, share):
@@ -162,38 +175,36 @@ def _supervised_points(size: Size, region: int) -> Float[Tensor, "query 2"]:
 
 
 @final
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedImage(ContinuousImage):
     """Images as the coordinate networks that were trained on them.
 
     A network answers for points. With `region` above 1, a footprint is answered by the mean of that many points along
-    each axis, as it was trained.
+    each axis, as in the training.
+
+    Args:
+        networks: One network per image.
+        coords: Coordinate system of the networks' inputs; None is the package's own.
+        image_size: `(height, width)` of the images that the networks were trained on, in pixels.
+        region: Points along each axis of a footprint.
+        bounds: How much is rendered at once.
     """
 
-    def __init__(
-        self,
-        networks: CoordinateNetworks,
-        coords: Normalization | None,
-        size: Size,
-        region: int,
-        bounds: Bounds = _BOUNDS,
-    ) -> None:
-        self.networks = networks
-        self.coords: Normalization | None = coords
-        self.region = region
-        self.bounds = bounds
-        self._size = size
+    networks: CoordinateNetworks
+    coords: Normalization | None
+    image_size: Size
+    region: int
+    bounds: Bounds = _BOUNDS
 
     @staticmethod
     def joined(parts: Sequence["FittedImage"]) -> "FittedImage":
         """Return the images of several fits with the same settings as one batch."""
-        first = parts[0]
-        networks = CoordinateNetworks.joined([part.networks for part in parts])
-        return FittedImage(networks, first.coords, first.size, first.region)
+        return replace(parts[0], networks=CoordinateNetworks.joined([part.networks for part in parts]))
 
     @property
     def size(self) -> Size:
         """`(height, width)` of the images that the networks were trained on, in pixels."""
-        return self._size
+        return self.image_size
 
     @property
     def channels(self) -> int:
@@ -205,9 +216,14 @@ class FittedImage(ContinuousImage):
         """The networks' first biases."""
         return self.networks.biases[0]
 
+    @property
+    def parameter_count(self) -> int:
+        """Number of weights of the network of one image."""
+        return sum(parameter[0].numel() for parameter in self.networks.parameters())
+
     def to_network(self, coord: Float[Tensor, "*shape 2"]) -> Float[Tensor, "*shape 2"]:
-        """Return coordinates in the system that the networks were trained in."""
-        return coord if self.coords is None else normalize(coord, self.coords, self._size)
+        """Return coordinates in the system of the networks' inputs."""
+        return coord if self.coords is None else normalize(coord, self.coords, self.image_size)
 
     def __call__(
         self,
@@ -215,12 +231,11 @@ class FittedImage(ContinuousImage):
         cell: Float[Tensor, "batch query 2"] | Float[Tensor, " 2"] | None = None,
     ) -> Float[Tensor, "batch query colour"]:
         """Return the colours at points or over footprints; see `ContinuousImage`."""
-        bias = self.networks.biases[0]
-        coord, cell = broadcast_query(coord, cell, bias)
+        coord, cell = broadcast_query(coord, cell, self.networks.biases[0])
         spread = pixel_grid((self.region, self.region)).reshape(-1, 2).to(coord) / 2
         points = (coord[:, :, None] + spread * cell[:, :, None]).flatten(1, 2)
         step = max(1, _POINTS // len(points))
-        parts = [self.networks(self.to_network(some).to(bias.dtype)) for some in points.split(step, dim=1)]
+        parts = [self.networks(self.to_network(part).to(self.dtype)) for part in points.split(step, dim=1)]
         return torch.cat(parts, dim=1).unflatten(1, (coord.shape[1], -1)).mean(dim=2)
 
     def render(self, size: Size, window: Window = WHOLE) -> Float[Tensor, "batch colour rows columns"]:

@@ -1,4 +1,4 @@
-"""Coordinate networks that are trained on one image each: coordinate -> colour, as many at once as there are images."""
+"""Coordinate networks, one per image: coordinate -> colour, evaluated together as one batch."""
 
 import copy
 import itertools
@@ -22,7 +22,7 @@ class NetworkShape:
     Args:
         width: Neurons per hidden layer.
         depth: Hidden layers.
-        steps: Steps after which little changes any more.
+        steps: Steps after which little changes.
         learning_rate: Peak learning rate of Adam.
         band: How fast the first layer oscillates: the sine's factor (`siren`, `finer`), the deviation of the
             frequencies in radians per unit (`fourier`); 0 for networks without waves.
@@ -38,7 +38,7 @@ class NetworkShape:
 def network_shape(name: NetworkName, size: Size, channels: int) -> NetworkShape:
     """Return the shape of a named network for an image of `size = (height, width)` pixels.
 
-    `notebook` is the network of the text that this project grew from: 8 tanh layers of 20 and a sigmoid (L. Pirvan,
+    `notebook` is the network of the text that this project started from: 8 tanh layers of 20 and a sigmoid (L. Pirvan,
     "Super-Resolution using Coordinate-Based Neural Networks", 2017). The others grow with the image, to about two
     dozen weights per number of the image and at most 256 neurons, and their waves with its side: the papers' constants
     are for hundreds of pixels a side, and on a digit of 14 pixels they fit the pixels and noise between them.
@@ -117,7 +117,7 @@ class CoordinateNetworks(nn.Module):
         return result
 
     def forward(self, coord: Float[Tensor, "image query 2"]) -> Float[Tensor, "image query colour"]:
-        """Return every network's colours at its own coordinates, in whichever system it is trained."""
+        """Return every network's colours at its own coordinates, in the system of its training."""
         hidden = coord
         if self.name == "fourier":
             angle = coord @ self.frequencies
@@ -141,7 +141,7 @@ class CoordinateNetworks(nn.Module):
                 assert_never(self.name)
 
 
-# What torch hands from `forward` to `backward`; its own class lacks the attributes.
+# The object that torch passes from `forward` to `backward`; its declared class lacks the attributes.
 _Context = Any
 
 
@@ -149,7 +149,7 @@ _Context = Any
 class _Sine(torch.autograd.Function):
     """`sin((growth * |z| + 1) * z)` of `z = hidden @ weight + bias`; the growing frequency is not differentiated.
 
-    What autograd would make of this waits for memory: every factor would be a pass over all points of its own.
+    Plain autograd would be limited by memory: it makes a pass over all points for every factor.
     """
 
     @staticmethod
@@ -170,13 +170,13 @@ class _Sine(torch.autograd.Function):
         grad = torch.cos(angle).mul_(grad_outputs[0])
         if factor is not None:
             grad.mul_(factor)
-        before = torch.bmm(grad, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
-        return before, torch.bmm(hidden.transpose(1, 2), grad), grad.sum(dim=1, keepdim=True), None
+        inputs = torch.bmm(grad, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
+        return inputs, torch.bmm(hidden.transpose(1, 2), grad), grad.sum(dim=1, keepdim=True), None
 
 
 @final
 class _Colours(torch.autograd.Function):
-    """`hidden @ weight + bias` for one or three colours, whose batched products are slow unless they are transposed."""
+    """`hidden @ weight + bias` for one or three colours; transposed, because batched products are slow otherwise."""
 
     @staticmethod
     def forward(ctx: _Context, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -188,18 +188,18 @@ class _Colours(torch.autograd.Function):
     def backward(ctx: _Context, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden, weight = ctx.saved_tensors
         grad = grad_outputs[0]
-        before = torch.einsum("iqc,ihc->iqh", grad, weight)
-        return before, torch.bmm(grad.transpose(1, 2), hidden).transpose(1, 2), grad.sum(dim=1, keepdim=True)
+        inputs = torch.einsum("iqc,ihc->iqh", grad, weight)
+        return inputs, torch.bmm(grad.transpose(1, 2), hidden).transpose(1, 2), grad.sum(dim=1, keepdim=True)
 
 
-# Of all sine layers but the first, whose inputs are sines: see `SineLayer`.
+# Frequency of all sine layers except the first, whose inputs are not sines: see `SineLayer`.
 _OMEGA = 30.0
 
 
 def _initial_layer(
     name: NetworkName, inputs: int, outputs: int, first: bool, random: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return the weights `(inputs, outputs)` and biases `(outputs)` that a network of this kind starts from."""
+    """Return the initial weights `(inputs, outputs)` and biases `(outputs)` of a layer."""
 
     def uniform(bound: float, *shape: int) -> Tensor:
         return (torch.rand(*shape, generator=random) * 2 - 1) * bound
@@ -211,7 +211,7 @@ def _initial_layer(
             return uniform(math.sqrt(6 / inputs), inputs, outputs), uniform(1 / math.sqrt(inputs), outputs)
         case "siren" | "finer":
             bound = 1 / inputs if first else math.sqrt(6 / inputs) / _OMEGA
-            # FINER draws its first biases from a wide range: they choose the frequencies.
+            # FINER samples its first biases from a wide range, because they select the frequencies.
             wide = name == "finer" and first
             return uniform(bound, inputs, outputs), uniform(1.0 if wide else 1 / math.sqrt(inputs), outputs)
         case _:

@@ -1,8 +1,8 @@
-"""A fitted function <-> one .safetensors file, from which it can be drawn again at any size."""
+"""Saves and loads fitted functions as .safetensors files, without running any code in them."""
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, final, get_args
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -10,10 +10,11 @@ from safetensors.torch import save
 from amortized_sr.baselines.fitting import FittedImage
 from amortized_sr.baselines.networks import CoordinateNetworks
 from amortized_sr.choices import NetworkName, Normalization
+from amortized_sr.coords import Size
 from amortized_sr.image_io import replacing
 
 FORMAT_VERSION = "fitted-1"
-"""Version of the layout of the header; a reader refuses every other."""
+"""Version of the layout of the header; all others are refused."""
 
 # Far above any image that can be fitted; a larger header is an accident or an attack.
 _MAX_SIDE = 1 << 16
@@ -21,16 +22,21 @@ _MAX_REGION = 64
 
 
 class FittedFileError(ValueError):
-    """A file that does not hold a fitted image; the message says why and what to do."""
+    """A file that does not hold a fitted image; the message gives the reason and the remedy."""
+
+
+@final
+class ModelWeightsError(FittedFileError):
+    """A weights file of a model in place of a fitted image."""
 
 
 def save_fitted(path: Path, fitted: FittedImage, facts: dict[str, Any]) -> None:
     """Write the networks of fitted images.
 
     Args:
-        path: The file; one already there stays whole if writing fails.
-        fitted: What to keep.
-        facts: What there is to know about the fit, as JSON values.
+        path: The file; an existing one stays whole if writing fails.
+        fitted: The images.
+        facts: Facts about the fit, as JSON values.
     """
     settings = {
         "network": fitted.networks.name,
@@ -49,21 +55,23 @@ def load_fitted(path: Path) -> FittedImage:
     """Read the function of a file that `save_fitted` wrote. No code in the file is ever run.
 
     Raises:
-        FittedFileError: If the file is missing, damaged or of another kind.
+        FittedFileError: If the file is missing or damaged.
+        ModelWeightsError: If it holds the weights of a model.
     """
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
     except FileNotFoundError:
-        raise FittedFileError(f"{path}: no such file; `amortized-sr fit --save` writes one") from None
+        raise FittedFileError(f"{path}: no such file; fit an image and save its function first") from None
     except (SafetensorError, OSError) as error:
         raise FittedFileError(f"{path}: not a readable .safetensors file ({error}); fit the image again") from None
     version = header.get("format_version")
+    if "config" in header:
+        raise ModelWeightsError(f"{path}: holds the weights of a model, not a fitted image; upscale images with it")
     if version != FORMAT_VERSION:
         raise FittedFileError(
-            f"{path}: format_version is {version!r}, a fitted image has {FORMAT_VERSION!r}; "
-            "weights of a model are for `amortized-sr upscale --model`"
+            f"{path}: format_version is {version!r}, a fitted image has {FORMAT_VERSION!r}; fit the image again"
         )
     try:
         network, coords, region, size, channels = _checked(json.loads(header["settings"]))
@@ -72,7 +80,7 @@ def load_fitted(path: Path) -> FittedImage:
         networks.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise FittedFileError(f"{path}: the file does not hold what its header says ({reason})") from None
+        raise FittedFileError(f"{path}: the header does not fit the tensors ({reason}); fit the image again") from None
     if not all(tensor.isfinite().all() for tensor in networks.state_dict().values()):
         raise FittedFileError(f"{path}: the weights hold NaN or infinity; fit the image again")
     return FittedImage(networks.requires_grad_(False), coords, size, region)
@@ -80,25 +88,23 @@ def load_fitted(path: Path) -> FittedImage:
 
 def _checked(
     settings: dict[str, Any],
-) -> tuple[NetworkName, Normalization | None, int, tuple[int, int], int]:
+) -> tuple[NetworkName, Normalization | None, int, Size, int]:
     """Return the header's settings.
 
     Raises:
-        ValueError: If one of them cannot be.
+        ValueError: If one of them is outside its range.
     """
-    network, coords, region = settings["network"], settings["coords"], settings["region"]
-    (height, width), channels = settings["size"], settings["channels"]
-    if network not in get_args(NetworkName):
-        raise ValueError(f"network is {network!r}")
-    if coords is not None and coords not in get_args(Normalization):
-        raise ValueError(f"coords is {coords!r}")
-    for name, value, most in (
-        ("region", region, _MAX_REGION),
-        ("height", height, _MAX_SIDE),
-        ("width", width, _MAX_SIDE),
-    ):
-        if type(value) is not int or not 1 <= value <= most:
-            raise ValueError(f"{name} is {value!r}")
-    if channels not in (1, 3):
-        raise ValueError(f"channels is {channels!r}")
-    return network, coords, region, (height, width), channels
+    (height, width), sides = settings["size"], range(1, _MAX_SIDE + 1)
+    allowed = {
+        "network": get_args(NetworkName),
+        "coords": (None, *get_args(Normalization)),
+        "region": range(1, _MAX_REGION + 1),
+        "height": sides,
+        "width": sides,
+        "channels": (1, 3),
+    }
+    values = settings | {"height": height, "width": width}
+    for name, choices in allowed.items():
+        if isinstance(values[name], bool | float) or values[name] not in choices:
+            raise ValueError(f"{name} is {values[name]!r}")
+    return settings["network"], settings["coords"], settings["region"], (height, width), settings["channels"]

@@ -1,1 +1,1 @@
-"""The judge: methods by name, one protocol, comparisons of a few images and reports over many."""
+"""Benchmarks: methods by name, one protocol, comparisons of a few images and reports over many."""

@@ -1,4 +1,4 @@
-"""The machine: what it is, and how much of its memory and arithmetic a piece of work takes."""
+"""Names the machine, and measures peak memory and multiply-adds of a piece of work."""
 
 import contextlib
 import ctypes
@@ -16,10 +16,10 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 @dataclass
 class PeakMemory:
-    """What `peak_memory` measured.
+    """The result of `peak_memory`.
 
     Attributes:
-        mebibytes: How far the process' memory rose above where it was; None where the system cannot tell.
+        mebibytes: Rise of the process' memory during the block; None where the system cannot measure it.
     """
 
     mebibytes: float | None = None
@@ -27,10 +27,10 @@ class PeakMemory:
 
 @contextlib.contextmanager
 def peak_memory() -> Iterator[PeakMemory]:
-    """Measure the block's peak of resident memory, on Linux, which can reset the mark."""
+    """Measure the block's peak of resident memory; works on Linux, which can reset the high-water mark."""
     result = PeakMemory()
     try:
-        # What an allocator keeps from earlier work would hide what this work needs.
+        # Memory that the allocator keeps from earlier work would hide the need of this work.
         gc.collect()
         with contextlib.suppress(AttributeError, OSError):
             ctypes.CDLL(None).malloc_trim(0)
@@ -45,14 +45,14 @@ def peak_memory() -> Iterator[PeakMemory]:
 
 
 def multiply_adds(work: Callable[[], object]) -> int:
-    """Return how many multiply-adds the convolutions and matrix products of a piece of work take."""
+    """Return the number of multiply-adds in the convolutions and matrix products of a piece of work."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops() // 2
 
 
 def describe_machine() -> str:
-    """Return what a table of times needs to say about where they were taken."""
+    """Return processor, threads, GPU and torch version, to print above a table of times."""
     processor = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()

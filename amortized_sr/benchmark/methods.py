@@ -1,4 +1,4 @@
-"""Methods by name: every way from an image to a function that can be compared."""
+"""Methods by name: everything that turns an image into a function and can be compared."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
-from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
+from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.choices import DeviceName, Interpolation, NetworkName
 from amortized_sr.continuous import ContinuousImage
+from amortized_sr.coords import Size
 from amortized_sr.devices import choose_device
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.refinement import RefineSettings, refine
@@ -23,30 +24,29 @@ from amortized_sr.weights_header import DEFAULT_MODEL, sha256
 @final
 @dataclass(frozen=True)
 class Method:
-    """A way from images to a function of the coordinate.
+    """Turns images into a function of the coordinate.
 
     Attributes:
-        name: What it is called in tables.
-        make: Images in [0, 1] -> function; all the work that an image costs before it can be drawn.
-        parameters: How many numbers were learned, for the function of one image.
-        identity: What its results depend on beside the settings: the hash of its weights.
+        name: Its name in tables.
+        make: Images in [0, 1] -> their function, and the number of learned numbers behind one image; all the work
+            that an image costs before it can be rendered.
+        identity: Hash of its weights; results depend on it and on the settings only.
     """
 
     name: str
-    make: Callable[[Float[Tensor, "batch channel height width"]], ContinuousImage]
-    parameters: Callable[[ContinuousImage], int]
+    make: Callable[[Float[Tensor, "batch channel height width"]], tuple[ContinuousImage, int]]
     identity: str = ""
 
 
 @dataclass(frozen=True)
 class MethodSettings:
-    """What the names leave open.
+    """Settings that the names do not hold.
 
     Attributes:
         model: Weights of `amortized`.
-        device: Where fits and weights compute; interpolation stays on the CPU.
-        fit: How `fit:NETWORK` is trained; its network is the name's.
-        refine: How `+refine` optimises.
+        device: Device of fits and models; interpolation stays on the CPU.
+        fit: Training of `fit:NETWORK`; the name decides the network.
+        refine: Optimisation of `+refine`.
     """
 
     model: str = DEFAULT_MODEL
@@ -63,7 +63,7 @@ def method(name: str, settings: MethodSettings) -> Method:
     """
     if name in get_args(Interpolation):
         interpolation = cast("Interpolation", name)
-        return Method(name, lambda images: InterpolatedImage.like_pillow(images, interpolation), lambda function: 0)
+        return Method(name, lambda images: (InterpolatedImage.like_pillow(images, interpolation), 0))
     if name == "fit" or (name.startswith("fit:") and name.removeprefix("fit:") in get_args(NetworkName)):
         network = cast("NetworkName", name.removeprefix("fit:")) if name != "fit" else settings.fit.network
         return _fitted(name, dataclasses.replace(settings.fit, network=network), choose_device(settings.device))
@@ -80,29 +80,28 @@ def method(name: str, settings: MethodSettings) -> Method:
 
 
 def _fitted(name: str, settings: FitSettings, device: torch.device) -> Method:
-    def parameters(function: ContinuousImage) -> int:
-        assert isinstance(function, FittedImage)
-        networks = list(function.networks.parameters())
-        return sum(parameter[0].numel() for parameter in networks)
+    def make(images: Tensor) -> tuple[ContinuousImage, int]:
+        function = fit(images.to(device), settings)
+        return function, function.parameter_count
 
-    return Method(name, lambda images: fit(images.to(device), settings), parameters)
+    return Method(name, make)
 
 
 def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refined: bool) -> Method:
     upscaler = Upscaler.from_pretrained(model, settings.device)
     count = sum(parameter.numel() for parameter in upscaler.model.parameters())
 
-    def make(images: Tensor) -> ContinuousImage:
+    def make(images: Tensor) -> tuple[ContinuousImage, int]:
         function = upscaler.encode(images, tta)
-        if not refined:
-            return function
-        assert isinstance(function, AmortizedImage)
-        return refine(function, settings.refine)
+        if refined:
+            assert isinstance(function, AmortizedImage)
+            function = refine(function, settings.refine)
+        return function, count
 
-    return Method(name, make, lambda function: count, sha256(upscaler.trained.path))
+    return Method(name, make, sha256(upscaler.trained.path))
 
 
 @torch.inference_mode()
-def draw(function: ContinuousImage, size: tuple[int, int]) -> Float[Tensor, "batch channel height width"]:
-    """Return the function's picture on the CPU."""
+def render_on_cpu(function: ContinuousImage, size: Size) -> Float[Tensor, "batch channel height width"]:
+    """Return the function's rendering with `size` pixels, on the CPU."""
     return function.render(size).cpu()

@@ -1,4 +1,4 @@
-"""A page that needs nothing but itself: two methods of an image under one slider."""
+"""A self-contained HTML page: two methods of an image under one slider."""
 
 import base64
 import html
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from amortized_sr.benchmark.comparison import Comparison
+from amortized_sr.benchmark.grid import pictures_of
 from amortized_sr.image_io import replacing
-from amortized_sr.picture_tensor import tensor_to_picture
-from amortized_sr.tracking import Comparison
 
-# Nothing may be fetched; what the page needs stands in it.
+# The page contains everything that it needs, and may load nothing.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 _STYLE = """
@@ -54,14 +54,14 @@ for (const section of document.querySelectorAll('section')) {
 
 
 def write_page(path: Path, title: str, protocol: str, table: str, images: Sequence[Comparison]) -> None:
-    """Write one HTML file that shows pictures beside each other and asks no network for anything.
+    """Write one HTML file that shows pictures beside each other without loading anything.
 
     Args:
-        path: The file; one already there stays whole if writing fails.
-        title: What was compared.
-        protocol: How it was measured.
+        path: The file; an existing one stays whole if writing fails.
+        title: The heading.
+        protocol: The evaluation protocol.
         table: The means, as text.
-        images: What is shown.
+        images: The images with their predictions.
     """
     sections = "\n".join(_section(one) for one in images)
     text = f"""<!doctype html>
@@ -87,24 +87,21 @@ def write_page(path: Path, title: str, protocol: str, table: str, images: Sequen
 
 
 def _section(one: Comparison) -> str:
-    pictures = {name: tensor_to_picture(drawn) for name, drawn in one.drawn.items()}
-    first = next(iter(pictures.values()))
-    pictures["input"] = tensor_to_picture(one.image).resize(first.size, Image.Resampling.NEAREST)
-    if one.target is not None:
-        pictures["target"] = tensor_to_picture(one.target)
+    pictures = pictures_of(one)
+    width, height = pictures["input"].size
     sources = {name: _data_url(picture) for name, picture in pictures.items()}
-    # Whatever a name holds, it must not end the script.
+    # No name can end the script.
     inside = json.dumps(sources).replace("<", "\\u003c")
     left = "bicubic" if "bicubic" in sources else "input"
-    right = next((name for name in sources if name.startswith("amortized")), next(iter(one.drawn)))
-    # Whole pixels of the picture are whole pixels of the screen, and digits are large enough to be seen.
-    factor = max(1, 400 // first.width)
+    right = next((name for name in sources if name.startswith("amortized")), next(iter(one.predictions)))
+    # Enlarge small pictures by whole factors, so that pixels stay squares.
+    factor = max(1, 400 // width)
     return f"""<section>
 <h2>{html.escape(one.name)}</h2>
 <div class="controls">{_select("before", left, sources, one)}
 <input type="range" min="0" max="100" step="0.1" value="50" aria-label="split">
 {_select("after", right, sources, one)}</div>
-<div class="stage" style="width: {first.width * factor}px; aspect-ratio: {first.width} / {first.height}">
+<div class="stage" style="width: {width * factor}px; aspect-ratio: {width} / {height}">
 <img class="before" alt=""><img class="after" alt=""><div class="line"></div></div>
 <script type="application/json">{inside}</script>
 </section>"""
@@ -112,7 +109,7 @@ def _section(one: Comparison) -> str:
 
 def _select(side: str, chosen: str, names: Iterable[str], one: Comparison) -> str:
     def label(name: str) -> str:
-        psnr = one.numbers.get(name, {}).get("psnr")
+        psnr = one.predictions[name].quality.psnr if name in one.predictions else None
         return name if psnr is None else f"{name} ({psnr:.2f} dB)"
 
     options = "".join(

@@ -1,13 +1,13 @@
-"""The evaluation protocol: how inputs are made from targets, and what is measured on which pixels and channels."""
+"""The evaluation protocol: makes inputs from targets, and measures predictions on fixed channels and pixels."""
 
 import math
-from dataclasses import asdict, dataclass
 from typing import NamedTuple, assert_never
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from amortized_sr.benchmark.quality import Quality
 from amortized_sr.choices import Convention
 from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
@@ -17,7 +17,7 @@ def describe(convention: Convention, truth: bool = True) -> str:
     """Return the protocol in sentences, to print above a table.
 
     Args:
-        convention: How pictures are measured.
+        convention: The channels and pixels that are measured.
         truth: Whether there are targets; without them only consistency is measured.
     """
     consistency = (
@@ -45,11 +45,11 @@ def describe(convention: Convention, truth: bool = True) -> str:
 
 
 class EvaluationPair(NamedTuple):
-    """What a method gets, and what it should draw.
+    """An input with its target.
 
     Attributes:
-        image: The low-resolution input.
-        target: The truth.
+        image: The low-resolution input of a method.
+        target: The image that the method should predict.
     """
 
     image: Float[Tensor, "batch channel rows columns"]
@@ -60,12 +60,12 @@ def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: 
     """Return the pair for a scale: the input has `floor(side / scale)` pixels, the target `round(that * scale)`.
 
     Raises:
-        ValueError: If the scale is below 1 or leaves nothing of the target.
+        ValueError: If the scale is below 1 or leaves no pixel of the target.
     """
     if not (math.isfinite(scale) and scale >= 1):
-        raise ValueError(f"a scale to measure at must be at least 1, got {scale}")
+        raise ValueError(f"the scale of a measurement must be at least 1, got {scale}")
     height, width = target.shape[-2:]
-    # Tiny, because 3 times a third must be one.
+    # The tiny addition makes 3 times a third one.
     rows, columns = (math.floor(side / scale + 1e-9) for side in (height, width))
     if min(rows, columns) < 1:
         raise ValueError(
@@ -75,60 +75,34 @@ def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: 
     return EvaluationPair(Degradation()(cropped, (rows, columns)).image, cropped)
 
 
-@dataclass(frozen=True)
-class Quality:
-    """What is measured of one picture; None where there is no truth or the picture is too small.
-
-    Attributes:
-        psnr: In dB.
-        ssim: At most 1.
-        lr: Consistency with the input, PSNR in dB.
-        cross: Consistency with the render at twice the size, PSNR in dB.
-    """
-
-    psnr: float | None
-    ssim: float | None
-    lr: float | None
-    cross: float | None
-
-    def as_dict(self) -> dict[str, float | None]:
-        """Return the numbers by name."""
-        return asdict(self)
-
-
 def measure(
     convention: Convention,
-    drawn: Float[Tensor, "batch channel height width"],
+    prediction: Float[Tensor, "batch channel height width"],
     fine: Float[Tensor, "batch channel twice_height twice_width"],
     target: Float[Tensor, "batch channel height width"] | None,
     image: Float[Tensor, "batch channel rows columns"],
     scale: float,
 ) -> list[Quality]:
-    """Measure each picture of a batch.
+    """Measure each prediction of a batch.
 
     Args:
-        convention: On which channels and pixels.
-        drawn: What a method drew, not clamped.
-        fine: What it draws at twice the size, not clamped.
+        convention: The channels and pixels that are measured.
+        prediction: The predictions, not clamped.
+        fine: The predictions at twice the size, not clamped.
         target: The truth, if there is one.
-        image: What it was drawn from.
-        scale: Size of the picture over size of the image.
+        image: The inputs.
+        scale: Size of a prediction over size of its input.
     """
-    consistent, across = lr_consistency(drawn, image), cross_scale_consistency(fine, drawn)
-    nothing = torch.full_like(consistent, torch.nan)
-    if target is None:
-        columns = zip(nothing, nothing, consistent, across, strict=True)
-        return [Quality(*(_finite(value) for value in values)) for values in columns]
+    consistency, across = lr_consistency(prediction, image), cross_scale_consistency(fine, prediction)
+    ratios = similarities = torch.full_like(consistency, torch.nan)
     shave = _shave(convention, scale)
-    drawn = drawn.clamp(0, 1)
-    if convention == "y":
-        # A grey image is a colour image with equal channels, whose luma has a smaller range.
-        drawn, target = (luma(picture.expand(-1, 3, -1, -1)) for picture in (drawn, target))
-    if 2 * shave >= min(target.shape[-2:]):
-        ratios, similarities = nothing, nothing
-    else:
-        ratios, similarities = psnr(drawn, target, shave), ssim(drawn, target, shave)
-    columns = zip(ratios, similarities, consistent, across, strict=True)
+    if target is not None and 2 * shave < min(target.shape[-2:]):
+        prediction = prediction.clamp(0, 1)
+        if convention == "y":
+            # A grey image is a colour image with equal channels, whose luma has a smaller range.
+            prediction, target = (luma(picture.expand(-1, 3, -1, -1)) for picture in (prediction, target))
+        ratios, similarities = psnr(prediction, target, shave), ssim(prediction, target, shave)
+    columns = zip(ratios, similarities, consistency, across, strict=True)
     return [Quality(*(_finite(value) for value in values)) for values in columns]
 
 
@@ -145,6 +119,6 @@ def _shave(convention: Convention, scale: float) -> int:
 
 
 def _finite(value: Tensor) -> float | None:
-    """Return a number that JSON has: equal pictures give 200 dB, more than float32 can tell apart from equality."""
+    """Return a number for JSON: equal pictures get 200 dB, more than float32 can distinguish from equality."""
     number = float(value)
     return None if math.isnan(number) else min(number, 200.0)

@@ -1,32 +1,31 @@
-"""Rows -> Markdown, CSV and JSON."""
+"""Formats the rows of a benchmark as Markdown and JSON."""
 
-import csv
-import io
+import functools
 import json
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping, Sequence
 
 from amortized_sr.benchmark.protocol import describe
+from amortized_sr.benchmark.quality import TABLE_COLUMNS, flat
 from amortized_sr.benchmark.runner import Row
 from amortized_sr.choices import Convention
 
 
 def markdown(rows: Sequence[Row], convention: Convention) -> str:
-    """Return the report: the protocol, then for each folder a table of quality and one of costs, then what failed.
+    """Return the report: the protocol, then for each folder a table of quality and one of costs, then the failures.
 
     Args:
-        rows: What was measured.
-        convention: How.
+        rows: The measurements.
+        convention: The channels and pixels that were measured.
     """
     parts = ["# Benchmark", describe(convention)]
     for data in dict.fromkeys(row.data for row in rows):
-        some = [row for row in rows if row.data == data]
-        count = len({row.image for row in some})
-        parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(some)]
-        machines = "; ".join(dict.fromkeys(row.machine for row in some if row.machine))
+        folder = [row for row in rows if row.data == data]
+        count = len({row.image for row in folder})
+        parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(folder)]
+        machines = "; ".join(dict.fromkeys(row.machine for row in folder if row.machine))
         costs = f"Costs on {machines}: seconds per image from input to picture, medians over the images."
-        parts += [costs, _costs(some)]
+        parts += [costs, _costs(folder)]
     failed = [f"- {row.data}/{row.image} x{row.scale:g} `{row.method}`: {row.error}" for row in rows if row.error]
     if failed:
         parts += ["## Failed", "\n".join(failed)]
@@ -34,71 +33,53 @@ def markdown(rows: Sequence[Row], convention: Convention) -> str:
 
 
 def _quality(rows: Sequence[Row]) -> str:
-    scales = sorted({row.scale for row in rows})
-    header = [f"x{scale:g} {name}" for scale in scales for name in ("PSNR", "SSIM", "LR", "cross")]
-
-    def cells(method: Sequence[Row]) -> list[str]:
-        result: list[str] = []
-        for scale in scales:
-            here = [row for row in method if row.scale == scale]
-            result.append(_mean(here, lambda row: row.psnr, "{:.2f}"))
-            result.append(_mean(here, lambda row: row.ssim, "{:.4f}"))
-            result.append(_mean(here, lambda row: row.lr, "{:.2f}"))
-            result.append(_mean(here, lambda row: row.cross, "{:.2f}"))
-        return result
-
-    return _table(rows, header, cells)
+    columns = {
+        f"x{scale:g} {header}": functools.partial(_mean, scale, name, form)
+        for scale in sorted({row.scale for row in rows})
+        for name, (header, form) in TABLE_COLUMNS.items()
+    }
+    return _table(rows, columns)
 
 
 def _costs(rows: Sequence[Row]) -> str:
-    scales = sorted({row.scale for row in rows})
-    header = [*(f"x{scale:g} s" for scale in scales), "MiB at most", "parameters"]
-
-    def cells(method: Sequence[Row]) -> list[str]:
-        times = [_median([row.seconds for row in method if row.scale == scale and row.seconds]) for scale in scales]
-        peaks = [row.peak_mebibytes for row in method if row.peak_mebibytes is not None]
-        sizes = [row.parameters for row in method if row.parameters is not None]
-        return [
-            *("-" if time is None else f"{time:.4f}" for time in times),
-            f"{max(peaks):.0f}" if peaks else "-",
-            f"{max(sizes):,}" if sizes else "-",
-        ]
-
-    return _table(rows, header, cells)
+    seconds = {f"x{scale:g} s": functools.partial(_median, scale) for scale in sorted({row.scale for row in rows})}
+    largest = {
+        "peak MiB": functools.partial(_largest, "peak_mebibytes", "{:.0f}"),
+        "parameters": functools.partial(_largest, "parameters", "{:,}"),
+    }
+    return _table(rows, {**seconds, **largest})
 
 
-def _table(rows: Sequence[Row], header: list[str], cells: Callable[[Sequence[Row]], list[str]]) -> str:
-    lines = ["| method | " + " | ".join(header) + " |", "|---" * (len(header) + 1) + "|"]
+def _table(rows: Sequence[Row], columns: Mapping[str, Callable[[Sequence[Row]], str]]) -> str:
+    """Return a Markdown table with a line per method; a column's function makes a cell from the method's rows."""
+    lines = ["| method | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for method in dict.fromkeys(row.method for row in rows):
-        values = cells([row for row in rows if row.method == method])
-        lines.append(f"| {method} | " + " | ".join(values) + " |")
+        measured = [row for row in rows if row.method == method]
+        lines.append(f"| {method} | " + " | ".join(cell(measured) for cell in columns.values()) + " |")
     return "\n".join(lines)
 
 
-def _mean(rows: Sequence[Row], number: Callable[[Row], float | None], form: str) -> str:
-    """Return the mean, marked if rows are missing: a mean over fewer images is no mean over all."""
-    known = [value for row in rows if (value := number(row)) is not None]
+def _mean(scale: float, name: str, form: str, rows: Sequence[Row]) -> str:
+    """Return the mean, marked if rows are missing: a mean over fewer images is not the mean over all."""
+    rows = [row for row in rows if row.scale == scale]
+    known = [value for row in rows if (value := getattr(row.quality, name)) is not None]
     if not known:
         return "failed" if any(row.error for row in rows) else "-"
     mark = f" ({len(known)} of {len(rows)})" if len(known) < len(rows) else ""
     return form.format(sum(known) / len(known)) + mark
 
 
-def _median(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+def _median(scale: float, rows: Sequence[Row]) -> str:
+    known = [row.seconds for row in rows if row.scale == scale and row.seconds is not None]
+    return f"{statistics.median(known):.4f}" if known else "-"
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """Return one line per row, with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [column.name for column in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+def _largest(name: str, form: str, rows: Sequence[Row]) -> str:
+    known = [value for row in rows if (value := getattr(row, name)) is not None]
+    return form.format(max(known)) if known else "-"
 
 
 def as_json(rows: Sequence[Row], convention: Convention) -> str:
     """Return protocol and rows as one JSON object."""
-    content = {"protocol": describe(convention), "rows": [asdict(row) for row in rows]}
+    content = {"protocol": describe(convention), "rows": [flat(row) for row in rows]}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""Folders x scales x methods, one row per image, with every row on disk before the next one begins."""
+"""Measures folders x scales x methods, one row per image; each row is on disk before the next one starts."""
 
 import hashlib
 import json
@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from torch import Tensor
-
 from amortized_sr.benchmark.evaluation import evaluate
 from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.methods import Method
-from amortized_sr.benchmark.protocol import EvaluationPair, evaluation_pair
+from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.benchmark.quality import TABLE_COLUMNS, Quality, flat
 from amortized_sr.choices import Convention
 from amortized_sr.data.folder import image_files
 from amortized_sr.image_io import read_picture
@@ -22,32 +21,26 @@ from amortized_sr.picture_tensor import picture_to_tensor
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one image at one scale. Numbers are None where there are none.
+    """One method on one image at one scale.
 
     Attributes:
         data: Name of the folder.
         image: Path of the image in it.
         scale: Size of the target over size of the input.
         method: Name of the method.
-        psnr: In dB.
-        ssim: At most 1.
-        lr: PSNR in dB of the picture shrunk again against the input.
-        cross: PSNR in dB of the render at twice the size, averaged over 2x2, against the picture.
+        quality: The measurements.
         parameters: Learned numbers behind the image's function.
         seconds: From input to picture.
-        peak_mebibytes: Memory at most, beyond what was in use.
-        machine: Where seconds and memory were measured.
-        error: Why there are no numbers.
+        peak_mebibytes: Peak memory beyond what was in use before.
+        machine: The machine that seconds and memory were measured on.
+        error: The reason why there are no numbers.
     """
 
     data: str
     image: str
     scale: float
     method: str
-    psnr: float | None = None
-    ssim: float | None = None
-    lr: float | None = None
-    cross: float | None = None
+    quality: Quality = Quality()  # noqa: RUF009 (frozen)
     parameters: int | None = None
     seconds: float | None = None
     peak_mebibytes: float | None = None
@@ -56,21 +49,21 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, float, str]:
-        """What the row is about."""
+        """The fields that identify the row."""
         return self.data, self.image, self.scale, self.method
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """A benchmark: images, scales, methods.
 
     Attributes:
-        folders: Folders with images, by a name that is unique.
+        folders: Folders with images, by unique names.
         scales: Scales.
         methods: Names of the methods.
-        convention: How pictures are measured.
-        limit: Most images of a folder.
-        settings: Whatever else decides the numbers, as JSON values.
+        convention: The channels and pixels that are measured.
+        limit: Largest number of images of a folder.
+        settings: Everything else that decides the numbers, as JSON values.
     """
 
     folders: dict[str, Path]
@@ -91,10 +84,10 @@ class Plan:
                 yield name, folder, path
 
     def identity(self) -> str:
-        """Return what two runs must share to continue each other, as text."""
+        """Return a text that two runs must share to continue each other."""
         files = [(name, str(path.relative_to(folder)), _hash(path)) for name, folder, path in self.images()]
         plan = {key: value for key, value in asdict(self).items() if key != "folders"}
-        return json.dumps({"files": files, **plan}, sort_keys=True)
+        return json.dumps({"files": files, "columns": list(flat(Row("", "", 1.0, ""))), **plan}, sort_keys=True)
 
 
 class OtherBenchmarkError(ValueError):
@@ -107,15 +100,15 @@ def run(
     methods: Sequence[Method],
     report: Callable[[Row, int, int], None],
 ) -> list[Row]:
-    """Measure whatever the journal does not hold yet.
+    """Measure every row that the journal does not hold yet.
 
-    A method that fails gives rows with `error`, and the others go on.
+    A method that fails gives rows with `error`; the other methods continue.
 
     Args:
-        plan: What is measured.
+        plan: The benchmark.
         journal: File of JSON lines: the plan's identity, then the rows. Its folder exists.
         methods: The plan's methods.
-        report: Is told of every new row, its number and how many there will be.
+        report: Called with every new row, its number and the number of all rows.
 
     Returns:
         All rows, in the plan's order.
@@ -126,7 +119,7 @@ def run(
     """
     identity = plan.identity()
     done = {row.key: row for row in _read(journal, identity)}
-    wanted = [
+    planned = [
         (name, folder, path, scale, method)
         for name, folder, path in plan.images()
         for scale in plan.scales
@@ -136,46 +129,39 @@ def run(
     with journal.open("a") as file:
         if not done and file.tell() == 0:
             _append(file, identity)
-        for number, (name, folder, path, scale, method) in enumerate(wanted, 1):
+        for number, (name, folder, path, scale, method) in enumerate(planned, 1):
             about = Row(name, str(path.relative_to(folder)), scale, method.name)
             if about.key not in done:
                 row = _measured(about, path, method, plan.convention)
-                _append(file, json.dumps(asdict(row)))
+                _append(file, json.dumps(flat(row)))
                 done[row.key] = row
-                report(row, number, len(wanted))
+                report(row, number, len(planned))
             rows.append(done[about.key])
     return rows
 
 
 def _measured(about: Row, path: Path, method: Method, convention: Convention) -> Row:
     try:
-        pair = _read_pair(path, about.scale)
+        picture = read_picture(path, background=(255, 255, 255))
+        pair = evaluation_pair(picture_to_tensor(picture), about.scale)
         size = pair.target.shape[-2], pair.target.shape[-1]
         result = evaluate(method, pair.image, pair.target, size, convention)
-    # Whatever a method or an image runs into is a finding about it, and one row of the report.
+    # Any error of a method or an image is a row of the report.
     except Exception as error:
         return Row(*about.key, error=f"{type(error).__name__}: {error}")
-    quality = result.qualities[0]
+    (prediction,) = result.predictions
     return Row(
         *about.key,
-        psnr=quality.psnr,
-        ssim=quality.ssim,
-        lr=quality.lr,
-        cross=quality.cross,
+        quality=prediction.quality,
         parameters=result.parameters,
-        seconds=result.seconds,
+        seconds=prediction.seconds,
         peak_mebibytes=result.peak_mebibytes,
         machine=describe_machine(),
     )
 
 
-def _read_pair(path: Path, scale: float) -> EvaluationPair:
-    target: Tensor = picture_to_tensor(read_picture(path, background=(255, 255, 255)))
-    return evaluation_pair(target, scale)
-
-
 def _read(journal: Path, identity: str) -> list[Row]:
-    """Return the rows that a journal holds; a last line that was cut off is taken away."""
+    """Return the rows of a journal, and remove an incomplete last line."""
     if not journal.exists():
         return []
     content = journal.read_bytes()
@@ -188,10 +174,15 @@ def _read(journal: Path, identity: str) -> list[Row]:
         return []
     if lines[0] != identity:
         raise OtherBenchmarkError(
-            f"{journal.parent} holds a benchmark with other images, scales, methods or settings; "
-            "choose another --output, or delete it"
+            f"{journal.parent} holds a benchmark with other images, scales, methods or settings, or of another "
+            "version; delete it, or choose another folder"
         )
-    return [Row(**json.loads(line)) for line in lines[1:]]
+    return [_parse(json.loads(line)) for line in lines[1:]]
+
+
+def _parse(values: dict[str, Any]) -> Row:
+    quality = Quality(**{name: values.pop(name) for name in TABLE_COLUMNS})
+    return Row(**values, quality=quality)
 
 
 def _append(file: TextIO, line: str) -> None:

@@ -11,19 +11,20 @@ import typer
 
 from amortized_sr.cli.benchmark import benchmark
 from amortized_sr.cli.compare import compare
-from amortized_sr.cli.fit import fit, render
+from amortized_sr.cli.fit import fit
 from amortized_sr.cli.info import info
+from amortized_sr.cli.render import render
 from amortized_sr.cli.train import train
 from amortized_sr.cli.upscale import upscale
 
 
-def _show_version(wanted: bool) -> bool:
-    if wanted:
+def _show_version(show: bool) -> bool:
+    if show:
         from amortized_sr import __version__
 
         typer.echo(f"amortized-sr {__version__}")
         raise typer.Exit
-    return wanted
+    return show
 
 
 def main(args: list[str] | None = None) -> None:
@@ -31,12 +32,12 @@ def main(args: list[str] | None = None) -> None:
 
     Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage, 130 interrupted.
     """
-    # The name of a file may hold what the terminal's encoding does not have; that must not end the work.
+    # A file's name may hold letters that the terminal's encoding lacks; they must not stop the work.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     app = typer.Typer(
         name="amortized-sr",
-        help="Turn small images into functions and draw them at any size.",
+        help="Turn small images into functions and render them at any size.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,

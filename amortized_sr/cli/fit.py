@@ -1,41 +1,25 @@
-"""`amortized-sr fit` and `amortized-sr render`: one coordinate network for one image."""
+"""`amortized-sr fit`."""
 
 import contextlib
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amortized_sr.choices import FitCoords, NetworkName
-from amortized_sr.cli.endings import failures_as_sentences
-from amortized_sr.cli.target import (
-    HeightOption,
-    LongestOption,
-    ScaleOption,
-    Size,
-    SizeOption,
-    WidthOption,
-    parse_target,
-)
+from amortized_sr.cli.exit_codes import failures_as_sentences
+from amortized_sr.cli.output_files import OutputOption, OverwriteOption, check_outputs, create_folder, output_path
+from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
-
     from amortized_sr.baselines.fitting import FitSettings, FittedImage, Progress
 
-# An animation shows this many moments, close together at first, when most of the image appears.
-_FRAMES = 40
-_FRAME_SIDE = 256
-_ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="Picture; default: beside.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+_ANIMATIONS = (".gif", ".webp", ".png")
 
 
 def fit(
@@ -50,7 +34,9 @@ def fit(
     coords: Annotated[
         FitCoords, typer.Option(help="Coordinates that the network sees; own: (y, x) in [-1, 1].")
     ] = "own",
-    steps: Annotated[int | None, typer.Option(min=1, help="Full-batch steps at most; default: the network's.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Largest number of full-batch steps; default: the network's.")
+    ] = None,
     target_psnr: Annotated[
         float | None, typer.Option(help="Stop at this PSNR on the image's own pixels, in dB.")
     ] = None,
@@ -64,166 +50,87 @@ def fit(
         Path | None, typer.Option(metavar="FILE", help="Animation of the training: .gif, .webp or .png.")
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the function as .safetensors, for `render`.")
+        Path | None, typer.Option(metavar="FILE", help="Save the function as .safetensors, for `render`.")
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Train a coordinate network on one image, the way of 2017 done right, and draw it at any size."""
+    """Train a coordinate network on one image, the older method, and render it at any size."""
     label, resolve = parse_target(scale, size, width, height, longest)
     if frames is not None and frames.suffix.lower() not in _ANIMATIONS:
         raise typer.BadParameter(f"--frames must end in {' '.join(_ANIMATIONS)}, got {frames}")
     if save is not None and save.suffix != ".safetensors":
         raise typer.BadParameter(f"--save must end in .safetensors, got {save}")
-    place = output or image.with_name(f"{image.stem}_{network}_{label}.png")
-    written = [path for path in (place, frames, save) if path is not None]
-    _check_places(written, image, overwrite)
+    path = output_path(output, image, f"{image.stem}_{network}_{label}.png")
+    written = [file for file in (path, frames, save) if file is not None]
+    check_outputs(written, image, output, overwrite)
 
     from amortized_sr.baselines.fitting import FitSettings
     from amortized_sr.baselines.fitting import fit as train
     from amortized_sr.baselines.storage import save_fitted
-    from amortized_sr.image_io import check_output, read_picture, replacing, write_picture
+    from amortized_sr.baselines.training_animation import TrainingAnimation
+    from amortized_sr.image_io import check_output, read_picture, write_picture
     from amortized_sr.metrics import psnr
-    from amortized_sr.picture_tensor import picture_to_tensor
+    from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 
-    with failures_as_sentences():
-        try:
-            settings = FitSettings(
-                network, None if coords == "own" else coords, steps, learning_rate, target_psnr, seconds, region, seed
-            )
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+    own_coords = None if coords == "own" else coords
+    try:
+        settings = FitSettings(network, own_coords, steps, learning_rate, target_psnr, seconds, region, seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with failures_as_sentences(fit):
         picture = read_picture(image)
-        own = picture.height, picture.width
-        wanted = resolve(own)
-        check_output(place, wanted)
+        image_size = picture.height, picture.width
+        output_size = resolve(image_size)
+        create_folder(path.parent)
+        check_output(path, output_size)
         values = picture_to_tensor(picture)
-        film = None if frames is None else _Film(wanted)
-        begin = time.perf_counter()
-        with _progress(quiet or as_json) as tell:
+        animation = TrainingAnimation(output_size)
+        start = time.perf_counter()
+        with _progress_bar(hidden=quiet or as_json) as show:
 
             def report(progress: "Progress") -> None:
-                tell(progress)
-                if film is not None:
-                    film.watch(progress)
+                show(progress)
+                if frames is not None:
+                    animation.add(progress)
 
             fitted = train(values, settings, report)
-        elapsed = time.perf_counter() - begin
-        reached = float(psnr(fitted.render(own), values))
+        elapsed = time.perf_counter() - start
+        reached = float(psnr(fitted.render(image_size), values))
         if math.isnan(reached):
             rate = f"a learning rate of {learning_rate:g}" if learning_rate else "the network's learning rate"
             raise ValueError(f"{image}: the training diverged at {rate}; lower --learning-rate")
         facts = _facts(settings, fitted, reached, elapsed)
-        drawn = _drawn(fitted, wanted)
+        enlarged = tensor_to_picture(fitted.render(output_size))
         if picture.info.get("icc_profile"):
-            drawn.info["icc_profile"] = picture.info["icc_profile"]
-        write_picture(drawn, place)
-        if film is not None and frames is not None:
-            film.end(fitted)
-            with replacing(frames) as file:
-                film.write(file, _ANIMATIONS[frames.suffix.lower()])
+            enlarged.info["icc_profile"] = picture.info["icc_profile"]
+        write_picture(enlarged, path)
+        if frames is not None:
+            animation.write(frames, fitted)
         if save is not None:
             save_fitted(save, fitted, facts)
     if as_json:
-        typer.echo(json.dumps({"input": str(image), "outputs": [str(path) for path in written], **facts}))
+        typer.echo(json.dumps({"input": str(image), "outputs": [str(file) for file in written], **facts}))
     elif not quiet:
-        typer.echo(
-            f"{image}  {own[1]}x{own[0]} -> {wanted[1]}x{wanted[0]}  {network}, {reached:.1f} dB on its own pixels, "
-            f"{elapsed:.1f} s  {' '.join(map(str, written))}"
-        )
-
-
-def render(
-    fitted: Annotated[Path, typer.Argument(metavar="FITTED", help="A .safetensors file of `fit --save`.")],
-    output: OutputOption = None,
-    scale: ScaleOption = None,
-    size: SizeOption = None,
-    width: WidthOption = None,
-    height: HeightOption = None,
-    longest: LongestOption = None,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Draw an image that `fit --save` has kept, again and at any size."""
-    label, resolve = parse_target(scale, size, width, height, longest)
-    place = output or fitted.with_name(f"{fitted.stem}_{label}.png")
-    _check_places([place], fitted, overwrite)
-
-    from amortized_sr.baselines.storage import load_fitted
-    from amortized_sr.image_io import check_output, write_picture
-
-    with failures_as_sentences():
-        function = load_fitted(fitted)
-        wanted = resolve(function.size)
-        check_output(place, wanted)
-        write_picture(_drawn(function, wanted), place)
-    typer.echo(f"{fitted}  {function.size[1]}x{function.size[0]} -> {wanted[1]}x{wanted[0]}  {place}")
-
-
-def _check_places(places: list[Path], source: Path, overwrite: bool) -> None:
-    """Refuse outputs that would take the place of something, before anything is computed."""
-    real = [os.path.realpath(path) for path in places]
-    if len(set(real)) < len(real):
-        raise typer.BadParameter("two outputs have the same name; choose different ones")
-    for path, known in zip(places, real, strict=True):
-        if known == os.path.realpath(source):
-            raise typer.BadParameter(f"{path} is the input; choose another output")
-        if path.exists() and not overwrite:
-            raise typer.BadParameter(f"{path} exists; --overwrite replaces it")
-        if not path.absolute().parent.is_dir():
-            raise typer.BadParameter(f"the folder {path.absolute().parent} does not exist; create it first")
+        sizes = f"{picture.width}x{picture.height} -> {output_size[1]}x{output_size[0]}"
+        result = f"{reached:.1f} dB on its own pixels, {elapsed:.1f} s"
+        typer.echo(f"{image}  {sizes}  {network}, {result}  {' '.join(map(str, written))}")
 
 
 @contextlib.contextmanager
-def _progress(silent: bool) -> Iterator[Callable[["Progress"], None]]:
-    """Yield what shows the progress of a fit: a bar on a terminal, nothing elsewhere."""
+def _progress_bar(hidden: bool) -> Iterator[Callable[["Progress"], None]]:
+    """Yield a function that shows the progress of a fit in a bar on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.completed}/{task.total}"), BarColumn(), TextColumn("{task.fields[psnr]:.1f} dB")
     console = Console(file=sys.stderr)
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=silent or not console.is_terminal) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden or not console.is_terminal) as bar:
         task = bar.add_task("", total=None, psnr=0.0)
         yield lambda progress: bar.update(
             task, total=progress.steps, completed=progress.step, psnr=float(progress.psnr.min())
         )
-
-
-class _Film:
-    """Pictures of a training, to be shown one after another."""
-
-    def __init__(self, size: Size) -> None:
-        shrink = min(1.0, _FRAME_SIDE / max(size))
-        self.size = max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))
-        self.pictures: list[Image.Image] = []
-
-    def watch(self, progress: "Progress") -> None:
-        """Take a picture if this is one of the moments."""
-        # Evenly spaced on a logarithmic scale from the first step to the last.
-        place = (_FRAMES - 1) * math.log(progress.step + 1) / math.log(progress.steps + 1)
-        if place >= len(self.pictures):
-            self.pictures.append(_drawn(progress.function, self.size))
-
-    def end(self, function: "FittedImage") -> None:
-        """Let the last picture be the result, also if the training ended early."""
-        self.pictures[-1] = _drawn(function, self.size)
-
-    def write(self, file: BinaryIO, name: str) -> None:
-        """Write the animation, which stays on its last picture for a while and begins again."""
-        durations = [80] * (len(self.pictures) - 1) + [2000]
-        first, *rest = self.pictures
-        options: dict[str, Any] = {"quality": 90} if name == "WEBP" else {}
-        first.save(file, format=name, save_all=True, append_images=rest, duration=durations, loop=0, **options)
-
-
-def _drawn(function: "FittedImage", size: Size) -> "Image.Image":
-    import torch
-
-    from amortized_sr.picture_tensor import tensor_to_picture
-
-    with torch.inference_mode():
-        drawn: Tensor = function.render(size)
-    return tensor_to_picture(drawn)
 
 
 def _facts(settings: "FitSettings", fitted: "FittedImage", reached: float, elapsed: float) -> dict[str, object]:
@@ -232,8 +139,8 @@ def _facts(settings: "FitSettings", fitted: "FittedImage", reached: float, elaps
         "coords": settings.coords or "own",
         "region": settings.region,
         "seed": settings.seed,
-        "parameters": sum(parameter.numel() for parameter in fitted.networks.parameters()),
-        # JSON has no infinity: equal pictures give 200 dB, as in the benchmark.
+        "parameters": fitted.parameter_count,
+        # JSON has no infinity: equal pictures get 200 dB, as in the benchmark.
         "psnr": round(min(reached, 200.0), 3),
         "seconds": round(elapsed, 3),
     }

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amortized_sr.cli.endings import failures_as_sentences
-
 if TYPE_CHECKING:
     from amortized_sr.weights import TrainedModel
 
@@ -20,7 +18,7 @@ def info(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-n", metavar="NAME|PATH", help="Show one model's configuration and how it was trained instead."
+            "--model", "-n", metavar="NAME|PATH", help="Show the configuration and the training of one model instead."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -30,9 +28,12 @@ def info(
         _show_all(as_json)
         return
     from amortized_sr.weights import load_weights
+    from amortized_sr.weights_header import WeightsError
 
-    with failures_as_sentences():
+    try:
         facts = _describe(load_weights(model))
+    except WeightsError as error:
+        raise typer.BadParameter(str(error)) from None
     if as_json:
         typer.echo(json.dumps(facts))
         return

@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM do to a batch of images."""
+"""Handles Ctrl-C and SIGTERM during a batch of images."""
 
 import contextlib
 import signal
@@ -11,19 +11,19 @@ _Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 @final
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends the work as Ctrl-C does."""
+    """SIGTERM, which stops the work in the same way as Ctrl-C."""
 
 
 @contextlib.contextmanager
 def ended_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the process while libraries are loaded, some of which abort when Python interrupts them."""
+    """Let Ctrl-C end the process while libraries load, because some abort when Python interrupts them."""
     with _handled({signal.SIGINT: signal.SIG_DFL}):
         yield
 
 
 @contextlib.contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM raise, so that what is being written is finished; a second Ctrl-C ends the process."""
+    """Let Ctrl-C and SIGTERM raise, so that the current file is completed; a second Ctrl-C ends the process."""
     with _handled({signal.SIGINT: _interrupt, signal.SIGTERM: _terminate}):
         yield
 
@@ -32,7 +32,7 @@ def ended_in_order() -> Iterator[None]:
 def _handled(handlers: dict[signal.Signals, _Handler]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in handlers}
     for number, handler in handlers.items():
-        # A background job ignores Ctrl-C, and must go on doing so.
+        # A background job ignores Ctrl-C, and must continue to ignore it.
         if before[number] != signal.SIG_IGN:
             signal.signal(number, handler)
     try:

@@ -13,12 +13,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from amortized_sr.baselines.fitting import FitSettings, fit
-from amortized_sr.benchmark.compare import grid
+from amortized_sr.benchmark.comparison import Comparison, Prediction, log_comparisons
+from amortized_sr.benchmark.grid import grid
 from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.benchmark.quality import Quality
 from amortized_sr.image_io import replacing, write_picture
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
-from amortized_sr.tracking import Comparison, log_comparisons
 from amortized_sr.training.patience import Patience
 from amortized_sr.training.task import SuperResolutionTask
 
@@ -76,8 +77,10 @@ class CompareWithFits(Callback):
                 name=f"image {index}",
                 image=pair.image[index : index + 1],
                 target=pair.target[index : index + 1],
-                drawn={name: pictures[index : index + 1] for name, pictures in drawn.items()},
-                numbers={name: {"psnr": _finite(values[index])} for name, values in ratios.items()},
+                predictions={
+                    name: Prediction(pictures[index : index + 1], Quality(psnr=_finite(ratios[name][index])))
+                    for name, pictures in drawn.items()
+                },
             )
             for index in range(len(pair.image))
         ]

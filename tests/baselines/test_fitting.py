@@ -1,11 +1,15 @@
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 
-from amortized_sr.baselines.fitting import FitSettings, FittedImage, fit
+from amortized_sr.baselines.fitting import FitLimits, FitSettings, FittedImage, fit
 from amortized_sr.baselines.networks import CoordinateNetworks
+from amortized_sr.benchmark.machine import peak_memory
+from amortized_sr.choices import NetworkName, Normalization
 from amortized_sr.compute import Bounds
 from amortized_sr.coords import pixel_cell, pixel_window
 from amortized_sr.degradation import Degradation
@@ -42,17 +46,15 @@ def test_a_siren_reaches_the_limits_of_its_numbers(kitten):
     assert curve(larger, FitSettings(network="siren", steps=100, region=1))[-1].psnr.item() > 50
 
 
-def test_many_images_are_fitted_in_parts(kitten, monkeypatch):
+def test_many_images_are_fitted_in_parts(kitten):
     images = Degradation()(torch.cat((kitten, kitten.flip(-1), 1 - kitten)), (8, 8)).image
     whole = fit(images, QUICK).render((16, 16))
-    monkeypatch.setattr("amortized_sr.baselines.fitting._POINTS_TOGETHER", 2 * 64)
     history = []
-    parts = fit(images, QUICK, history.append)
+    parts = fit(images, QUICK, history.append, FitLimits(together=2 * 64))
     assert [len(progress.psnr) for progress in history] == [2] * 4 + [1] * 4
     torch.testing.assert_close(parts.render((16, 16)), whole, atol=1e-5, rtol=0)
-    monkeypatch.setattr("amortized_sr.baselines.fitting.MAX_POINTS", 63)
-    with pytest.raises(ValueError, match="64 points, more than can be fitted at once"):
-        fit(images, QUICK)
+    with pytest.raises(ValueError, match=r"64 points, more than can be fitted at once \(63\)"):
+        fit(images, QUICK, limits=FitLimits(image=63))
 
 
 def test_sine_layers_have_the_values_and_gradients_of_plain_sines():
@@ -73,7 +75,7 @@ def test_the_notebooks_network_passes_its_final_figure(kitten):
     assert curve(kitten, FitSettings(network="notebook", steps=800, region=1))[-1].psnr.item() > 22.6
 
 
-@pytest.mark.parametrize("coords", [None, "unit", "centered", "standardized"])
+@pytest.mark.parametrize("coords", [None, *get_args(Normalization)])
 def test_a_photograph_can_be_fitted_in_every_coordinate_system(kitten, coords):
     history = curve(
         Degradation()(kitten, (8, 8)).image, FitSettings(network="siren", coords=coords, steps=150, region=1)
@@ -81,7 +83,7 @@ def test_a_photograph_can_be_fitted_in_every_coordinate_system(kitten, coords):
     assert history[-1].psnr.item() > 40
 
 
-@pytest.mark.parametrize("network", ["notebook", "relu", "fourier", "siren", "finer"])
+@pytest.mark.parametrize("network", get_args(NetworkName))
 def test_every_network_learns_and_all_its_weights_move(kitten, network):
     before = fit(kitten, FitSettings(network=network, steps=1, learning_rate=1e-9))
     after = fit(kitten, FitSettings(network=network, steps=10))
@@ -146,10 +148,37 @@ def test_rendering_equals_querying_windows_equal_crops_and_tiles_do_not_show(kit
 
 def test_a_region_is_the_mean_of_its_points(kitten):
     function = fit(kitten, dataclasses.replace(QUICK, region=2))
-    points = fit(kitten, dataclasses.replace(QUICK, region=2))
-    points.region = 1
+    points = dataclasses.replace(function, region=1)
     fine = points.render((20, 14))
     torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine, 2), function.render((10, 7)))
+
+
+@pytest.mark.parametrize("network", get_args(NetworkName))
+def test_many_threads_render_what_one_does(kitten, network):
+    function = fit(kitten, dataclasses.replace(QUICK, network=network, region=2))
+    windows = [pixel_window((top, left, top + 20, left + 24), (64, 64)) for top in (0, 20, 44) for left in (0, 17, 40)]
+    alone = [function.render((20, 24), window) for window in windows]
+    with ThreadPoolExecutor(16) as threads:
+        together = list(threads.map(lambda window: function.render((20, 24), window), windows * 4))
+    assert all(torch.equal(first, again) for first, again in zip(alone * 4, together, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_fitted_image_reports_the_device_and_type_of_its_renderings(kitten, dtype):
+    function = fit(kitten.to(dtype), QUICK)
+    assert (function.device, function.dtype) == (torch.device("cpu"), dtype)
+    assert function.render((5, 4)).dtype == dtype
+    assert function(torch.zeros(3, 2)).dtype == dtype
+
+
+def test_a_large_rendering_takes_little_memory():
+    function = fit(torch.rand(1, 1, 4, 4), dataclasses.replace(QUICK, region=3))
+    with peak_memory() as peak:
+        function.render((2000, 2000))
+    if peak.mebibytes is None:
+        pytest.skip("this system cannot reset its memory mark")
+    # The picture and its grid take 80 MB, the points of all footprints at once would take 1.7 GB.
+    assert peak.mebibytes < 400
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 import json
+from typing import get_args
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from amortized_sr.baselines.fitting import FitSettings, fit
-from amortized_sr.baselines.storage import FORMAT_VERSION, FittedFileError, load_fitted, save_fitted
+from amortized_sr.baselines.storage import FORMAT_VERSION, FittedFileError, ModelWeightsError, load_fitted, save_fitted
+from amortized_sr.choices import NetworkName
 from amortized_sr.weights_header import bundled_models
 
 
@@ -17,7 +19,7 @@ def saved(tmp_path):
     return path, fitted
 
 
-@pytest.mark.parametrize("network", ["notebook", "relu", "fourier", "siren", "finer"])
+@pytest.mark.parametrize("network", get_args(NetworkName))
 def test_what_is_kept_draws_the_same_picture_bit_for_bit(tmp_path, network):
     fitted = fit(torch.rand(2, 1, 7, 5), FitSettings(network=network, coords="standardized", steps=3, seed=4))
     save_fitted(tmp_path / "f.safetensors", fitted, {})
@@ -54,7 +56,7 @@ def test_a_header_that_does_not_fit_its_tensors_is_refused(saved, changes):
     rewrite(saved[0])
     load_fitted(saved[0])
     rewrite(saved[0], **changes)
-    with pytest.raises(FittedFileError, match="does not hold what its header says"):
+    with pytest.raises(FittedFileError, match="the header does not fit the tensors"):
         load_fitted(saved[0])
 
 
@@ -64,8 +66,11 @@ def test_other_files_are_refused_with_what_they_are(tmp_path, saved):
     (tmp_path / "text.safetensors").write_text("no tensors")
     with pytest.raises(FittedFileError, match="not a readable"):
         load_fitted(tmp_path / "text.safetensors")
-    with pytest.raises(FittedFileError, match="weights of a model"):
+    with pytest.raises(ModelWeightsError, match="holds the weights of a model, not a fitted image"):
         load_fitted(bundled_models()["mnist"])
+    save_file(load_file(saved[0]), tmp_path / "other.safetensors", {"format_version": "fitted-0"})
+    with pytest.raises(FittedFileError, match="format_version is 'fitted-0'"):
+        load_fitted(tmp_path / "other.safetensors")
     tensors = load_file(saved[0])
     tensors["biases.1"][0] = torch.nan
     save_file(tensors, saved[0])

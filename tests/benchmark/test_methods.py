@@ -1,10 +1,13 @@
+from typing import get_args
+
 import pytest
 import torch
 
 from amortized_sr.baselines.fitting import FitSettings
 from amortized_sr.benchmark.evaluation import evaluate
 from amortized_sr.benchmark.machine import describe_machine, peak_memory
-from amortized_sr.benchmark.methods import MethodSettings, draw, method
+from amortized_sr.benchmark.methods import MethodSettings, method, render_on_cpu
+from amortized_sr.choices import Interpolation, NetworkName
 from amortized_sr.refinement import RefineSettings
 
 QUICK = MethodSettings(fit=FitSettings(steps=2, region=1), refine=RefineSettings(steps=1))
@@ -13,24 +16,23 @@ QUICK = MethodSettings(fit=FitSettings(steps=2, region=1), refine=RefineSettings
 @pytest.mark.parametrize(
     "name",
     [
-        *("nearest", "bilinear", "bicubic", "lanczos", "fit", "fit:siren", "fit:notebook", "fit:relu", "fit:fourier"),
-        *("fit:finer", "amortized", "amortized:mnist", "amortized+refine", "amortized:mnist+refine"),
+        *get_args(Interpolation),
+        *("fit", *(f"fit:{network}" for network in get_args(NetworkName))),
+        *("amortized", "amortized:mnist", "amortized+refine", "amortized:mnist+refine"),
         *("amortized+tta", "amortized:mnist+tta+refine"),
     ],
 )
-def test_every_method_draws_what_it_is_asked_for(name):
+def test_every_method_renders_any_size(name):
     images = torch.rand(2, 3, 6, 7)
-    way = method(name, QUICK)
-    function = way.make(images)
-    drawn = draw(function, (13, 9))
-    assert drawn.shape == (2, 3, 13, 9)
-    assert drawn.isfinite().all()
-    assert (way.parameters(function) == 0) == (name in ("nearest", "bilinear", "bicubic", "lanczos"))
+    function, parameters = method(name, QUICK).make(images)
+    rendered = render_on_cpu(function, (13, 9))
+    assert rendered.shape == (2, 3, 13, 9)
+    assert rendered.isfinite().all()
+    assert (parameters == 0) == (name in get_args(Interpolation))
 
 
 def test_parameters_are_those_of_one_images_function():
-    way = method("fit:notebook", QUICK)
-    counts = {way.parameters(way.make(torch.rand(count, 1, 5, 5))) for count in (1, 3)}
+    counts = {method("fit:notebook", QUICK).make(torch.rand(count, 1, 5, 5))[1] for count in (1, 3)}
     # 2 -> 20, seven times 20 -> 20, 20 -> 1, with biases.
     assert counts == {2 * 20 + 20 + 7 * (400 + 20) + 20 + 1}
 
@@ -52,10 +54,11 @@ def test_unknown_weights_are_refused_with_those_there_are():
 def test_an_evaluation_says_what_it_cost():
     image = torch.rand(2, 1, 8, 8)
     result = evaluate(method("bicubic", QUICK), image, torch.rand(2, 1, 16, 16), (16, 16), "plain")
-    assert result.seconds > 0
-    assert len(result.qualities) == 2
-    assert result.drawn.min() >= 0
-    assert result.drawn.max() <= 1
+    assert len(result.predictions) == 2
+    for prediction in result.predictions:
+        assert prediction.seconds > 0
+        assert prediction.picture.min() >= 0
+        assert prediction.picture.max() <= 1
 
 
 def test_peak_memory_sees_what_is_gone_again():

@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from amortized_sr.benchmark.comparison import Comparison, Prediction
 from amortized_sr.benchmark.page import write_page
-from amortized_sr.tracking import Comparison
+from amortized_sr.benchmark.quality import Quality
 
 NASTY = "<img src=x onerror=\"document.title='broken'\"> & 'quotes'.png"
 
@@ -19,10 +20,12 @@ NASTY = "<img src=x onerror=\"document.title='broken'\"> & 'quotes'.png"
 @pytest.fixture
 def page(tmp_path) -> Path:
     """A page about two images: `bicubic` is black, `amortized` is white, the target is grey."""
-    flat = {name: torch.full((1, 3, 20, 30), value) for name, value in (("bicubic", 0.0), ("amortized", 1.0))}
-    numbers = {name: {"psnr": 12.345} for name in flat}
+    predictions = {
+        name: Prediction(torch.full((1, 3, 20, 30), value), Quality(psnr=12.345))
+        for name, value in (("bicubic", 0.0), ("amortized", 1.0))
+    }
     images = [
-        Comparison(name, torch.rand(1, 3, 10, 15), torch.full((1, 3, 20, 30), 0.5), flat, numbers)
+        Comparison(name, torch.rand(1, 3, 10, 15), torch.full((1, 3, 20, 30), 0.5), predictions)
         for name in ("first", NASTY)
     ]
     path = tmp_path / "compare.html"
@@ -37,6 +40,7 @@ def test_names_are_escaped_and_everything_is_inside(page):
     assert "http://" not in text
     assert "https://" not in text
     assert "default-src 'none'" in text
+    assert "amortized (12.35 dB)" in text or "amortized (12.34 dB)" in text
     source = text.split('"data:image/png;base64,')[1].split('"')[0]
     assert base64.b64decode(source).startswith(b"\x89PNG")
 

@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 from amortized_sr.benchmark.evaluation import evaluate
 from amortized_sr.benchmark.methods import MethodSettings, method
 from amortized_sr.benchmark.protocol import describe, evaluation_pair, measure
+from amortized_sr.choices import Convention
 
 
 def test_integer_scales_crop_to_a_multiple_and_shrink_as_pillow_does():
@@ -61,7 +64,7 @@ def pillow_psnr(drawn, target, convention, scale):
     return 10 * math.log10(255**2 / np.square(difference).mean())
 
 
-@pytest.mark.parametrize("convention", ["y", "rgb", "plain"])
+@pytest.mark.parametrize("convention", get_args(Convention))
 def test_conventions_agree_with_pillow_and_numpy(convention):
     y, x = np.mgrid[0:48, 0:56]
     levels = np.stack([127 + 100 * np.sin(x / 3 + k) * np.cos(y / (4 + k)) for k in range(3)], axis=2)
@@ -89,8 +92,8 @@ def test_bicubic_on_set5_is_what_pillow_and_numpy_say(shared_data, scale):
         drawn = np.stack(planes, axis=2).clip(0, 255)
         expected.append(pillow_psnr(drawn, levels, "y", scale))
         pair = evaluation_pair(torch.from_numpy(levels.copy()).permute(2, 0, 1)[None] / 255, float(scale))
-        way = method("bicubic", MethodSettings())
-        found.append(evaluate(way, pair.image, pair.target, (height, width), "y").qualities[0].psnr)
+        result = evaluate(method("bicubic", MethodSettings()), pair.image, pair.target, (height, width), "y")
+        found.append(result.predictions[0].quality.psnr)
     assert len(found) == 5
     assert np.mean(found) == pytest.approx(np.mean(expected), abs=0.01)
 
@@ -101,9 +104,9 @@ def test_what_cannot_be_measured_is_none_and_perfect_is_a_number_that_json_has()
     assert measure("y", image, twice(image), None, image, 1.0)[0].psnr is None
     perfect = measure("plain", image, twice(image), image, image, 1.0)[0]
     assert perfect.psnr == 200
-    assert json.loads(json.dumps(perfect.as_dict(), allow_nan=False))["lr"] == 200
+    assert json.loads(json.dumps(dataclasses.asdict(perfect), allow_nan=False))["lr_consistency"] == 200
 
 
-@pytest.mark.parametrize("convention", ["y", "rgb", "plain"])
+@pytest.mark.parametrize("convention", get_args(Convention))
 def test_every_convention_says_what_it_is(convention):
     assert "rounded to 8 bits" in describe(convention)

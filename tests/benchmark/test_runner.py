@@ -1,4 +1,6 @@
+import csv
 import dataclasses
+import io
 import json
 
 import numpy as np
@@ -7,6 +9,7 @@ from PIL import Image
 
 from amortized_sr.benchmark import report
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
+from amortized_sr.benchmark.quality import as_csv, flat
 from amortized_sr.benchmark.runner import OtherBenchmarkError, Plan, run
 from amortized_sr.image_io import ImageError
 from amortized_sr.interpolated_image import InterpolatedImage
@@ -28,13 +31,13 @@ def failing(images):
 
 METHODS = [
     method("bicubic", MethodSettings()),
-    Method("failing", failing, lambda function: 0),
-    Method("lanczos", lambda images: InterpolatedImage.like_pillow(images, "lanczos"), lambda function: 0),
+    Method("failing", failing),
+    Method("lanczos", lambda images: (InterpolatedImage.like_pillow(images, "lanczos"), 0)),
 ]
 
 
 def plan(photos, **changes):
-    names = [way.name for way in METHODS]
+    names = [one.name for one in METHODS]
     return Plan(**{"folders": {"photos": photos}, "scales": [2.0, 3.0], "methods": names, "convention": "y", **changes})
 
 
@@ -47,15 +50,15 @@ def test_every_image_scale_and_method_has_a_row_and_a_failing_method_is_a_failed
     told = []
     rows = run(plan(photos), tmp_path / "journal", METHODS, lambda row, number, count: told.append((number, count)))
     assert [row.key for row in rows] == [
-        ("photos", image, scale, way)
+        ("photos", image, scale, name)
         for image in ("a.png", "b.png", "deep/c.png")
         for scale in (2.0, 3.0)
-        for way in ("bicubic", "failing", "lanczos")
+        for name in ("bicubic", "failing", "lanczos")
     ]
     assert told == [(number, 18) for number in range(1, 19)]
     for row in rows:
         assert (row.error == "RuntimeError: no luck") == (row.method == "failing")
-        assert (row.psnr is None) == (row.method == "failing")
+        assert (row.quality.psnr is None) == (row.method == "failing")
 
 
 def test_a_run_that_stopped_anywhere_goes_on_and_measures_nothing_twice(photos, tmp_path):
@@ -76,11 +79,24 @@ def test_another_benchmarks_journal_is_refused(photos, tmp_path):
     journal = tmp_path / "journal"
     run(plan(photos, scales=[2.0]), journal, METHODS, lambda *progress: None)
     for changes in ({"scales": [3.0]}, {"convention": "rgb"}, {"settings": {"model": "mnist"}}, {"limit": 1}):
-        with pytest.raises(OtherBenchmarkError, match="choose another --output"):
+        with pytest.raises(OtherBenchmarkError, match="delete it, or choose another folder"):
             run(plan(photos, **{"scales": [2.0], **changes}), journal, METHODS, lambda *progress: None)
     Image.new("RGB", (40, 40)).save(photos / "a.png")
     with pytest.raises(OtherBenchmarkError):
         run(plan(photos, scales=[2.0]), journal, METHODS, lambda *progress: None)
+
+
+def test_a_journal_of_an_older_version_is_refused(photos, tmp_path):
+    journal = tmp_path / "journal"
+    run(plan(photos, scales=[2.0]), journal, METHODS[:1], lambda *progress: None)
+    # Journals before the columns had their names: `lr` and `cross`, and an identity that named no columns.
+    identity, *rows = map(json.loads, journal.read_text().splitlines())
+    del identity["columns"]
+    for row in rows:
+        row["lr"], row["cross"] = row.pop("lr_consistency"), row.pop("cross_scale")
+    journal.write_text("".join(json.dumps(line, sort_keys=True) + "\n" for line in (identity, *rows)))
+    with pytest.raises(OtherBenchmarkError, match="or of another version; delete it, or choose another folder"):
+        run(plan(photos, scales=[2.0]), journal, METHODS[:1], lambda *progress: None)
 
 
 def test_a_damaged_image_is_a_failed_row(photos, tmp_path):
@@ -103,13 +119,19 @@ def test_the_report_has_protocol_means_costs_and_failures(photos, tmp_path):
     assert "Y channel" in text
     assert f"Costs on {rows[0].machine}:" in text
     assert "## photos (3 images)" in text
-    mean = np.mean([row.psnr for row in rows if row.method == "bicubic" and row.scale == 2])
+    mean = np.mean([row.quality.psnr for row in rows if row.method == "bicubic" and row.scale == 2])
     assert f"| bicubic | {mean:.2f} |" in text
     assert "| failing | failed |" in text
     assert text.count("no luck") == 6
-    assert len(report.as_csv(rows).splitlines()) == 19
-    content = json.loads(report.as_json(rows, "y"))
-    assert content["rows"][0] == dataclasses.asdict(rows[0])
+    lines = list(csv.DictReader(io.StringIO(as_csv([flat(row) for row in rows]))))
+    written = json.loads(report.as_json(rows, "y"))["rows"]
+    assert len(lines) == len(written) == 18
+    for row, line, values in zip(rows, lines, written, strict=True):
+        assert list(line) == list(values)
+        for name in ("psnr", "ssim", "lr_consistency", "cross_scale"):
+            number = getattr(row.quality, name)
+            assert values[name] == number
+            assert line[name] == ("" if number is None else repr(number))
 
 
 def test_a_mean_over_fewer_images_says_so(photos, tmp_path):

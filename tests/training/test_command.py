@@ -303,7 +303,8 @@ def test_a_server_that_cannot_be_reached_does_not_stop_a_training(arguments, tmp
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    monkeypatch.setattr("amortized_sr.tracking._PATIENCE_SECONDS", 2)
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "2")
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
     assert train([*arguments, "--wandb", "online"]) == 0
     assert "wandb is not reachable" in capsys.readouterr().err
     run = tmp_path / "run"
