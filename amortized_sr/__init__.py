@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from amortized_sr.config import build_model as build_model
     from amortized_sr.continuous import ContinuousImage as ContinuousImage
     from amortized_sr.model import AmortizedSR as AmortizedSR
+    from amortized_sr.pictures.options import PictureOptions as PictureOptions
+    from amortized_sr.pictures.picture_file import PictureFile as PictureFile
+    from amortized_sr.pictures.upscale import upscale as upscale
+    from amortized_sr.pictures.upscale import upscale_file as upscale_file
+    from amortized_sr.sizes import SizeRequest as SizeRequest
     from amortized_sr.upscaler import Upscaler as Upscaler
-    from amortized_sr.upscaler import upscale as upscale
 
 __version__ = "0.1.0"
 
@@ -20,9 +24,13 @@ _HOMES = {
     "AmortizedSR": "model",
     "ContinuousImage": "continuous",
     "ModelConfig": "config",
+    "PictureFile": "pictures.picture_file",
+    "PictureOptions": "pictures.options",
+    "SizeRequest": "sizes",
     "Upscaler": "upscaler",
     "build_model": "config",
-    "upscale": "upscaler",
+    "upscale": "pictures.upscale",
+    "upscale_file": "pictures.upscale",
 }
 
 __all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -16,7 +16,7 @@ from amortized_sr.choices import DeviceName, Precision
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import WHOLE, Size, Window, check_window
 from amortized_sr.devices import choose_device
-from amortized_sr.image_io import MAX_INPUT_PIXELS, read_picture
+from amortized_sr.image_io import MAX_INPUT_PIXELS
 from amortized_sr.model import AmortizedSR, check_image
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 from amortized_sr.resize import shrink
@@ -246,26 +246,3 @@ def _render(function: ContinuousImage, size: Size, window: Window = WHOLE) -> Te
     own = math.ceil((y1 - y0) / 2 * height - 1e-6), math.ceil((x1 - x0) / 2 * width - 1e-6)
     drawn = max(size[0], own[0]), max(size[1], own[1])
     return shrink(function.render(drawn, window, tile=_TILE), size)
-
-
-def upscale(
-    image: Image.Image | str | Path,
-    scale: float | None = None,
-    size: Size | None = None,
-    model: str | Path = DEFAULT_MODEL,
-    device: DeviceName = "auto",
-) -> Image.Image:
-    """Upscale one picture or image file, loading the weights for this one call.
-
-    Args:
-        image: A picture of mode `L` or `RGB`, or the path of an image file.
-        scale: Output size over input size.
-        size: `(height, width)` of the result in pixels, instead of `scale`.
-        model: Bundled name or `.safetensors` file.
-        device: Where to compute.
-
-    Raises:
-        ValueError: With a sentence, for whatever cannot be done (`ImageError` and `WeightsError` are ValueErrors).
-    """
-    picture = image if isinstance(image, Image.Image) else read_picture(Path(image))
-    return Upscaler.from_pretrained(model, device).upscale(picture, scale, size)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from amortized_sr import upscale
 from amortized_sr import upscaler as module
 from amortized_sr.config import ModelConfig, build_model
 from amortized_sr.continuous import ContinuousImage
@@ -19,7 +20,7 @@ from amortized_sr.devices import available_devices, choose_device
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.sizes import scaled_size
-from amortized_sr.upscaler import Upscaler, upscale
+from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import TrainedModel, load_weights, save_weights
 
 grey = pytest.mark.parametrize("small_config", [1], indirect=True)
@@ -154,7 +155,7 @@ def test_the_function_takes_a_picture(small_weights, upscaler):
 def test_the_function_takes_the_path_of_a_file(small_weights, upscaler, tmp_path):
     picture("RGB", 4, 5).save(tmp_path / "a.png")
 
-    result = upscale(str(tmp_path / "a.png"), size=(9, 11), model=small_weights, device="cpu")
+    result = upscale(str(tmp_path / "a.png"), size=(9, 11), model=small_weights, device="cpu").to_pil()
 
     assert result == upscaler.upscale(picture("RGB", 4, 5), size=(9, 11))
 

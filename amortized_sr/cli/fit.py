@@ -71,12 +71,12 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Train a coordinate network on one image, the way of 2017 done right, and draw it at any size."""
-    label, resolve = parse_target(scale, size, width, height, longest)
+    target = parse_target(scale, size, width, height, longest)
     if frames is not None and frames.suffix.lower() not in _ANIMATIONS:
         raise typer.BadParameter(f"--frames must end in {' '.join(_ANIMATIONS)}, got {frames}")
     if save is not None and save.suffix != ".safetensors":
         raise typer.BadParameter(f"--save must end in .safetensors, got {save}")
-    place = output or image.with_name(f"{image.stem}_{network}_{label}.png")
+    place = output or image.with_name(f"{image.stem}_{network}_{target.label}.png")
     written = [path for path in (place, frames, save) if path is not None]
     _check_places(written, image, overwrite)
 
@@ -96,7 +96,7 @@ def fit(
             raise typer.BadParameter(str(error)) from None
         picture = read_picture(image)
         own = picture.height, picture.width
-        wanted = resolve(own)
+        wanted = target.resolve(own)
         check_output(place, wanted)
         values = picture_to_tensor(picture)
         film = None if frames is None else _Film(wanted)
@@ -145,8 +145,8 @@ def render(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Draw an image that `fit --save` has kept, again and at any size."""
-    label, resolve = parse_target(scale, size, width, height, longest)
-    place = output or fitted.with_name(f"{fitted.stem}_{label}.png")
+    target = parse_target(scale, size, width, height, longest)
+    place = output or fitted.with_name(f"{fitted.stem}_{target.label}.png")
     _check_places([place], fitted, overwrite)
 
     from amortized_sr.baselines.storage import load_fitted
@@ -154,7 +154,7 @@ def render(
 
     with failures_as_sentences():
         function = load_fitted(fitted)
-        wanted = resolve(function.size)
+        wanted = target.resolve(function.size)
         check_output(place, wanted)
         write_picture(_drawn(function, wanted), place)
     typer.echo(f"{fitted}  {function.size[1]}x{function.size[0]} -> {wanted[1]}x{wanted[0]}  {place}")

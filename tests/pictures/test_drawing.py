@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from amortized_sr.drawing import draw
 from amortized_sr.image_io.profile import srgb_profile, tone_power
+from amortized_sr.pictures.drawing import draw
 from amortized_sr.upscaler import Upscaler
 
 
@@ -214,7 +214,7 @@ def test_a_linear_profile_asks_for_a_power_near_that_of_srgb():
 def test_tones_are_brought_to_the_network_and_back(upscaler):
     patch = np.full((12, 12, 3), (60, 20, 200), np.uint16) * np.uint16(257)
 
-    result = drawn(upscaler, patch, (48, 48), power=1 / 2.2)
+    result = drawn(upscaler, patch, (48, 48), tone_gamma=1 / 2.2)
 
     assert np.abs(result / 257 - (60, 20, 200)).max() < 1.5
 
