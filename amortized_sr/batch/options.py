@@ -4,8 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, final
 
 from amortized_sr.choices import DeviceName, Precision
-from amortized_sr.pictures.options import PictureOptions
-from amortized_sr.pictures.upscale import WHOLE_BYTES
+from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
 from amortized_sr.tiling import DEFAULT_MEMORY
 from amortized_sr.weights import DEFAULT_MODEL
 

@@ -90,9 +90,8 @@ def plan_batch(
     # A name that is no input itself, a folder's or a pattern's, may stand for many files, today or tomorrow.
     files = {source.path for source in inputs}
     several = len(named) > 1 or list_file is not None or not files.issuperset(named)
-    folder = output
-    if output is None or output == STREAM or not (is_folder or several or os.path.isdir(output)):
-        folder = None
+    to_folder = output is not None and output != STREAM and (is_folder or several or os.path.isdir(output))
+    folder = output if to_folder else None
     _check_output(output, folder, is_folder, inputs, options)
     jobs = _pair(inputs, output, folder, options)
     if part is not None:
@@ -101,11 +100,11 @@ def plan_batch(
             notes.append((output or Path(), f"none of {count} inputs belongs to shard {part[0]}/{part[1]}"))
     if folder is None:
         return BatchPlan(jobs, None, failures, notes)
-    for below in {job.output_path.parent for job in jobs}:
+    for parent in {job.output_path.parent for job in jobs}:
         try:
-            below.mkdir(parents=True, exist_ok=True)
+            parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PlanError(below, f"cannot be made ({error.strerror})", "choose another output", "output") from None
+            raise PlanError(parent, f"cannot be made ({error.strerror})", "choose another output", "output") from None
     keeps_manifest = several or options.resume or os.path.lexists(folder / NAME)
     return BatchPlan(jobs, folder if keeps_manifest else None, failures, notes)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from amortized_sr.batch.plan import BatchPlan
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError, reason
 
@@ -39,8 +40,13 @@ class Report:
     _start: float = field(default_factory=time.perf_counter)
     _bar: "tuple[Progress, TaskID] | None" = None
 
-    def start(self, count: int) -> None:
-        """Show a progress bar, if there are several inputs and a terminal."""
+    def start(self, plan: BatchPlan) -> None:
+        """Report what was found, and show a progress bar, if there are several inputs and a terminal."""
+        for path, error in plan.failures:
+            self.failed(path, error)
+        for path, sentence in plan.notes:
+            self.note(path, sentence)
+        count = len(plan.jobs)
         plain = self.as_json or self.quiet or count < 2 or os.environ.get("TERM") == "dumb"
         if plain or not (sys.stderr.isatty() and sys.stdout.isatty()):
             return

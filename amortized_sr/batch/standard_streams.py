@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.writing import named_write_errors
-from amortized_sr.pictures.upscale import open_temporary
+from amortized_sr.pictures.picture_file import open_temporary
 
 STREAM = Path("-")
 """Stands for standard input as an input, for standard output as an output."""

@@ -14,9 +14,6 @@ from amortized_sr.cli.signals import Terminated, ended_at_once, ended_in_order
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
-    from amortized_sr.batch.options import BatchOptions
-    from amortized_sr.batch.plan import BatchPlan
-    from amortized_sr.batch.report import Report
     from amortized_sr.image_io import ImageError
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -31,9 +28,7 @@ def upscale(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output", "-o", metavar="OUT", help="File, folder/, or - for standard output; default: beside the input."
-        ),
+        typer.Option("--output", "-o", metavar="OUT", help="File, folder/ or - (stdout); default: beside the input."),
     ] = None,
     scale: ScaleOption = None,
     size: SizeOption = None,
@@ -50,9 +45,7 @@ def upscale(
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="Of jpg, avif and webp; default: 95, webp without loss.")
     ] = None,
-    compression: Annotated[
-        int, typer.Option(min=0, max=9, help="Effort for png and tif: 0 is fastest, 9 smallest.")
-    ] = 1,
+    compression: Annotated[int, typer.Option(min=0, max=9, help="Effort for png and tif: 0 fast, 9 small.")] = 1,
     background: Annotated[
         str, typer.Option(metavar="COLOUR", help="Behind transparency, in formats without it: name or #rrggbb.")
     ] = "white",
@@ -60,9 +53,7 @@ def upscale(
         bool, typer.Option("--strip-metadata", help="Leave out EXIF (places, cameras), XMP, texts and resolution.")
     ] = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders to their bottom.")] = False,
-    list_: Annotated[
-        Path | None, typer.Option("--list", metavar="FILE", help="Text file of more inputs, one path a line.")
-    ] = None,
+    list_: Annotated[Path | None, typer.Option("--list", metavar="FILE", help="More inputs, one path a line.")] = None,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts, such as 3/8, the same on every machine.")
     ] = None,
@@ -79,12 +70,8 @@ def upscale(
     memory: Annotated[
         str, typer.Option(metavar="BYTES", help="Of the working set, such as 500M; larger images are cut in tiles.")
     ] = "1G",
-    precision: Annotated[
-        Precision, typer.Option(help="Of the encoder; tiles that come out wrong are recomputed in fp32.")
-    ] = "fp32",
-    tta: Annotated[
-        bool, typer.Option("--tta", help="Encode all eight flips of an image and average: a little better, 8x slower.")
-    ] = False,
+    precision: Annotated[Precision, typer.Option(help="Of the encoder; wrong tiles are recomputed in fp32.")] = "fp32",
+    tta: Annotated[bool, typer.Option("--tta", help="Average over eight flips: a little better, 8x slower.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model, device and kinds of files.")] = False,
@@ -101,9 +88,9 @@ def upscale(
     # Loading libraries costs a second.
     with ended_at_once():
         target = parse_target(scale, size, width, height, longest)
-    part, budget = _parse_shard(shard), _parse_memory(memory)
     if not inputs and list_ is None:
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
+    part, budget = _parse_shard(shard), _parse_memory(memory)
     with ended_at_once():
         from amortized_sr.batch.options import BatchOptions
         from amortized_sr.batch.plan import plan_batch
@@ -115,44 +102,35 @@ def upscale(
         from amortized_sr.weights import DEFAULT_MODEL
 
     output_path = None if output is None else path_or_stream(output)
-    report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=_sentence)
     if output_path == STREAM and sys.stdout is None:
         raise typer.BadParameter("standard output is closed; name a file with -o")
     if output_path == STREAM and sys.stdout.isatty():
         raise typer.BadParameter("a terminal cannot show a picture; redirect it to a file with > or name one with -o")
     pictures = PictureOptions(
-        size=target,
-        format=format_,
-        quality=quality,
-        compression=compression,
-        background=_parse_colour(background),
-        strip_metadata=strip_metadata,
-        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
-        allow_truncated=allow_truncated,
-        tta=tta,
+        target,
+        format_,
+        quality,
+        compression,
+        _parse_colour(background),
+        strip_metadata,
+        max_pixels or DEFAULT_MAX_PIXELS,
+        allow_truncated,
+        tta,
     )
     options = BatchOptions(pictures, model or DEFAULT_MODEL, device, budget, precision, overwrite, resume)
     named = [path_or_stream(text) for text in inputs or []]
     is_folder = output is not None and output.endswith(("/", os.sep))
+    report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=_sentence)
     try:
         plan = plan_batch(named, options, output_path, is_folder, recursive, list_, part)
     except ImageError as error:
         raise typer.BadParameter(_sentence(error)) from None
-    _run(plan, options, report)
-
-
-def _run(plan: "BatchPlan", options: "BatchOptions", report: "Report") -> None:
-    """Upscale, and leave with the exit code."""
+    # Torch is only loaded for a plan that can be carried out.
     with ended_at_once():
         from amortized_sr.batch.run import UnusableError, run
-
-    for path, error in plan.failures:
-        report.failed(path, error)
-    for path, sentence in plan.notes:
-        report.note(path, sentence)
     try:
         with ended_in_order():
-            report.start(len(plan.jobs))
+            report.start(plan)
             run(plan, options, report, limit_threads=True)
     except UnusableError as error:
         report.stop()

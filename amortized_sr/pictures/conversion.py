@@ -11,12 +11,32 @@ from amortized_sr.image_io.formats import FORMATS, Depth, Format, check_size, fo
 from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
 from amortized_sr.image_io.metadata import has_details
 from amortized_sr.image_io.picture import check_place
-from amortized_sr.image_io.profile import tone_power
+from amortized_sr.image_io.profile import profile_problem, tone_power
 from amortized_sr.image_io.writing import Output
-from amortized_sr.pictures.options import Colour, PictureOptions
+from amortized_sr.pictures.options import WHOLE_BYTES, Colour, PictureOptions
 
 # How many rows are compared at once; most pictures with colours show one in the first of them.
 _ROWS = 64
+
+
+@final
+@dataclass(frozen=True)
+class Drawing:
+    """How pixels are drawn.
+
+    Attributes:
+        depth: How the result's channels are stored; None keeps the picture's.
+        tone_gamma: Exponent that brings the colours' tones to those that the network knows; undone afterwards.
+        background: Put behind a transparent picture, which loses its alpha.
+        neutral: Whether to draw the first channel of an RGB picture and write it three times.
+        tta: Whether to average over the eight flips and transpositions.
+    """
+
+    depth: Depth | None = None
+    tone_gamma: float = 1.0
+    background: Colour | None = None
+    neutral: bool = False
+    tta: bool = False
 
 
 @final
@@ -27,28 +47,23 @@ class Conversion:
     Attributes:
         source: The file that was read, or a name for it.
         image: What was read.
-        output: What is to be written.
         frames: The pictures to draw.
-        tone_gamma: Exponent that brings the tones to those that the network knows.
-        background: Colour behind transparency, if the format has no transparency.
-        neutral: Whether the channels of each pixel are equal, in all pictures.
+        drawing: How.
+        output: What is to be written.
         notices: Sentences about what could not be kept.
     """
 
     source: Path
     image: ImageFile
-    output: Output
     frames: list[Pixels]
-    tone_gamma: float
-    background: Colour | None
-    neutral: bool
+    drawing: Drawing
+    output: Output
     notices: list[str]
 
-    @property
-    def value_count(self) -> int:
-        """Number of values in all pictures of the output."""
+    def is_small(self, whole_bytes: int = WHOLE_BYTES) -> bool:
+        """Return whether the output is drawn as a whole before it is written; animations always are."""
         height, width = self.output.size
-        return height * width * self.output.channels * len(self.frames)
+        return len(self.frames) > 1 or height * width * self.output.channels <= whole_bytes
 
 
 def convert(source: Path, image: ImageFile, options: PictureOptions, output_path: Path | None) -> Conversion:
@@ -69,15 +84,12 @@ def convert(source: Path, image: ImageFile, options: PictureOptions, output_path
         problem, _, remedy = str(error).rpartition("; ")
         raise ImageError(source, problem, remedy, setting="scale") from None
     format_ = output_format(output_path, options)
-    name = output_path or source
-    notices = list(image.notices)
-    frames = image.frames
+    name, frames, notices, background = output_path or source, image.frames, list(image.notices), None
     if len(frames) > 1 and not format_.frames:
         kept = f"only the first of {len(frames)} pictures is written"
         notices.append(f"{kept}; {format_.name} holds one, choose PNG to keep all")
         frames = frames[:1]
     check_size(name, format_, size, len(frames))
-    background = None
     if image.alpha and not format_.alpha:
         background = options.background
         colour = "#" + bytes(background).hex()
@@ -86,7 +98,7 @@ def convert(source: Path, image: ImageFile, options: PictureOptions, output_path
         )
     channels = frames[0].shape[2] - (background is not None)
     profile = image.metadata.profile
-    tone_gamma = 1.0 if profile is None else tone_power(profile, "L" if channels < 3 else "RGB")
+    gamma = tone_gamma(profile, channels)
     if profile is not None and not format_.profile:
         problem = f"{format_.name} cannot hold the picture's colour profile"
         raise ImageError(name, problem, "choose PNG or TIFF", setting="format")
@@ -99,10 +111,11 @@ def convert(source: Path, image: ImageFile, options: PictureOptions, output_path
         notices.append("the number of repetitions is left out; AVIF has none, choose PNG to keep it")
     metadata = dataclasses.replace(metadata, profile=profile)
     depth = _depth(name, image.depth, format_, notices)
-    output = Output(format_, size, channels, depth, metadata, options.quality, options.compression)
     if output_path is not None:
         check_place(output_path)
-    return Conversion(source, image, output, frames, tone_gamma, background, is_neutral(frames), notices)
+    drawing = Drawing(depth, gamma, background, is_neutral(frames), options.tta)
+    output = Output(format_, size, channels, depth, metadata, options.quality, options.compression)
+    return Conversion(source, image, frames, drawing, output, notices)
 
 
 def output_format(path: Path | None, options: PictureOptions) -> Format:
@@ -112,13 +125,39 @@ def output_format(path: Path | None, options: PictureOptions) -> Format:
         ImageError: If the name is not one of a format that can be written, or contradicts the chosen one.
     """
     chosen = FORMATS[options.format or "png"]
-    if path is None:
-        return chosen
-    named = format_of(path)
-    if options.format is not None and named != chosen:
+    named = chosen if path is None else format_of(path)
+    if path is not None and options.format is not None and named != chosen:
         remedy = "leave the format out or choose another name"
         raise ImageError(path, f"the name is not one of a {chosen.name} file", remedy, setting="format")
     return named
+
+
+def tone_gamma(profile: bytes | None, channels: int) -> float:
+    """Return the exponent that brings a profile's tones to those of sRGB; 1 for none that can be used."""
+    mode = "L" if channels < 3 else "RGB"
+    return 1.0 if profile is None or profile_problem(profile, mode) else tone_power(profile, mode)
+
+
+def is_neutral(frames: list[Pixels]) -> bool:
+    """Return whether the colour channels of all pixels that can be seen are three and equal, in all pictures."""
+    return all(_has_equal_channels(pixels) for pixels in frames)
+
+
+def is_constant(alpha: Pixels) -> bool:
+    """Return whether all pixels are equally opaque."""
+    return bool((alpha == alpha.flat[0]).all())
+
+
+def _has_equal_channels(pixels: Pixels) -> bool:
+    if pixels.shape[2] < 3:
+        return False
+    hides = pixels.shape[2] == 4 and not is_constant(pixels[..., 3:])
+    for top in range(0, len(pixels), _ROWS):
+        rows = pixels[top : top + _ROWS]
+        equal = (rows[..., 0] == rows[..., 1]) & (rows[..., 1] == rows[..., 2])
+        if not (equal | (rows[..., 3] == 0) if hides else equal).all():
+            return False
+    return True
 
 
 def _lost(metadata: Metadata, format_: Format) -> Iterator[str]:
@@ -138,25 +177,3 @@ def _depth(name: Path, depth: Depth, format_: Format, notices: list[str]) -> Dep
         raise ImageError(name, f"{format_.name} cannot hold floating point", "choose TIFF", setting="format")
     notices.append(f"16 bits become 8; {format_.name} holds no more, choose PNG or TIFF to keep them")
     return "uint8"
-
-
-def is_neutral(frames: list[Pixels]) -> bool:
-    """Return whether the colour channels of all pixels that can be seen are three and equal, in all pictures."""
-    return all(_has_equal_channels(pixels) for pixels in frames)
-
-
-def _has_equal_channels(pixels: Pixels) -> bool:
-    if pixels.shape[2] < 3:
-        return False
-    hides = pixels.shape[2] == 4 and not is_constant(pixels[..., 3:])
-    for top in range(0, len(pixels), _ROWS):
-        rows = pixels[top : top + _ROWS]
-        equal = (rows[..., 0] == rows[..., 1]) & (rows[..., 1] == rows[..., 2])
-        if not (equal | (rows[..., 3] == 0) if hides else equal).all():
-            return False
-    return True
-
-
-def is_constant(alpha: Pixels) -> bool:
-    """Return whether all pixels are equally opaque."""
-    return bool((alpha == alpha.flat[0]).all())

@@ -20,8 +20,7 @@ from torch.nn import functional
 from amortized_sr.coords import Size
 from amortized_sr.image_io.formats import Depth
 from amortized_sr.image_io.image_file import Pixels, depth_of
-from amortized_sr.pictures.conversion import is_constant
-from amortized_sr.pictures.options import Colour
+from amortized_sr.pictures.conversion import Drawing, is_constant
 from amortized_sr.resize import shrink
 from amortized_sr.strips import ReadRows
 from amortized_sr.upscaler import Upscaler
@@ -40,11 +39,7 @@ def draw(
     upscaler: Upscaler,
     pixels: Pixels,
     size: Size,
-    depth: Depth | None = None,
-    tone_gamma: float = 1.0,
-    background: Colour | None = None,
-    neutral: bool = False,
-    tta: bool = False,
+    drawing: Drawing = Drawing(),  # noqa: B008 (frozen)
     notify: Notify = lambda sentence: None,
 ) -> Iterator[Pixels]:
     """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows.
@@ -53,41 +48,37 @@ def draw(
         upscaler: The model.
         pixels: Grey, grey and alpha, RGB, or RGB and alpha.
         size: Size of the result.
-        depth: How the result's channels are stored; None keeps the picture's.
-        tone_gamma: Exponent that brings the colours' tones to those that the network knows; undone afterwards.
-        background: Put behind a transparent picture, which loses its alpha.
-        neutral: Whether to draw the first channel of an RGB picture and write it three times.
-        tta: Whether to average over the eight flips and transpositions.
+        drawing: How.
         notify: Called with a sentence when a fallback is used.
 
     Yields:
         Strips of the kind of `pixels`, of any height.
     """
-    white = _WHITE[depth_of(pixels)]
-    depth = depth or depth_of(pixels)
+    white, gamma, background = _WHITE[depth_of(pixels)], drawing.tone_gamma, drawing.background
+    depth = drawing.depth or depth_of(pixels)
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else None
-    if neutral:
+    if drawing.neutral:
         pixels = pixels[..., :1] if alpha is None else pixels[..., [0, 3]]
 
     def render(read_rows: ReadRows, size: Size, batch: int = 1) -> Iterator[Tensor]:
         # Both become arguments of `strips`.
-        upscaler.model.ensemble, upscaler._encoder._notify = tta, notify
+        upscaler.model.ensemble, upscaler._encoder._notify = drawing.tta, notify
         return upscaler.strips(read_rows, (pixels.shape[0], pixels.shape[1]), size, batch)
 
     if alpha is None or is_constant(alpha):
-        strips = _draw_opaque(render, pixels if alpha is None else pixels[..., :-1], size, white, tone_gamma)
+        strips = _draw_opaque(render, pixels if alpha is None else pixels[..., :-1], size, white, gamma)
         constant = 1.0 if alpha is None else float(alpha.flat[0]) / white
         drawn = ((strip, torch.full_like(strip[:, :1], constant)) for strip in strips)
     else:
-        drawn = _draw_transparent(render, pixels, size, white, tone_gamma)
+        drawn = _draw_transparent(render, pixels, size, white, gamma)
     for colour, opacity in drawn:
-        shown = colour.expand(-1, 3, -1, -1) if neutral else colour
-        if alpha is not None and background is None:
-            shown = torch.cat((shown, opacity), dim=1)
-        elif background is not None and alpha is not None:
+        shown = colour.expand(-1, 3, -1, -1) if drawing.neutral else colour
+        if alpha is not None and background is not None:
             behind = colour.new_tensor(background).div_(255)[None, :, None, None]
             behind = behind if shown.shape[1] == 3 else behind.mean(dim=1, keepdim=True)
             shown = shown * opacity + behind * (1 - opacity)
+        elif alpha is not None:
+            shown = torch.cat((shown, opacity), dim=1)
         yield quantised(shown, depth)
 
 
@@ -95,16 +86,16 @@ _Render = Callable[..., Iterator[Tensor]]
 """Takes what reads rows, a size, and how many pictures are read; gives strips of rows."""
 
 
-def _draw_opaque(render: _Render, pixels: Pixels, size: Size, white: float, tone_gamma: float) -> Iterator[Tensor]:
+def _draw_opaque(render: _Render, pixels: Pixels, size: Size, white: float, gamma: float) -> Iterator[Tensor]:
     def read_rows(first: int, stop: int) -> Tensor:
-        return _to_tones(_as_tensor(pixels[first:stop], white), tone_gamma)
+        return _to_tones(_as_tensor(pixels[first:stop], white), gamma)
 
     for strip in render(read_rows, size):
-        yield _from_tones(strip, tone_gamma)
+        yield _from_tones(strip, gamma)
 
 
 def _draw_transparent(
-    render: _Render, pixels: Pixels, size: Size, white: float, tone_gamma: float
+    render: _Render, pixels: Pixels, size: Size, white: float, gamma: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     visible = pixels[..., -1] > 0
     # Pixels with nothing visible around get the picture's mean.
@@ -114,7 +105,7 @@ def _draw_transparent(
         top = max(0, first - _SPREAD)
         values = _as_tensor(pixels[top : stop + _SPREAD], white)
         colour, alpha = values[:, :-1], values[:, -1:]
-        filled = _continue_colours(_to_tones(colour, tone_gamma), alpha, _to_tones(mean, tone_gamma))
+        filled = _continue_colours(_to_tones(colour, gamma), alpha, _to_tones(mean, gamma))
         # Two pictures, colour and alpha, drawn together: a colour model sees grey as three equal channels.
         both = torch.cat((filled, alpha.expand_as(filled)))
         return both[:, :, first - top : stop - top]
@@ -126,7 +117,7 @@ def _draw_transparent(
     else:
         pairs = iter([_shrunk(strips, size)])
     for colour, opacity in pairs:
-        yield _from_tones(colour, tone_gamma), opacity
+        yield _from_tones(colour, gamma), opacity
 
 
 def _shrunk(strips: Iterator[Float[Tensor, "2 channel rows width"]], size: Size) -> tuple[Tensor, Tensor]:
@@ -178,12 +169,12 @@ def _as_tensor(pixels: Pixels, white: float) -> Float[Tensor, "1 channel rows wi
     return torch.from_numpy(values).div_(white).permute(2, 0, 1)[None]
 
 
-def _to_tones(colour: Tensor, tone_gamma: float) -> Tensor:
-    return colour if tone_gamma == 1 else colour.clamp(min=0) ** tone_gamma
+def _to_tones(colour: Tensor, gamma: float) -> Tensor:
+    return colour if gamma == 1 else colour.clamp(min=0) ** gamma
 
 
-def _from_tones(colour: Tensor, tone_gamma: float) -> Tensor:
-    return colour if tone_gamma == 1 else colour.clamp(min=0) ** (1 / tone_gamma)
+def _from_tones(colour: Tensor, gamma: float) -> Tensor:
+    return colour if gamma == 1 else colour.clamp(min=0) ** (1 / gamma)
 
 
 @torch.inference_mode()

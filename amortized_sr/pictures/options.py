@@ -10,6 +10,9 @@ from amortized_sr.sizes import SizeRequest
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
+WHOLE_BYTES = 48 * 2**20
+"""Outputs up to this size are drawn as a whole before they are written; larger ones are written while drawn."""
+
 
 @final
 @dataclass(frozen=True)

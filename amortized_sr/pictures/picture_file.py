@@ -1,9 +1,12 @@
 """A picture file that was written, on the disk or in memory."""
 
+import contextlib
 import io
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import BinaryIO, final
 
 import numpy as np
 from PIL import Image
@@ -13,7 +16,6 @@ from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.formats import Format, format_of
 from amortized_sr.image_io.image_file import ImageFile
 from amortized_sr.image_io.limits import MAX_FILE_PIXELS
-from amortized_sr.image_io.picture import check_place
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 from amortized_sr.pictures.pillow import picture_of
@@ -67,7 +69,6 @@ class PictureFile:
         path = Path(path)
         if format_of(path) != self.format:
             raise ImageError(path, f"the picture is a {self.format.name} file", "choose such a name", setting="format")
-        check_place(path)
         content = self.content if self.path is None else self.path.read_bytes()
         assert content is not None
         with named_write_errors(path), replacing(path) as file:
@@ -77,9 +78,15 @@ class PictureFile:
         """Return what a notebook shows: the (first) picture with 8 bits, unless it is huge."""
         if self.size[0] * self.size[1] > _SHOWN_PIXELS:
             return None
-        image = self.read()
-        pixels, white = image.frames[0], {"uint8": 255, "uint16": 65535, "float32": 1}[image.depth]
-        eight = np.rint(pixels.astype(np.float32).clip(0, white) * (255 / white)).astype(np.uint8)
-        shown = io.BytesIO()
+        image, shown = self.read(), io.BytesIO()
+        white = {"uint8": 255, "uint16": 65535, "float32": 1}[image.depth]
+        eight = np.rint(image.frames[0].astype(np.float32).clip(0, white) * (255 / white)).astype(np.uint8)
         picture_of(eight, image.metadata.profile).save(shown, "PNG")
         return shown.getvalue()
+
+
+@contextlib.contextmanager
+def open_temporary() -> Iterator[BinaryIO]:
+    """Open a file that vanishes afterwards; it has a name, which the writer of TIFF files asks for."""
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "output").open("x+b") as file:
+        yield file

@@ -1,7 +1,6 @@
 """One picture file in, one picture file out: read, convert, draw, write; each step is a function of its own."""
 
 import contextlib
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, overload
@@ -14,21 +13,17 @@ from amortized_sr.choices import DeviceName, FormatName
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.image_file import ImageFile, Pixels
-from amortized_sr.image_io.profile import profile_problem, tone_power
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import ahead, named_write_errors, write_frames, write_strips
-from amortized_sr.pictures.conversion import Conversion, convert, is_neutral
+from amortized_sr.pictures.conversion import Conversion, Drawing, convert, is_neutral, tone_gamma
 from amortized_sr.pictures.drawing import Notify, draw
-from amortized_sr.pictures.options import PictureOptions
-from amortized_sr.pictures.picture_file import PictureFile
+from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
+from amortized_sr.pictures.picture_file import PictureFile, open_temporary
 from amortized_sr.pictures.pillow import picture_of, pixels_of
 from amortized_sr.sizes import SizeRequest, check_size
 from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import DEFAULT_MODEL
-
-WHOLE_BYTES = 48 * 2**20
-"""Outputs up to this size are drawn as a whole before they are written; larger ones are written while drawn."""
 
 
 def upscale_file(
@@ -45,18 +40,17 @@ def upscale_file(
         options: How.
         upscaler: The model.
         output: Where to write; a file of that name is replaced. None writes into memory.
-        whole_bytes: Size up to which outputs are drawn as a whole.
+        whole_bytes: Size up to which an output is drawn as a whole before it is written.
 
     Raises:
-        ImageError: If the input cannot be read, the output not be written, or the one not become the other.
+        ImageError: If the input cannot be read, the output cannot be written, or cannot hold the input.
     """
     name = source if isinstance(source, Path) else Path("picture")
     content = source if isinstance(source, bytes) else None
-    image = source if isinstance(source, ImageFile) else read_picture(name, content, options)
+    image = source if isinstance(source, ImageFile) else read_picture(name, options, content)
     conversion = convert(name, image, options, output)
     fallbacks: list[str] = []
-    whole = is_small(conversion, whole_bytes)
-    frames = draw_frames(conversion, upscaler, options.tta, fallbacks.append, whole)
+    frames = draw_frames(conversion, upscaler, fallbacks.append, conversion.is_small(whole_bytes))
     written = None
     if output is not None:
         with named_write_errors(output), replacing(output) as file:
@@ -70,8 +64,8 @@ def upscale_file(
     return PictureFile(output, written, format_, image.size, size, image.kind, (*conversion.notices, *fallbacks))
 
 
-def read_picture(path: Path, content: bytes | None, options: PictureOptions) -> ImageFile:
-    """Read a picture file, or its bytes; then `path` is only a name.
+def read_picture(path: Path, options: PictureOptions, content: bytes | None = None) -> ImageFile:
+    """Read a picture file, or its bytes; then `path` is only a name for errors.
 
     Raises:
         ImageError: If it cannot be read.
@@ -79,31 +73,21 @@ def read_picture(path: Path, content: bytes | None, options: PictureOptions) -> 
     return read_image(path, content, options.max_pixels, options.allow_truncated)
 
 
-def is_small(conversion: Conversion, whole_bytes: int = WHOLE_BYTES) -> bool:
-    """Return whether an output is drawn as a whole before it is written; animations always are."""
-    return len(conversion.frames) > 1 or conversion.value_count <= whole_bytes
-
-
-def draw_frames(
-    conversion: Conversion, upscaler: Upscaler, tta: bool, notify: Notify, whole: bool
-) -> list[Iterable[Pixels]]:
+def draw_frames(conversion: Conversion, upscaler: Upscaler, notify: Notify, whole: bool) -> list[Iterable[Pixels]]:
     """Draw the pictures of an output in strips of rows.
 
     Args:
         conversion: What to draw.
         upscaler: The model.
-        tta: Whether to average over the eight flips and transpositions.
         notify: Called with a sentence when a fallback is used.
-        whole: Whether to draw everything now; otherwise only the first strip is, the others while it is written.
+        whole: Whether to draw everything now, or only the first strip and the others while it is written.
 
     Raises:
         ImageError: If there is not enough memory.
     """
-    output, gamma, background = conversion.output, conversion.tone_gamma, conversion.background
     with _named_memory_errors(conversion):
         drawings = (
-            draw(upscaler, frame, output.size, output.depth, gamma, background, conversion.neutral, tta, notify)
-            for frame in conversion.frames
+            draw(upscaler, frame, conversion.output.size, conversion.drawing, notify) for frame in conversion.frames
         )
         # Drawing and compressing take turns: both use all cores, and side by side they took twice the time.
         return [list(strips) if whole else ahead(strips) for strips in drawings]
@@ -124,13 +108,6 @@ def write_picture(file: BinaryIO, conversion: Conversion, frames: list[Iterable[
 
 
 @contextlib.contextmanager
-def open_temporary() -> Iterator[BinaryIO]:
-    """Open a file that vanishes afterwards; it has a name, which the writer of TIFF files asks for."""
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "output").open("x+b") as file:
-        yield file
-
-
-@contextlib.contextmanager
 def _named_memory_errors(conversion: Conversion) -> Iterator[None]:
     try:
         yield
@@ -142,21 +119,18 @@ def _named_memory_errors(conversion: Conversion) -> Iterator[None]:
         raise ImageError(conversion.source, problem, "ask for a smaller size") from None
 
 
+# fmt: off
 @overload
-def upscale(
-    source: Image.Image, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
-    device: DeviceName = ...,
-) -> Image.Image: ...  # fmt: skip
+def upscale(source: Image.Image, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
+            device: DeviceName = ...) -> Image.Image: ...
 @overload
-def upscale(
-    source: Tensor, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
-    device: DeviceName = ...,
-) -> Tensor: ...  # fmt: skip
+def upscale(source: Tensor, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
+            device: DeviceName = ...) -> Tensor: ...
 @overload
-def upscale(
-    source: str | Path | bytes, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
-    device: DeviceName = ..., output: str | Path | None = ..., format: FormatName | None = ...,
-) -> PictureFile: ...  # fmt: skip
+def upscale(source: str | Path | bytes, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
+            device: DeviceName = ..., output: str | Path | None = ..., format: FormatName | None = ...,
+            ) -> PictureFile: ...
+# fmt: on
 def upscale(
     source: str | Path | bytes | Image.Image | Tensor,
     scale: float | None = None,
@@ -175,8 +149,8 @@ def upscale(
         size: `(height, width)` of the result in pixels, instead of `scale`.
         model: Bundled name or `.safetensors` file.
         device: Where to compute.
-        output: Where to write what is made of a file; None keeps it in memory.
-        format: Format of that; None takes the one of the output's name, or PNG.
+        output: Where to write the output of a file; None keeps it in memory.
+        format: Format of that output; None takes the one of its name, or PNG.
 
     Returns:
         For a file a `PictureFile` with all that the command line keeps (16 bits, alpha, profile, metadata, animation),
@@ -187,23 +161,15 @@ def upscale(
     """
     if (scale is None) == (size is None):
         raise ValueError("give either scale or size, not both and not neither")
-    request = SizeRequest(scale, size)
-    upscaler = Upscaler.from_pretrained(model, device)
+    request, upscaler = SizeRequest(scale, size), Upscaler.from_pretrained(model, device)
     if isinstance(source, str | Path | bytes):
         named = source if isinstance(source, bytes) else Path(source)
         return upscale_file(named, PictureOptions(request, format), upscaler, None if output is None else Path(output))
     if output is not None or format is not None:
         raise ValueError("output and format are for image files; save the picture that is returned instead")
-    if isinstance(source, Image.Image):
-        return _upscale_pillow(source, request, upscaler)
-    return upscaler.upscale(source, scale, size)
-
-
-def _upscale_pillow(picture: Image.Image, request: SizeRequest, upscaler: Upscaler) -> Image.Image:
-    pixels, profile = pixels_of(picture), picture.info.get("icc_profile")
-    mode = "L" if pixels.shape[2] < 3 else "RGB"
-    usable = profile is not None and profile_problem(profile, mode) is None
-    gamma = tone_power(profile, mode) if usable else 1.0
-    size = check_size(request.resolve((picture.height, picture.width)))
-    neutral = is_neutral([pixels])
-    return picture_of(np.concatenate(list(draw(upscaler, pixels, size, None, gamma, None, neutral))), profile)
+    if isinstance(source, Tensor):
+        return upscaler.upscale(source, scale, size)
+    pixels, profile = pixels_of(source), source.info.get("icc_profile")
+    drawing = Drawing(tone_gamma=tone_gamma(profile, pixels.shape[2]), neutral=is_neutral([pixels]))
+    strips = draw(upscaler, pixels, check_size(request.resolve((source.height, source.width))), drawing)
+    return picture_of(np.concatenate(list(strips)), profile)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from amortized_sr.image_io.profile import srgb_profile, tone_power
+from amortized_sr.pictures.conversion import Drawing
 from amortized_sr.pictures.drawing import draw
 from amortized_sr.upscaler import Upscaler
 
@@ -15,7 +16,7 @@ def upscaler() -> Upscaler:
 
 
 def drawn(upscaler, pixels, size, **options) -> np.ndarray:
-    return np.concatenate(list(draw(upscaler, pixels, size, **options)))
+    return np.concatenate(list(draw(upscaler, pixels, size, Drawing(**options))))
 
 
 def scene(count: int, fine: int) -> tuple[np.ndarray, np.ndarray]:
