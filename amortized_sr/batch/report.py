@@ -59,15 +59,10 @@ class Report:
         progress.start()
         self._bar = progress, progress.add_task("upscale", total=count, speed="")
 
-    def loaded(self, model: str, device: str) -> None:
-        """Report the model and the device."""
+    def detail(self, line: str) -> None:
+        """Report the model and the device, or the kind of an input, which its name may not show."""
         if self.verbose and not self.as_json:
-            self._print(f"model {model} on {device}")
-
-    def opened(self, path: Path, kind: str) -> None:
-        """Report the kind of an input, which its name may not show."""
-        if self.verbose and not self.as_json:
-            self._print(f"{path}  is {kind}")
+            self._print(line)
 
     def note(self, path: Path, sentence: str) -> None:
         """Report what could not be kept, or a fallback."""

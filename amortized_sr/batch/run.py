@@ -108,9 +108,9 @@ class _Batch:
         reader, writer = ThreadPoolExecutor(1, "reader"), ThreadPoolExecutor(2, "writer")
         try:
             for job, reading in self._read_ahead(jobs, reader):
-                if reading is None:
+                if isinstance(reading, ImageError):
                     self._drain(0)  # Reports keep the order of the inputs.
-                    self._report_skipped(job)
+                    self.report.skipped(job.source.path, job.output_path, reading)
                 else:
                     self._upscale(job, reading, writer)
                     self._drain(self.bounds.write_behind)
@@ -127,30 +127,23 @@ class _Batch:
 
     def _read_ahead(
         self, jobs: list[Job], reader: ThreadPoolExecutor
-    ) -> Iterator[tuple[Job, Future[ImageFile] | None]]:
-        """Yield each job with its input being decoded, or None if it is skipped."""
-        waiting: deque[tuple[Job, Future[ImageFile] | None]] = deque()
+    ) -> Iterator[tuple[Job, Future[ImageFile] | ImageError]]:
+        """Yield each job with its input being decoded, or with the reason to skip it."""
+        waiting: deque[tuple[Job, Future[ImageFile] | ImageError]] = deque()
         for job in jobs:
-            waiting.append((job, None if self._is_skipped(job) else self._start_reading(job.source.path, reader)))
+            waiting.append((job, self._reason_to_skip(job) or self._start_reading(job.source.path, reader)))
             if len(waiting) > self.bounds.read_ahead:
                 yield waiting.popleft()
         yield from waiting
 
-    def _is_skipped(self, job: Job) -> bool:
+    def _reason_to_skip(self, job: Job) -> ImageError | None:
         if self.options.overwrite or job.output_path == STREAM or not os.path.lexists(job.output_path):
-            return False
+            return None
+        if self.manifest is not None and self.manifest.is_done(job.source.path, job.output_path):
+            return ImageError(job.output_path, "already done", "the manifest lists it")
         if self.options.resume and self.manifest is not None and self.manifest.lists(job.output_path):
-            return self._is_done(job)
-        return True
-
-    def _is_done(self, job: Job) -> bool:
-        return self.manifest is not None and self.manifest.is_done(job.source.path, job.output_path)
-
-    def _report_skipped(self, job: Job) -> None:
-        why = ImageError(job.output_path, "exists", "overwrite it to replace it", "overwrite")
-        if self._is_done(job):
-            why = ImageError(job.output_path, "already done", "the manifest lists it")
-        self.report.skipped(job.source.path, job.output_path, why)
+            return None
+        return ImageError(job.output_path, "exists", "overwrite it to replace it", "overwrite")
 
     def _start_reading(self, path: Path, reader: ThreadPoolExecutor) -> Future[ImageFile]:
         if path != STREAM:
@@ -169,7 +162,7 @@ class _Batch:
         name = Path("stdin") if job.source.path == STREAM else job.source.path
         try:
             image = reading.result()
-            self.report.opened(job.source.path, image.kind)
+            self.report.detail(f"{job.source.path}  is {image.kind}")
             output_path = None if job.output_path == STREAM else job.output_path
             conversion = convert(name, image, self.options.pictures, output_path)
             self.upscaler = self.upscaler or self._load()
@@ -194,7 +187,7 @@ class _Batch:
             )
         except ValueError as error:
             raise UnusableError(str(error)) from None
-        self.report.loaded(options.model, str(upscaler.device))
+        self.report.detail(f"model {options.model} on {upscaler.device}")
         return upscaler
 
     def _drain(self, limit: int) -> None:
