@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from amortized_sr.model import AmortizedSR as AmortizedSR
     from amortized_sr.model_builder import build_model as build_model
     from amortized_sr.model_config import ModelConfig as ModelConfig
+    from amortized_sr.pictures.options import PictureOptions as PictureOptions
+    from amortized_sr.pictures.picture_file import PictureFile as PictureFile
+    from amortized_sr.pictures.upscale import upscale as upscale
+    from amortized_sr.pictures.upscale import upscale_file as upscale_file
+    from amortized_sr.sizes import SizeRequest as SizeRequest
     from amortized_sr.upscaler import Upscaler as Upscaler
-    from amortized_sr.upscaler import upscale as upscale
     from amortized_sr.weights import load_weights as load_weights
     from amortized_sr.weights import save_weights as save_weights
 
@@ -26,11 +30,15 @@ _HOMES = {
     "ContinuousImage": "continuous",
     "Latent": "latent",
     "ModelConfig": "model_config",
+    "PictureFile": "pictures.picture_file",
+    "PictureOptions": "pictures.options",
+    "SizeRequest": "sizes",
     "Upscaler": "upscaler",
     "build_model": "model_builder",
     "load_weights": "weights",
     "save_weights": "weights",
-    "upscale": "upscaler",
+    "upscale": "pictures.upscale",
+    "upscale_file": "pictures.upscale",
 }
 
 __all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

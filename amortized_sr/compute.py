@@ -53,5 +53,9 @@ class Compute:
     bounds: Bounds = DEFAULT_BOUNDS
 
 
+DEFAULT_COMPUTE = Compute()
+"""The fastest device, with the default memory."""
+
+
 def ignore(sentence: str) -> None:
     """Drop a notice."""

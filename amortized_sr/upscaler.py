@@ -15,7 +15,7 @@ from torch import Tensor
 from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.axes import Rendering
 from amortized_sr.choices import Precision
-from amortized_sr.compute import DEFAULT_MEMORY, Compute, Notify, ignore
+from amortized_sr.compute import DEFAULT_COMPUTE, DEFAULT_MEMORY, Compute, Notify, ignore
 from amortized_sr.coords import WHOLE, Size, Window, check_window
 from amortized_sr.image_io import MAX_INPUT_PIXELS, read_picture
 from amortized_sr.latent import Latent, LatentError
@@ -49,7 +49,7 @@ class Upscaler:
         (20, 15)
     """
 
-    def __init__(self, trained: TrainedModel, compute: Compute = Compute()) -> None:  # noqa: B008 (frozen)
+    def __init__(self, trained: TrainedModel, compute: Compute = DEFAULT_COMPUTE) -> None:
         self.trained = trained
         self._encoder = AdaptiveEncoder.of(trained.model, compute)
 
@@ -299,26 +299,3 @@ class Picture:
         file = io.BytesIO()
         self.render(scaled_size((height, width), scale)).save(file, format="PNG")
         return file.getvalue()
-
-
-def upscale(
-    image: Image.Image | str | Path,
-    scale: float | None = None,
-    size: Size | None = None,
-    model: str | Path = DEFAULT_MODEL,
-    device: str | torch.device = "auto",
-) -> Image.Image:
-    """Upscale one picture or image file, loading the weights for this one call.
-
-    Args:
-        image: A picture of mode `L` or `RGB`, or the path of an image file.
-        scale: Output size over input size.
-        size: `(height, width)` of the result in pixels, instead of `scale`.
-        model: Bundled name or `.safetensors` file.
-        device: Where to compute.
-
-    Raises:
-        ValueError: With a sentence, for whatever cannot be done (`ImageError` and `WeightsError` are ValueErrors).
-    """
-    picture = image if isinstance(image, Image.Image) else read_picture(Path(image))
-    return Upscaler.from_pretrained(model, device).upscale(picture, scale, size)

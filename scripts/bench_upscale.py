@@ -25,17 +25,20 @@ import numpy as np
 import torch
 from PIL import Image
 
-from amortized_sr.batch import run as batch
 from amortized_sr.batch.inputs import Input
-from amortized_sr.batch.plan import Job
+from amortized_sr.batch.options import BatchBounds, BatchOptions
+from amortized_sr.batch.plan import BatchPlan, Job
 from amortized_sr.batch.report import Report
-from amortized_sr.batch.settings import Settings
-from amortized_sr.drawing import _quantised
+from amortized_sr.batch.run import run
+from amortized_sr.compute import Compute
 from amortized_sr.image_io.atomic import replacing
 from amortized_sr.image_io.formats import FORMATS
 from amortized_sr.image_io.image_file import Metadata
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import Output, write_strips
+from amortized_sr.pictures.drawing import quantised
+from amortized_sr.pictures.options import PictureOptions
+from amortized_sr.sizes import SizeRequest
 from amortized_sr.upscaler import Upscaler
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "kitten_1024.jpg"
@@ -92,15 +95,14 @@ def measure_folder(folder: Path, count: int) -> None:
         left, top = number * 37 % 448, number * 91 % 448
         picture.crop((left, top, left + 64, top + 64)).save(path)
         jobs.append(Job(Input(path, Path(path.name)), folder / f"{number}_x4.png"))
-    settings = Settings("x4", lambda own: (4 * own[0], 4 * own[1]), "photo-tiny", "cpu", overwrite=True)
+    options = BatchOptions(PictureOptions(SizeRequest(scale=4)), "photo-tiny", Compute("cpu"), overwrite=True)
+    plan = BatchPlan(jobs, manifest_folder=None, failures=[], notes=[])
 
     def upscale(read_ahead: int, write_behind: int) -> float:
-        before = batch._READ_AHEAD, batch._WRITE_BEHIND
-        batch._READ_AHEAD, batch._WRITE_BEHIND = read_ahead, write_behind
+        report = Report(as_json=False, quiet=True, verbose=False)
         begin = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
-            batch.run(jobs, settings, None, "png", Report(as_json=False, quiet=True, verbose=False))
-        batch._READ_AHEAD, batch._WRITE_BEHIND = before
+            run(plan, options, report, BatchBounds(read_ahead, write_behind), limit_threads=True)
         return time.perf_counter() - begin
 
     def lanczos() -> float:
@@ -108,7 +110,7 @@ def measure_folder(folder: Path, count: int) -> None:
         for job in jobs:
             pixels = read_image(job.source.path).frames[0]
             large = np.array(Image.fromarray(pixels).resize((256, 256), Image.Resampling.LANCZOS))
-            with replacing(job.place) as file:
+            with replacing(job.output_path) as file:
                 write_strips(file, Output(PNG, (256, 256), 3, "uint8", Metadata()), iter([large]))
         return time.perf_counter() - begin
 
@@ -153,7 +155,7 @@ def _stages(upscaler: Upscaler, source: Path, place: Path) -> Iterator[float]:
         drawn = function.render((1024, 1024))
     yield clock() - begin
     begin = clock()
-    result = _quantised(drawn, "uint8")
+    result = quantised(drawn, "uint8")
     yield clock() - begin
     begin = clock()
     with replacing(place) as file:

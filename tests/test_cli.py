@@ -15,9 +15,9 @@ from command_line import Result
 from PIL import Image
 
 import amortized_sr
+from amortized_sr import upscale
 from amortized_sr.devices import available_devices
 from amortized_sr.image_io import read_picture
-from amortized_sr.upscaler import upscale
 from amortized_sr.weights import load_weights
 from amortized_sr.weights_header import DEFAULT_MODEL, bundled_models
 
@@ -73,7 +73,7 @@ def test_upscale_writes_what_python_gives_beside_the_input(upscale_small, small_
     result = upscale_small("a.png", "--scale", 2.5)
 
     assert (result.code, result.err) == (0, "")
-    assert read_picture(Path("a_x2.5.png")) == upscale("a.png", 2.5, model=small_weights, device="cpu")
+    assert read_picture(Path("a_x2.5.png")) == upscale("a.png", 2.5, model=small_weights, device="cpu").to_pil()
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_an_existing_output_is_kept(upscale_small):
     result = upscale_small("a.png", "-s", 2)
 
     assert (result.code, result.err) == (0, "")
-    assert result.out == "a.png  skipped: a_x2.png exists; --overwrite replaces it\n"
+    assert result.out == "a.png  skipped: a_x2.png: exists; overwrite it to replace it (--overwrite)\n"
     assert Path("a_x2.png").read_text() == "precious"
 
 
@@ -247,7 +247,7 @@ def test_an_input_is_never_an_output(upscale_small, output):
     result = upscale_small("a.png", "-s", 2, "-o", output, "--overwrite")
 
     assert result.code == 2
-    assert "is an input; choose another --output" in result.complaint
+    assert "is an input; choose another output (--output)" in result.complaint
     assert Path("a.png").read_bytes() == before
     assert Path("link.png").is_symlink()
 
@@ -259,7 +259,7 @@ def test_an_output_that_is_another_input_is_refused(upscale_small):
     result = upscale_small("a.png", "a_x2.png", "-s", 2, "--overwrite")
 
     assert result.code == 2
-    assert "a_x2.png is an input; choose another --output" in result.complaint
+    assert "a_x2.png: is an input; choose another output (--output)" in result.complaint
     assert Path("a_x2.png").read_bytes() == before
 
 
@@ -270,7 +270,7 @@ def test_two_inputs_with_one_output_are_refused_before_anything_is_written(upsca
     result = upscale_small("a.png", "a.jpg", "-s", 2)
 
     assert result.code == 2
-    assert "two inputs would be written to a_x2.png; upscale them one at a time with -o" in result.complaint
+    assert "a_x2.png: both a.png and a.jpg would be written to it; upscale them one at a time" in result.complaint
     assert listing() == {"a.png", "a.jpg"}
 
 
@@ -280,28 +280,61 @@ def test_two_inputs_with_one_output_are_refused_before_anything_is_written(upsca
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "choose one of --scale, --size, --width, --height, --longest; got none"),
-        (["-s", "2", "--width", "9"], "--longest; got --scale and --width"),
-        (["--size", "9x9", "--longest", "9"], "--longest; got --size and --longest"),
-        (["-s", "0"], "--scale must be a positive number, such as 4 or 3.7, got 0"),
-        (["-s", "-1"], "--scale must be a positive number, such as 4 or 3.7, got -1"),
-        (["-s", "nan"], "--scale must be a positive number, such as 4 or 3.7, got nan"),
-        (["-s", "inf"], "--scale must be a positive number, such as 4 or 3.7, got inf"),
-        (["-s", "1e9"], "--scale 1e+09 makes more than 65536x65536 pixels of a single one; use a smaller scale"),
-        (["-s", "1e308"], "--scale 1e+308 makes more than 65536x65536 pixels of a single one; use a smaller scale"),
+        (
+            [],
+            "'--scale' / '--size' / '--width' / '--height' / '--longest': choose one of scale, size, width, ",
+        ),
+        (
+            ["-s", "2", "--width", "9"],
+            "'--scale' / '--width': choose one of scale, size, width, height, longest; got scale and width",
+        ),
+        (
+            ["--size", "9x9", "--longest", "9"],
+            "'--size' / '--longest': choose one of scale, size, width, height, longest; got size and longest",
+        ),
+        (["-s", "0"], "Invalid value for '--scale': scale must be a positive number, got 0.0; for example 4 or 2.5"),
+        (["-s", "-1"], "Invalid value for '--scale': scale must be a positive number, got -1.0; for example 4 or 2.5"),
+        (["-s", "nan"], "Invalid value for '--scale': scale must be a positive number, got nan; for example 4 or 2.5"),
+        (["-s", "inf"], "Invalid value for '--scale': scale must be a positive number, got inf; for example 4 or 2.5"),
+        (["-s", "1e9"], "scale 1e+09 makes more than 65536x65536 pixels of a single one; use a smaller scale"),
+        (["-s", "1e308"], "scale 1e+308 makes more than 65536x65536 pixels of a single one; use a smaller scale"),
         (["-s", "four"], "Invalid value for '--scale' / '-s'"),
         (["-s", ""], "Invalid value for '--scale' / '-s'"),
         (["-s"], "'-s' requires an argument"),
-        (["--size", "10"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '10'"),
-        (["--size", "9" * 5000 + "x1"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '99999"),
-        (["--size", "0x0"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '0x0'"),
-        (["--size", "9x-9"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9x-9'"),
-        (["--size", "9x9x9"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9x9x9'"),
-        (["--size", "9.5x9"], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9.5x9'"),
-        (["--size", ""], "--size must be WIDTHxHEIGHT in pixels, such as 1024x768, got ''"),
-        (["--width", "0"], "--width must be at least 1 pixel, got 0"),
-        (["--height", "-5"], "--height must be at least 1 pixel, got -5"),
-        (["--longest", "0"], "--longest must be at least 1 pixel, got 0"),
+        (
+            ["--size", "10"],
+            "Invalid value for '--size': size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '10'",
+        ),
+        (
+            ["--size", "9" * 5000 + "x1"],
+            "Invalid value for '--size': size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '99999",
+        ),
+        (
+            ["--size", "0x0"],
+            "Invalid value for '--size': size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '0x0'",
+        ),
+        (
+            ["--size", "9x-9"],
+            "Invalid value for '--size': size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9x-9'",
+        ),
+        (
+            ["--size", "9x9x9"],
+            "Invalid value for '--size': size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9x9x9'",
+        ),
+        (
+            ["--size", "9.5x9"],
+            "Invalid value for '--size': size must be WIDTHxHEIGHT in pixels, such as 1024x768, got '9.5x9'",
+        ),
+        (["--size", ""], "Invalid value for '--size': size must be WIDTHxHEIGHT in pixels, such as 1024x768, got ''"),
+        (["--width", "0"], "Invalid value for '--width': width must be a whole number of pixels, at least 1, got 0"),
+        (
+            ["--height", "-5"],
+            "Invalid value for '--height': height must be a whole number of pixels, at least 1, got -5",
+        ),
+        (
+            ["--longest", "0"],
+            "Invalid value for '--longest': longest must be a whole number of pixels, at least 1, got 0",
+        ),
         (["--width", "wide"], "Invalid value for '--width'"),
         (["-s", "2", "-q", "-v"], "choose one of --quiet and --verbose"),
         (["-s", "2", "--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
@@ -332,7 +365,7 @@ def test_a_file_as_output_of_several_inputs_is_refused(upscale_small, there):
     result = upscale_small(picture("a.png"), picture("b.png"), "-s", 2, "-o", "out.png")
 
     assert result.code == 2
-    assert "several inputs need a folder as --output; out.png is not one" in result.complaint
+    assert "out.png: is not a folder; several inputs need a folder as output (--output)" in result.complaint
 
 
 def test_an_absent_device_is_refused_with_those_that_are_there(upscale_small):
@@ -400,9 +433,7 @@ def test_a_directory_without_images_is_refused(upscale_small):
     result = upscale_small("a.png", "-s", 2)
 
     assert result.code == 1
-    assert result.complaint == (
-        "a.png: no image files in this folder; --recursive looks into the folders below as well"
-    )
+    assert result.complaint == ("a.png: no image files in this folder; search the folders below as well (--recursive)")
 
 
 @pytest.mark.parametrize(
@@ -481,8 +512,9 @@ def test_an_output_that_cannot_be_written_is_refused(upscale_small, output, said
 
     result = upscale_small("a.png", "-s", 2, "-o", output)
 
-    assert result.code == 1
-    assert result.complaint.startswith(f"{output}: ")
+    # What is known before the start is wrong usage; that a name is too long is known from writing it.
+    assert result.code == (1 if "too long" in said else 2)
+    assert f"{output}: " in result.complaint
     assert said in result.complaint
     assert listing() == {"a.png", "file.txt"}
 
@@ -504,7 +536,10 @@ def test_a_picture_too_large_for_its_format_is_refused_before_the_model_is_even_
     result = cli("upscale", "a.png", "--size", "20000x10", "-o", "a.webp", "--model", "nosuch")
 
     assert result.code == 1
-    assert result.complaint == "a.webp: 20000x10 pixels are more than WEBP can hold (16383 a side); use .png or .tif"
+    assert (
+        result.complaint
+        == "a.webp: 20000x10 pixels are more than WEBP can hold (16,383 a side); choose PNG or TIFF (--format)"
+    )
 
 
 # --- the other commands ---
@@ -561,7 +596,7 @@ def test_info_shows_how_one_model_is_built_and_how_it_was_trained(cli):
     trained = load_weights(DEFAULT_MODEL)
 
     told = json.loads(cli("info", "--model", DEFAULT_MODEL, "--json").out)
-    assert told["config"] == dataclasses.asdict(trained.config)
+    assert told["config"] == json.loads(json.dumps(dataclasses.asdict(trained.config)))
     assert told["training"] == trained.facts
 
     out = cli("info", "--model", DEFAULT_MODEL).out

@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from amortized_sr import upscale
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS, ImageError, check_output, read_picture, replacing, write_picture
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
-from amortized_sr.upscaler import upscale
 
 EVERY_FORMAT = [
     ("PNG", {}),
@@ -155,7 +155,7 @@ def test_the_colour_profile_goes_through_upscaling_into_the_output(tmp_path, sma
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     noise(4, 4).save(tmp_path / "in.png", icc_profile=profile)
 
-    write_picture(upscale(tmp_path / "in.png", 2.0, model=small_weights), tmp_path / f"out{suffix}")
+    write_picture(upscale(tmp_path / "in.png", 2.0, model=small_weights).to_pil(), tmp_path / f"out{suffix}")
 
     with Image.open(tmp_path / f"out{suffix}") as output:
         assert output.info["icc_profile"] == profile
@@ -164,7 +164,7 @@ def test_the_colour_profile_goes_through_upscaling_into_the_output(tmp_path, sma
 def test_an_output_has_no_colour_profile_if_the_input_had_none(tmp_path, small_weights):
     noise(4, 4).save(tmp_path / "in.png")
 
-    write_picture(upscale(tmp_path / "in.png", 2.0, model=small_weights), tmp_path / "out.png")
+    write_picture(upscale(tmp_path / "in.png", 2.0, model=small_weights).to_pil(), tmp_path / "out.png")
 
     with Image.open(tmp_path / "out.png") as output:
         assert "icc_profile" not in output.info

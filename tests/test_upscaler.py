@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from amortized_sr import upscale
 from amortized_sr.compute import Bounds, Compute
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_cell, pixel_window
@@ -26,7 +27,7 @@ from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.sizes import scaled_size
-from amortized_sr.upscaler import Upscaler, upscale
+from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import TrainedModel, load_weights, save_weights
 from amortized_sr.weights_header import WeightsError
 
@@ -162,7 +163,7 @@ def test_the_function_takes_a_picture(small_weights, upscaler):
 def test_the_function_takes_the_path_of_a_file(small_weights, upscaler, tmp_path):
     picture("RGB", 4, 5).save(tmp_path / "a.png")
 
-    result = upscale(str(tmp_path / "a.png"), size=(9, 11), model=small_weights, device="cpu")
+    result = upscale(str(tmp_path / "a.png"), size=(9, 11), model=small_weights, device="cpu").to_pil()
 
     assert result == upscaler.upscale(picture("RGB", 4, 5), size=(9, 11))
 

@@ -1,1 +1,1 @@
-"""Many image files at once: which, where to, what is done already, and how far it is."""
+"""Many picture files: finds inputs, plans outputs, upscales, resumes, reports progress."""

@@ -1,4 +1,4 @@
-"""Which files a command line means: files, folders, patterns, lists."""
+"""Finds the files that a command names: files, folders, patterns, lists."""
 
 import dataclasses
 import glob
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amortized_sr.batch.manifest import made_in
-from amortized_sr.batch.stream import STREAM, path_or_stream
+from amortized_sr.batch.manifest import listed_outputs
+from amortized_sr.batch.standard_streams import STREAM, path_or_stream
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError
 
 # Names that this program gives to outputs: a_x4.png, a_640x480.png, a_w640.png.
@@ -22,38 +22,38 @@ class Input:
 
     Attributes:
         path: Where it is.
-        below: Its path below the folder that was named, or its name.
+        relative: Its path relative to the folder that was named, or its name.
     """
 
     path: Path
-    below: Path
+    relative: Path
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a name of the command line stands for.
+    """Files that match one file, folder or pattern.
 
     Attributes:
-        inputs: The files that are meant.
+        inputs: The files to upscale.
         outputs: Image files that were passed over as outputs of this program.
-        closed: Sentences about folders that cannot be read.
+        unreadable: Errors about folders that cannot be read.
     """
 
     inputs: list[Input]
     outputs: list[Path] = field(default_factory=list)
-    closed: list[str] = field(default_factory=list)
+    unreadable: list[ImageError] = field(default_factory=list)
 
 
 def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
-    """Return the files that a name means, a folder's in the order of their paths.
+    """Return the files that a name stands for, a folder's in the order of their paths.
 
-    Folders are searched for files with an image's suffix. Hidden files and outputs of this program are passed over,
-    as is everything in an output folder below the one that was named: an output is never an input by accident. An
-    output is known by its name beside its input's (`a_x4.png` beside `a.jpg`), which is a guess, or from the manifest
-    of a folder below the one that was named.
+    Folders are searched for files with the suffix of an image. Hidden files and outputs of this program are passed
+    over, as is everything in an output folder below the one that was named: an output is never an input by accident. An
+    output is recognised by its name beside its input's (`a_x4.png` beside `a.jpg`), which is a guess, or from the
+    manifest of a folder below the one that was named.
 
     Args:
-        named: A file, folder or pattern; a file that is not there is returned too, to be reported in its turn.
+        named: A file, folder or pattern; a missing file is returned too, and reported in its turn.
         recursive: Whether folders are searched to their bottom.
         output: The folder for the outputs, if there is one.
 
@@ -70,60 +70,65 @@ def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
 
 
 def read_list(path: Path) -> list[Path]:
-    """Return the paths in a text file, one a line; empty lines and those that begin with # are none.
+    """Return the paths in a text file, one a line; empty lines and those that start with # are skipped.
 
     Raises:
-        ImageError: If it cannot be read.
+        ImageError: If it cannot be read or names no files.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").split("\n")
     except OSError as error:
-        raise ImageError(f"{path}: the list cannot be read ({error.strerror}); check the path") from None
+        raise ImageError(path, f"the list cannot be read ({error.strerror})", "check the path", "list") from None
     if any("\0" in line for line in lines):
-        raise ImageError(f"{path}: not a text file; --list wants one path a line")
+        raise ImageError(path, "not a text file", "give a list with one path a line", "list")
     # Not `splitlines`, which ends a line at characters that names may hold.
     paths = [line.removesuffix("\r") for line in lines]
-    return [path_or_stream(line) for line in paths if line.strip() and not line.startswith("#")]
+    named = [path_or_stream(line) for line in paths if line.strip() and not line.startswith("#")]
+    if not named:
+        raise ImageError(path, "the list names no files", "give it one path a line", "list")
+    return named
 
 
 def _search(folder: Path, recursive: bool, output: Path | None) -> Found:
     images: list[Path] = []
-    closed: list[str] = []
+    unreadable: list[ImageError] = []
 
     def note(error: OSError) -> None:
-        closed.append(f"{error.filename}: the folder cannot be read ({error.strerror}); make it readable")
+        problem = f"the folder cannot be read ({error.strerror})"
+        unreadable.append(ImageError(error.filename, problem, "make it readable"))
 
     # Links to folders are not followed: they may lead in a circle.
-    for place, folders, names in os.walk(folder, onerror=note):
+    for searched, folders, names in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        images += [Path(place) / name for name in names if _is_image(name)]
-    found = dataclasses.replace(_without_outputs(folder, images, output), closed=closed)
-    if not (found.inputs or found.outputs or found.closed):
-        advice = "" if recursive else "; --recursive looks into the folders below as well"
-        raise ImageError(f"{folder}: no image files in this folder{advice}")
-    return found
+        images += [Path(searched) / name for name in names if _is_image(name)]
+    found = dataclasses.replace(_without_outputs(folder, images, output), unreadable=unreadable)
+    if found.inputs or found.outputs or found.unreadable:
+        return found
+    if recursive:
+        raise ImageError(folder, "no image files in this folder or below", "check the path")
+    raise ImageError(folder, "no image files in this folder", "search the folders below as well", "recursive")
 
 
 def _match(pattern: Path, recursive: bool, output: Path | None) -> Found:
-    matches = (Path(place) for place in glob.glob(str(pattern), recursive=recursive))
+    matches = map(Path, glob.glob(str(pattern), recursive=recursive))
     images = [path for path in matches if _is_image(path.name) and not path.is_dir()]
     named = next(folder for folder in pattern.parents if not glob.has_magic(str(folder)))
     found = _without_outputs(named, images, output)
     if not (found.inputs or found.outputs):
-        raise ImageError(f"{pattern}: no image files match this pattern; check the path")
+        raise ImageError(pattern, "no image files match this pattern", "check the path")
     return Found([Input(source.path, Path(source.path.name)) for source in found.inputs], found.outputs)
 
 
 def _without_outputs(named: Path, images: list[Path], output: Path | None) -> Found:
-    """Tell inputs from outputs among images below a folder."""
-    into = None if output is None else os.path.realpath(output)
+    """Split the images below a folder into inputs and outputs of this program."""
+    output_folder = None if output is None else os.path.realpath(output)
     outputs = set(_named_like_outputs(images))
     left_out: set[Path] = set()
     for folder in {folder for path in images for folder in path.parents if _is_below(folder, named)}:
-        is_output = os.path.realpath(folder) == into
-        # Whoever names the folder of an earlier batch itself means what is in it.
+        is_output = os.path.realpath(folder) == output_folder
+        # The files in the folder of an earlier batch are inputs if that folder itself was named.
         if folder != named or is_output:
-            outputs.update(made_in(folder))
+            outputs.update(listed_outputs(folder))
         if folder != named and is_output:
             left_out.add(folder)
     images = sorted(path for path in images if left_out.isdisjoint(path.parents))
@@ -140,7 +145,7 @@ def _is_image(name: str) -> bool:
 
 
 def _named_like_outputs(images: list[Path]) -> Iterator[Path]:
-    """Yield the images whose names this program would give to outputs of others of them."""
+    """Yield the images whose names this program would give to outputs of others among them."""
     originals = {(path.parent, path.stem) for path in images}
     for path in images:
         match = _OUTPUT_NAME.fullmatch(path.stem)

@@ -1,76 +1,173 @@
-"""Which output each input gets, known and free of clashes before anything is begun."""
+"""Plans a batch: inputs, their outputs, clashes, the manifest's folder; before anything is computed or written."""
 
 import hashlib
 import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
-from amortized_sr.batch.inputs import Input
-from amortized_sr.batch.stream import STREAM
+from amortized_sr.batch.inputs import Input, find_inputs, read_list
+from amortized_sr.batch.manifest import NAME
+from amortized_sr.batch.options import BatchOptions
+from amortized_sr.batch.standard_streams import STREAM
+from amortized_sr.image_io import ImageError
+from amortized_sr.image_io.picture import check_place
+from amortized_sr.pictures.conversion import output_format
 
 
-class PlanError(ValueError):
-    """Inputs and outputs that do not go together; the message says why and what to do."""
+@final
+class PlanError(ImageError):
+    """Inputs and outputs that do not go together."""
 
 
+@final
 @dataclass(frozen=True)
 class Job:
     """One input and where its output goes."""
 
     source: Input
-    place: Path
+    output_path: Path
 
 
-def plan(inputs: list[Input], output: Path | None, into_folder: bool, label: str, suffix: str) -> list[Job]:
-    """Return each input once with its output, none of them twice and none of them an input.
+@final
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a batch does.
+
+    Attributes:
+        jobs: Inputs with their outputs.
+        manifest_folder: Folder of the outputs, if a manifest is kept there.
+        failures: What was named and cannot be found or searched, with the error.
+        notes: What was named, with a sentence about it.
+    """
+
+    jobs: list[Job]
+    manifest_folder: Path | None
+    failures: list[tuple[Path, ImageError]]
+    notes: list[tuple[Path, str]]
+
+
+def plan_batch(
+    named: list[Path],
+    options: BatchOptions,
+    output: Path | None = None,
+    is_folder: bool = False,
+    recursive: bool = False,
+    list_file: Path | None = None,
+    part: tuple[int, int] | None = None,
+) -> BatchPlan:
+    """Find inputs, give each an output, and make the outputs' folders.
 
     Args:
-        inputs: The files.
-        output: A file, or a folder, below which the inputs' folders are repeated; None puts outputs beside inputs.
-        into_folder: Whether `output` is a folder.
-        label: The size in words, which the outputs' names get.
-        suffix: Of the outputs whose names are not given.
+        named: Files, folders and patterns.
+        options: How the files are upscaled.
+        output: A file, a folder, or standard output; None puts outputs beside their inputs.
+        is_folder: Whether `output` is a folder even if it does not exist and there is one input.
+        recursive: Whether folders are searched to their bottom.
+        list_file: Text file of further inputs, one path a line.
+        part: `(I, N)` for the I-th of N parts, the same on every machine.
+
+    Raises:
+        ImageError: If the list cannot be read, or the output cannot be written.
+        PlanError: If inputs and output do not go together.
+    """
+    inputs: list[Input] = []
+    failures: list[tuple[Path, ImageError]] = []
+    notes: list[tuple[Path, str]] = []
+    if list_file is not None:
+        named = named + read_list(list_file)
+    for path in named:
+        try:
+            found = find_inputs(path, recursive, output)
+        except ImageError as error:
+            failures.append((path, error))
+            continue
+        inputs += found.inputs
+        failures += [(path, error) for error in found.unreadable]
+        if found.outputs:
+            notes.append((path, _passed_over(found.outputs)))
+    # A name that is no input itself, a folder's or a pattern's, may stand for many files, today or tomorrow.
+    files = {source.path for source in inputs}
+    several = len(named) > 1 or list_file is not None or not files.issuperset(named)
+    to_folder = output is not None and output != STREAM and (is_folder or several or os.path.isdir(output))
+    folder = output if to_folder else None
+    _check_output(output, folder, is_folder, inputs, options)
+    jobs = _pair(inputs, output, folder, options)
+    if part is not None:
+        count, jobs = len(jobs), _shard(jobs, *part)
+        if not jobs:
+            notes.append((output or Path(), f"none of {count} inputs belongs to shard {part[0]}/{part[1]}"))
+    if folder is None:
+        return BatchPlan(jobs, None, failures, notes)
+    for parent in {job.output_path.parent for job in jobs}:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PlanError(parent, f"cannot be made ({error.strerror})", "choose another output", "output") from None
+    keeps_manifest = several or options.resume or os.path.lexists(folder / NAME)
+    return BatchPlan(jobs, folder if keeps_manifest else None, failures, notes)
+
+
+def _passed_over(outputs: list[Path]) -> str:
+    count = f"{len(outputs)} images were" if len(outputs) > 1 else "1 image was"
+    return f"{count} passed over as earlier outputs, such as {outputs[0].name}; name files themselves to upscale them"
+
+
+def _check_output(
+    output: Path | None, folder: Path | None, is_folder: bool, inputs: list[Input], options: BatchOptions
+) -> None:
+    """Check that an output suits the inputs, before anything is read."""
+    if output is None and any(source.path == STREAM for source in inputs):
+        raise PlanError("stdin", "its picture needs an output", "name a file or standard output", "output")
+    if options.resume and folder is None:
+        problem = "there is no folder with a manifest to resume from"
+        raise PlanError(output or "output", problem, "name a folder as output", "output")
+    if folder is not None and not os.path.isdir(folder) and (folder.exists() or (folder.suffix and not is_folder)):
+        raise PlanError(folder, "is not a folder", "several inputs need a folder as output", "output")
+    if output is None or folder is not None:
+        return
+    if len(inputs) > 1:
+        raise PlanError("stdout", f"takes one picture, got {len(inputs)}", "name a folder as output", "output")
+    if output != STREAM:
+        output_format(output, options.pictures)
+        check_place(output)
+
+
+def _pair(inputs: list[Input], output: Path | None, folder: Path | None, options: BatchOptions) -> list[Job]:
+    """Return each input once with its output; no output is another's or an input.
 
     Raises:
         PlanError: If that is impossible.
     """
-    jobs: list[Job] = []
-    # Two ways of writing one path, or a link, must not hide that it is one file; nor must letters that some file
-    # systems take for the same.
+    jobs: dict[str, Job] = {}
+    # Two spellings of one path, or a link, must not hide that it is one file; nor must letters that some file systems
+    # do not distinguish.
     sources = {_identity(source.path) for source in inputs if source.path != STREAM}
-    targets: dict[str, str] = {}
     for source in inputs:
-        name = f"{source.below.stem}_{label}{suffix}"
-        if output is None:
-            place = source.path.parent / name
-        elif into_folder:
-            place = output / source.below.parent / name
+        name = f"{source.relative.stem}_{options.pictures.size.label}.{options.pictures.format or 'png'}"
+        if folder is not None:
+            output_path = folder / source.relative.parent / name
         else:
-            place = output
-        origin, target = os.path.realpath(source.path), _identity(place)
-        if targets.get(target) == origin and source.path != STREAM:
-            continue  # It was named twice.
-        if target in targets:
-            raise PlanError(f"two inputs would be written to {place}; upscale them one at a time with -o")
-        if target in sources and place != STREAM:
-            raise PlanError(f"{place} is an input; choose another --output")
-        targets[target] = origin
-        jobs.append(Job(source, place))
-    return jobs
+            output_path = output or source.path.parent / name
+        target = _identity(output_path)
+        if target in jobs:
+            first = jobs[target].source.path
+            if os.path.realpath(first) == os.path.realpath(source.path) and source.path != STREAM:
+                continue  # It was named twice.
+            problem = f"both {first} and {source.path} would be written to it"
+            raise PlanError(output_path, problem, "upscale them one at a time, to different outputs", "output")
+        if target in sources and output_path != STREAM:
+            raise PlanError(output_path, "is an input", "choose another output", "output")
+        jobs[target] = Job(source, output_path)
+    return list(jobs.values())
 
 
-def shard(jobs: list[Job], number: int, count: int) -> list[Job]:
-    """Return one of `count` parts of the jobs, the same whatever machine asks and whatever other files there are.
-
-    Args:
-        jobs: All jobs.
-        number: Which part, 1 to `count`.
-        count: How many parts there are.
-    """
+def _shard(jobs: list[Job], number: int, count: int) -> list[Job]:
+    """Return one of `count` parts of the jobs, the same on every machine and whatever other files there are."""
 
     def part(job: Job) -> int:
-        digest = hashlib.sha256(os.fsencode(job.source.below.as_posix())).digest()
+        digest = hashlib.sha256(os.fsencode(job.source.relative.as_posix())).digest()
         return int.from_bytes(digest[:8], "big") % count
 
     return [job for job in jobs if part(job) == number - 1]

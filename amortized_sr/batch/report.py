@@ -1,16 +1,18 @@
-"""What the user gets to read: lines or JSON objects on stdout, errors and progress on stderr."""
+"""Reports a batch: lines or JSON objects on stdout, errors and progress on stderr."""
 
 import json
 import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from amortized_sr.batch.plan import BatchPlan
 from amortized_sr.coords import Size
-from amortized_sr.image_io.errors import reason
+from amortized_sr.image_io.errors import ImageError, reason
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -18,26 +20,33 @@ if TYPE_CHECKING:
 
 @dataclass
 class Report:
-    """Tells what happens to each input, and the sum of it.
+    """Prints the result of each input, and the totals.
 
     Args:
-        as_json: One JSON object for each input instead of lines.
-        quiet: Errors only.
-        verbose: Model, device, and what each file really is, as well.
-        to_stderr: Whether stdout is taken by a picture.
+        as_json: Whether to print one JSON object for each input instead of lines.
+        quiet: Whether to print errors only.
+        verbose: Whether to print the model, the device, and the kind of each file as well.
+        to_stderr: Whether a picture is written to stdout, so that lines go to stderr.
+        sentence: Turns an error into a sentence; may add the name of the option that helps.
     """
 
     as_json: bool
     quiet: bool
     verbose: bool
     to_stderr: bool = False
+    sentence: Callable[[ImageError], str] = str
     counts: Counter[str] = field(default_factory=Counter)
     _errors: list[str] = field(default_factory=list)
-    _begin: float = field(default_factory=time.perf_counter)
+    _start: float = field(default_factory=time.perf_counter)
     _bar: "tuple[Progress, TaskID] | None" = None
 
-    def start(self, count: int) -> None:
-        """Show a bar on a terminal, if there are several inputs."""
+    def start(self, plan: BatchPlan) -> None:
+        """Report what was found, and show a progress bar, if there are several inputs and a terminal."""
+        for path, error in plan.failures:
+            self.failed(path, error)
+        for path, sentence in plan.notes:
+            self.note(path, sentence)
+        count = len(plan.jobs)
         plain = self.as_json or self.quiet or count < 2 or os.environ.get("TERM") == "dumb"
         if plain or not (sys.stderr.isatty() and sys.stdout.isatty()):
             return
@@ -50,43 +59,44 @@ class Report:
         progress.start()
         self._bar = progress, progress.add_task("upscale", total=count, speed="")
 
-    def loaded(self, model: str, device: str) -> None:
-        """Tell which model computes where."""
+    def detail(self, line: str) -> None:
+        """Report the model and the device, or the kind of an input, which its name may not show."""
         if self.verbose and not self.as_json:
-            self._print(f"model {model} on {device}")
-
-    def opened(self, path: Path, kind: str) -> None:
-        """Tell what an input is, which its name need not say."""
-        if self.verbose and not self.as_json:
-            self._print(f"{path}  is {kind}")
+            self._print(line)
 
     def note(self, path: Path, sentence: str) -> None:
-        """Tell of something that could not be kept."""
+        """Report what could not be kept, or a fallback."""
         if not self.quiet:
             self._print(f"note: {path}: {sentence}", error=True)
 
-    def done(self, path: Path, place: Path, own: Size, size: Size, seconds: float, notices: list[str]) -> None:
-        """Tell of an output that is in place."""
+    def done(
+        self, path: Path, output_path: Path, image_size: Size, size: Size, seconds: float, notices: list[str]
+    ) -> None:
+        """Report an output that has been written."""
         for sentence in notices:
             self.note(path, sentence)
         facts: dict[str, str | int | float | list[str]] = {"notices": notices} if notices else {}
         self._tell(
-            f"{path}  {own[1]}x{own[0]} -> {size[1]}x{size[0]}  {seconds:.2f} s  {place}",
+            f"{path}  {image_size[1]}x{image_size[0]} -> {size[1]}x{size[0]}  {seconds:.2f} s  {output_path}",
             input=str(path),
             status="done",
-            output=str(place),
+            output=str(output_path),
             width=size[1],
             height=size[0],
             seconds=round(seconds, 4),
             **facts,
         )
 
-    def skipped(self, path: Path, place: Path, why: str) -> None:
-        """Tell of an output that was there."""
-        self._tell(f"{path}  skipped: {place} {why}", input=str(path), status="skipped", output=str(place))
+    def skipped(self, path: Path, output_path: Path, why: ImageError) -> None:
+        """Report an output that existed."""
+        line = f"{path}  skipped: {self.sentence(why)}"
+        self._tell(line, input=str(path), status="skipped", output=str(output_path))
 
-    def failed(self, path: Path, sentence: str) -> None:
-        """Remember an input that could not be upscaled; the errors are printed together at the end."""
+    def failed(self, path: Path, error: ImageError, notices: Iterable[str] = ()) -> None:
+        """Report an input that could not be upscaled; the errors are printed together at the end."""
+        for notice in notices:
+            self.note(path, notice)
+        sentence = self.sentence(error)
         self._errors.append(sentence)
         self._tell("", input=str(path), status="failed", error=sentence)
 
@@ -101,13 +111,13 @@ class Report:
         return 1 if self._errors else 0
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._bar is not None:
             self._bar[0].stop()
             self._bar = None
 
     def _speed(self) -> str:
-        return f"{self.counts['done'] / (time.perf_counter() - self._begin):.2f} images/s"
+        return f"{self.counts['done'] / (time.perf_counter() - self._start):.2f} images/s"
 
     def _tell(self, line: str, status: str, **facts: str | int | float | list[str]) -> None:
         self.counts[status] += 1
@@ -120,13 +130,13 @@ class Report:
 
     def _print(self, line: str, error: bool = False) -> None:
         stream: TextIO = sys.stderr if error or self.to_stderr else sys.stdout
-        # A name may hold what ends a line, or what a terminal takes for a command.
+        # A name may hold characters that end a line or control a terminal.
         shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         try:
             print(shown, file=stream, flush=True)
         except BrokenPipeError:
             raise
         except OSError as problem:
-            # The pictures matter more. What is left to say goes nowhere, also what is flushed at the very end.
+            # The pictures matter more. Further lines are dropped, also those that are flushed at the very end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            self._errors.append(f"lines cannot be written ({reason(problem)}); send them elsewhere or use --quiet")
+            self._errors.append(f"lines cannot be written ({reason(problem)}); redirect or silence them")

@@ -57,12 +57,12 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Train a coordinate network on one image, the older method, and render it at any size."""
-    label, resolve = parse_target(scale, size, width, height, longest)
+    target = parse_target(scale, size, width, height, longest)
     if frames is not None and frames.suffix.lower() not in _ANIMATIONS:
         raise typer.BadParameter(f"--frames must end in {' '.join(_ANIMATIONS)}, got {frames}")
     if save is not None and save.suffix != ".safetensors":
         raise typer.BadParameter(f"--save must end in .safetensors, got {save}")
-    path = output_path(output, image, f"{image.stem}_{network}_{label}.png")
+    path = output_path(output, image, f"{image.stem}_{network}_{target.label}.png")
     written = [file for file in (path, frames, save) if file is not None]
     check_outputs(written, image, output, overwrite)
 
@@ -82,7 +82,7 @@ def fit(
     with failures_as_sentences(fit):
         picture = read_picture(image)
         image_size = picture.height, picture.width
-        output_size = resolve(image_size)
+        output_size = target.resolve(image_size)
         create_folder(path.parent)
         check_output(path, output_size)
         values = picture_to_tensor(picture)

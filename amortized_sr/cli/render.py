@@ -22,8 +22,8 @@ def render(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Render an image that `fit --save` has saved, at any size."""
-    label, resolve = parse_target(scale, size, width, height, longest)
-    path = output_path(output, fitted, f"{fitted.stem}_{label}.png")
+    target = parse_target(scale, size, width, height, longest)
+    path = output_path(output, fitted, f"{fitted.stem}_{target.label}.png")
     check_outputs([path], fitted, output, overwrite)
 
     from amortized_sr.baselines.storage import ModelWeightsError, load_fitted
@@ -36,7 +36,7 @@ def render(
         except ModelWeightsError as error:
             command = f"amortized-sr upscale IMAGE --scale 4 --model {shlex.quote(str(fitted))}"
             raise ValueError(f"{error}: {command}") from None
-        output_size = resolve(function.size)
+        output_size = target.resolve(function.size)
         create_folder(path.parent)
         check_output(path, output_size)
         write_picture(tensor_to_picture(function.render(output_size)), path)

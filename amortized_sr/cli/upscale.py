@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +14,7 @@ from amortized_sr.cli.signals import Terminated, ended_at_once, ended_in_order
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
-    from amortized_sr.batch.plan import Job
-    from amortized_sr.batch.report import Report
-    from amortized_sr.batch.settings import Settings
+    from amortized_sr.image_io import ImageError
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 # The model, the libraries and a tile of the smallest size need this much.
@@ -29,12 +28,7 @@ def upscale(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="File, folder for several inputs, or - for standard output; default: beside the input.",
-        ),
+        typer.Option("--output", "-o", metavar="OUT", help="File, folder/ or - (stdout); default: beside the input."),
     ] = None,
     scale: ScaleOption = None,
     size: SizeOption = None,
@@ -42,8 +36,7 @@ def upscale(
     height: HeightOption = None,
     longest: LongestOption = None,
     model: Annotated[
-        str | None,
-        typer.Option("--model", "-n", metavar="NAME|PATH", help="Bundled weights or a .safetensors file."),
+        str | None, typer.Option("--model", "-n", metavar="NAME|PATH", help="Bundled weights or a .safetensors file.")
     ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
     format_: Annotated[
@@ -52,9 +45,7 @@ def upscale(
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="Of jpg, avif and webp; default: 95, webp without loss.")
     ] = None,
-    compression: Annotated[
-        int, typer.Option(min=0, max=9, help="Effort for png and tif: 0 is fastest, 9 smallest.")
-    ] = 1,
+    compression: Annotated[int, typer.Option(min=0, max=9, help="Effort for png and tif: 0 fast, 9 small.")] = 1,
     background: Annotated[
         str, typer.Option(metavar="COLOUR", help="Behind transparency, in formats without it: name or #rrggbb.")
     ] = "white",
@@ -62,180 +53,86 @@ def upscale(
         bool, typer.Option("--strip-metadata", help="Leave out EXIF (places, cameras), XMP, texts and resolution.")
     ] = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search folders to their bottom.")] = False,
-    from_list: Annotated[
-        Path | None, typer.Option("--list", metavar="FILE", help="Text file of more inputs, one path a line.")
-    ] = None,
+    list_: Annotated[Path | None, typer.Option("--list", metavar="FILE", help="More inputs, one path a line.")] = None,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts, such as 3/8, the same on every machine.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a batch: redo what its manifest does not know in this form.")
+        bool, typer.Option("--resume", help="Continue a batch; redo outputs of other options or changed inputs.")
     ] = False,
     max_pixels: Annotated[
         int | None, typer.Option(min=1, help="Most pixels that an input may have; default: 89478485.")
     ] = None,
     allow_truncated: Annotated[
-        bool, typer.Option("--allow-truncated", help="Take 8 bit files that end too early; what is missing is grey.")
+        bool, typer.Option("--allow-truncated", help="Accept 8-bit files that end too early; the missing part is grey.")
     ] = False,
     memory: Annotated[
         str, typer.Option(metavar="BYTES", help="Of the working set, such as 500M; larger images are cut in tiles.")
     ] = "1G",
-    precision: Annotated[
-        Precision, typer.Option(help="Of the encoder; tiles that come out wrong are made again in fp32.")
-    ] = "fp32",
-    tta: Annotated[
-        bool, typer.Option("--tta", help="Encode all eight flips of an image and average: a little better, 8x slower.")
-    ] = False,
+    precision: Annotated[Precision, typer.Option(help="Of the encoder; wrong tiles are recomputed in fp32.")] = "fp32",
+    tta: Annotated[bool, typer.Option("--tta", help="Average over eight flips: a little better, 8x slower.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model, device, and what files are.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model, device and kinds of files.")] = False,
 ) -> None:
     """Draw images at any size, with one forward pass each.
 
-    Keeps bit depth, transparency, colour profile and metadata, and plays animations picture by picture. Video is
-    out of scope: take it apart and put it together with a video tool.
+    Keeps bit depth, transparency, colour profile and metadata, and upscales animations picture by picture. Video is
+    not supported: split it into pictures, and join them, with a video tool.
     """
     if quiet and verbose:
         raise typer.BadParameter("choose one of --quiet and --verbose")
     if overwrite and resume:
         raise typer.BadParameter("choose one of --overwrite and --resume")
-    label, resolve = parse_target(scale, size, width, height, longest)
-    part, budget = _parse_shard(shard), _parse_memory(memory)
-    if not inputs and from_list is None:
-        raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
-
-    # Costs a second, so it waits until the command line is known to make sense.
+    # Loading libraries costs a second.
     with ended_at_once():
+        target = parse_target(scale, size, width, height, longest)
+    if not inputs and list_ is None:
+        raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
+    part, budget = _parse_shard(shard), _parse_memory(memory)
+    with ended_at_once():
+        from amortized_sr.batch.options import BatchOptions
+        from amortized_sr.batch.plan import plan_batch
         from amortized_sr.batch.report import Report
-        from amortized_sr.batch.settings import Settings
-        from amortized_sr.batch.stream import STREAM, path_or_stream
+        from amortized_sr.batch.standard_streams import STREAM, path_or_stream
+        from amortized_sr.compute import Compute
+        from amortized_sr.image_io import ImageError
         from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
+        from amortized_sr.pictures.options import PictureOptions
         from amortized_sr.weights_header import DEFAULT_MODEL
 
-    place = None if output is None else path_or_stream(output)
-    report = Report(as_json, quiet, verbose, to_stderr=place == STREAM)
-    if place == STREAM and sys.stdout is None:
+    output_path = None if output is None else path_or_stream(output)
+    if output_path == STREAM and sys.stdout is None:
         raise typer.BadParameter("standard output is closed; name a file with -o")
-    if place == STREAM and sys.stdout.isatty():
-        raise typer.BadParameter("a picture would spoil the terminal; send it into a file with > or name one with -o")
-    settings = Settings(
-        label=label,
-        resolve=resolve,
-        model=model or DEFAULT_MODEL,
-        device=device,
-        memory=budget,
-        precision=precision,
-        tta=tta,
-        quality=quality,
-        compression=compression,
-        background=_parse_colour(background),
-        strip_metadata=strip_metadata,
-        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
-        allow_truncated=allow_truncated,
-        overwrite=overwrite,
-        resume=resume,
+    if output_path == STREAM and sys.stdout.isatty():
+        raise typer.BadParameter("a terminal cannot show a picture; redirect it to a file with > or name one with -o")
+    pictures = PictureOptions(
+        target,
+        format_,
+        quality,
+        compression,
+        _parse_colour(background),
+        strip_metadata,
+        max_pixels or DEFAULT_MAX_PIXELS,
+        allow_truncated,
+        tta,
     )
+    options = BatchOptions(pictures, model or DEFAULT_MODEL, Compute(device, budget, precision), overwrite, resume)
     named = [path_or_stream(text) for text in inputs or []]
-    jobs, folder = _plan(named, from_list, recursive, place, format_, part, settings, report)
-    _work(jobs, settings, folder, format_ or "png", report)
-
-
-def _plan(
-    named: list[Path],
-    from_list: Path | None,
-    recursive: bool,
-    output: Path | None,
-    format_: FormatName | None,
-    part: tuple[int, int] | None,
-    settings: "Settings",
-    report: "Report",
-) -> tuple[list["Job"], Path | None]:
-    """Return what is to be done, and the folder that gets a manifest.
-
-    Raises:
-        typer.BadParameter: If inputs and output do not go together.
-    """
-    from amortized_sr.batch.inputs import Input, find_inputs, read_list
-    from amortized_sr.batch.manifest import NAME
-    from amortized_sr.batch.plan import PlanError, plan, shard
-    from amortized_sr.batch.stream import STREAM
-    from amortized_sr.image_io import ImageError
-
-    suffix = f".{format_ or 'png'}"
-    if from_list is not None:
-        try:
-            named = named + read_list(from_list)
-        except ImageError as error:
-            raise typer.BadParameter(str(error)) from None
-        if not named:
-            raise typer.BadParameter(f"{from_list}: the list names no files; --list wants one path a line")
-    inputs: list[Input] = []
-    for path in named:
-        try:
-            found = find_inputs(path, recursive, output)
-        except ImageError as error:
-            report.failed(path, str(error))
-            continue
-        inputs += found.inputs
-        for sentence in found.closed:
-            report.failed(path, sentence)
-        if found.outputs:
-            report.note(path, _passed_over(found.outputs))
-    # A name that is no input itself, a folder's or a pattern's, may mean many files, today or tomorrow.
-    files = {source.path for source in inputs}
-    several = len(named) > 1 or from_list is not None or not files.issuperset(named)
-    into_folder = output is not None and output != STREAM and (os.path.isdir(output) or several)
-    if output is not None and not into_folder:
-        if len(inputs) > 1:
-            raise typer.BadParameter(f"standard output takes one picture, got {len(inputs)}; name a folder with -o")
-        also = {".tif": ".tiff", ".jpg": ".jpeg"}.get(suffix)
-        if format_ is not None and output != STREAM and output.suffix.lower() not in (suffix, also):
-            raise typer.BadParameter(f"--format {format_} and --output {output} disagree; leave one of them out")
-    if into_folder and output is not None and not os.path.isdir(output) and (output.suffix or os.path.exists(output)):
-        raise typer.BadParameter(f"several inputs need a folder as --output; {output} is not one")
-    if output is None and any(source.path == STREAM for source in inputs):
-        raise typer.BadParameter(
-            "a picture from standard input needs an --output; name a file, or - for standard output"
-        )
-    if settings.resume and not into_folder:
-        raise typer.BadParameter("--resume needs a folder as --output; its manifest lies there")
+    is_folder = output is not None and output.endswith(("/", os.sep))
+    report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=_sentence)
     try:
-        jobs = plan(inputs, output, into_folder, settings.label, suffix)
-    except PlanError as error:
-        raise typer.BadParameter(str(error)) from None
-    if part is not None:
-        count = len(jobs)
-        jobs = shard(jobs, *part)
-        if not jobs:
-            report.note(output or Path(), f"none of {count} inputs belongs to shard {part[0]}/{part[1]}")
-    if into_folder:
-        for folder in {job.place.parent for job in jobs}:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise typer.BadParameter(f"{folder}: cannot be made ({error.strerror}); choose another -o") from None
-    if not into_folder or output is None:
-        return jobs, None
-    return jobs, output if several or settings.resume or os.path.lexists(output / NAME) else None
-
-
-def _passed_over(outputs: list[Path]) -> str:
-    count = f"{len(outputs)} images were" if len(outputs) > 1 else "1 image was"
-    return f"{count} passed over as earlier outputs, such as {outputs[0].name}; name files themselves to upscale them"
-
-
-def _work(
-    jobs: list["Job"], settings: "Settings", folder: Path | None, stream_format: FormatName, report: "Report"
-) -> None:
-    """Do it, and leave with the exit code."""
+        plan = plan_batch(named, options, output_path, is_folder, recursive, list_, part)
+    except ImageError as error:
+        raise typer.BadParameter(_sentence(error)) from None
+    # Torch is only loaded for a plan that can be carried out.
     with ended_at_once():
         from amortized_sr.batch.run import UnusableError, run
-
     try:
         with ended_in_order():
-            report.start(len(jobs))
-            run(jobs, settings, folder, stream_format, report)
+            report.start(plan)
+            run(plan, options, report, limit_threads=True)
     except UnusableError as error:
         report.stop()
         raise typer.BadParameter(str(error)) from None
@@ -243,10 +140,18 @@ def _work(
         report.finish()
         terminated = isinstance(interruption, Terminated)
         typer.echo("terminated" if terminated else "interrupted", err=True)
+        if plan.manifest_folder is not None and sys.argv[1:2] == ["upscale"]:
+            rest = [word for word in sys.argv[2:] if word not in ("--overwrite", "--resume")]
+            typer.echo(f"to continue: amortized-sr upscale --resume {shlex.join(rest)}", err=True)
         raise typer.Exit(143 if terminated else 130) from None
     finally:
         report.stop()
     raise typer.Exit(report.finish())
+
+
+def _sentence(error: "ImageError") -> str:
+    """Return an error as a sentence that ends with the option for the setting that it speaks of."""
+    return f"{error} (--{error.setting.replace('_', '-')})" if error.setting else str(error)
 
 
 def _parse_shard(text: str | None) -> tuple[int, int] | None:

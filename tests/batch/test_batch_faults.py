@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,7 +25,8 @@ from PIL.PngImagePlugin import PngInfo
 from amortized_sr.cli import main
 from amortized_sr.image_io.profile import srgb_profile
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.tiling import TiledEncoder
+from amortized_sr.model import AmortizedSR
+from amortized_sr.tiling import AdaptiveEncoder
 
 PROGRAM = [sys.executable, "-m", "amortized_sr", "upscale"]
 
@@ -62,7 +64,7 @@ def test_a_date_that_is_none_is_left_out_with_a_note(run, date, kept):
     result = run("a.jpg", "-o", "b.tif")
 
     assert result.code == 0
-    assert ("the date '2020' is none and left out" in result.err) == (not kept)
+    assert ("the date '2020' is invalid and left out" in result.err) == (not kept)
     with Image.open("b.tif") as image:
         assert image.getexif().get(0x0132) == (date if kept else None)
 
@@ -99,7 +101,7 @@ def test_sixteen_bits_become_eight_with_a_note_where_no_more_are_held(run):
     result = run("a.tif", "-o", "b.jpg")
 
     assert result.code == 0
-    assert result.err == "note: a.tif: 16 bits become 8; JPEG holds no more, use --format png or tif\n"
+    assert result.err == "note: a.tif: 16 bits become 8; JPEG holds no more, choose PNG or TIFF to keep them\n"
 
 
 def test_floats_are_only_written_where_they_can_be_kept(run):
@@ -108,7 +110,7 @@ def test_floats_are_only_written_where_they_can_be_kept(run):
     refused, kept = run("a.tif"), run("a.tif", "-o", "b.tif")
 
     assert (refused.code, kept.code) == (1, 0)
-    assert refused.err == "error: a_x2.png: PNG cannot hold floating point; use --format tif\n"
+    assert refused.err == "error: a_x2.png: PNG cannot hold floating point; choose TIFF (--format)\n"
     assert read_image(Path("b.tif")).frames[0].max() > 1.2
 
 
@@ -119,7 +121,7 @@ def test_transparency_for_a_format_without_it_gets_a_background_and_a_note(run):
 
     assert result.code == 0
     assert result.err == (
-        "note: a.png: transparency is put on the background #00ff00; JPEG has none, use --format png\n"
+        "note: a.png: transparency is put on the background #00ff00; JPEG has none, choose PNG to keep it\n"
     )
     with Image.open("b.jpg") as output:
         assert np.abs(np.array(output, int) - (0, 255, 0)).max() < 5
@@ -150,7 +152,9 @@ def test_of_an_animation_for_a_format_without_them_the_first_picture_is_written_
     result = run("a.gif", "-o", "b.jpg")
 
     assert result.code == 0
-    assert result.err == "note: a.gif: only the first of 2 pictures is written; JPEG holds one, use --format png\n"
+    assert (
+        result.err == "note: a.gif: only the first of 2 pictures is written; JPEG holds one, choose PNG to keep all\n"
+    )
 
 
 def test_metadata_is_kept_and_can_be_left_out(run):
@@ -207,7 +211,7 @@ def test_the_note_is_part_of_the_json_object(run):
 
     (done,) = lines(run("a.png", "-o", "b.jpg", "--json").out)
 
-    assert done["notices"] == ["transparency is put on the background #ffffff; JPEG has none, use --format png"]
+    assert done["notices"] == ["transparency is put on the background #ffffff; JPEG has none, choose PNG to keep it"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 2), (1, 5000)])
@@ -240,7 +244,7 @@ def test_max_pixels_and_allow_truncated_reach_the_reader(run):
         (["--quality", "101"], "Invalid value for '--quality'"),
         (["--compression", "10"], "Invalid value for '--compression'"),
         (["--overwrite", "--resume"], "choose one of --overwrite and --resume"),
-        (["--resume"], "--resume needs a folder as --output"),
+        (["--resume"], "output: there is no folder with a manifest to resume from; name a folder as output (--output)"),
         (["--format", "gif"], "'gif' is not one of"),
         (["--precision", "fp8"], "'fp8' is not one of"),
     ],
@@ -260,20 +264,18 @@ def test_formats_that_are_too_small_are_refused_before_the_model_is_loaded(run, 
     picture("a.png", 1, 100)
 
     assert run("a.png", "-o", "a.webp", scale=200).err.endswith(
-        "20000x200 pixels are more than WEBP can hold (16383 a side); use .png or .tif\n"
+        "20000x200 pixels are more than WEBP can hold (16,383 a side); choose PNG or TIFF (--format)\n"
     )
-    assert "70000x700 pixels are more than JPEG can hold (65500 a side)" in run("a.png", "-o", "a.jpg", scale=700).err
+    assert "70000x700 pixels are more than JPEG can hold (65,500 a side)" in run("a.png", "-o", "a.jpg", scale=700).err
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_an_output_larger_than_is_held_at_once_is_streamed(run, monkeypatch, suffix):
+def test_an_output_larger_than_is_held_at_once_is_streamed(run, run_within, suffix):
     """The same picture as the whole at once, which the limits below forbid to make, but for roundings of sums."""
     picture("a.png", 30, 40)
     assert run("a.png", "-o", f"whole.{suffix}", scale=9).code == 0
-    monkeypatch.setattr("amortized_sr.batch.run._SMALL_BYTES", 1000)
-    monkeypatch.setattr("amortized_sr.strips._STRIP_PIXELS", 360 * 20)
 
-    assert run("a.png", "-o", f"streamed.{suffix}", scale=9).code == 0
+    assert run_within("a.png", f"streamed.{suffix}", scale=9.0, whole_bytes=1000, strip_pixels=360 * 20).code == 0
 
     whole, streamed = (read_image(Path(f"{name}.{suffix}")).frames[0].astype(int) for name in ("whole", "streamed"))
     assert np.abs(whole - streamed).max() <= 1
@@ -285,19 +287,19 @@ def test_a_picture_that_only_fits_on_the_disk_is_refused_for_formats_that_cannot
     result = run("a.png", "-o", "a.jpg", scale=5000)
 
     assert result.code == 1
-    assert "50000x50000 pixels are above the limit of 268,435,456; use .png or .tif" in result.err
+    assert "50000x50000 pixels are above the limit of 268,435,456; choose PNG or TIFF (--format)" in result.err
 
 
 def test_running_out_of_memory_is_the_failure_of_one_input(run, monkeypatch):
     picture("a.png", 6, 8), picture("b.png", 3, 3)
-    real = TiledEncoder.latent
+    real = AdaptiveEncoder.encode
 
-    def latent(self, image, rows):
-        if image.shape[-1] == 8:
+    def encode(self, planes, *rest):
+        if planes.shape[-1] == 8:
             raise MemoryError("not enough memory")
-        return real(self, image, rows)
+        return real(self, planes, *rest)
 
-    monkeypatch.setattr(TiledEncoder, "latent", latent)
+    monkeypatch.setattr(AdaptiveEncoder, "encode", encode)
 
     result = run("a.png", "b.png")
 
@@ -309,7 +311,7 @@ def test_running_out_of_memory_is_the_failure_of_one_input(run, monkeypatch):
 def test_smaller_tiles_after_running_out_of_memory_are_a_note_and_change_nothing(run, monkeypatch):
     picture("a.png", 64, 64)
     assert run("a.png", "-o", "before.png").code == 0
-    real, failed = TiledEncoder._tile, []
+    real, failed = AmortizedSR.encode_part, []
 
     def tile(self, *part):
         if not failed:
@@ -317,13 +319,13 @@ def test_smaller_tiles_after_running_out_of_memory_are_a_note_and_change_nothing
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(self, *part)
 
-    monkeypatch.setattr(TiledEncoder, "_tile", tile)
+    monkeypatch.setattr(AmortizedSR, "encode_part", tile)
 
     result = run("a.png", "-o", "after.png")
 
     assert (result.code, result.err) == (
         0,
-        "note: a.png: not enough memory for a tile; tiles are half as large from here on\n",
+        "note: a.png: not enough memory for a tile; using tiles of half the side\n",
     )
     before, after = (read_image(Path(f"{name}.png")).frames[0].astype(int) for name in ("before", "after"))
     assert np.abs(before - after).max() <= 1
@@ -355,11 +357,10 @@ def test_an_empty_pipe_is_an_error_and_writes_nothing(small_weights):
     assert done.stderr == b"error: stdin: the file is empty; give an image file\n"
 
 
-def test_more_than_a_pipe_may_send_is_refused(run, monkeypatch):
-    monkeypatch.setattr("amortized_sr.batch.run._MAX_STREAM_BYTES", 1000)
+def test_more_than_a_pipe_may_send_is_refused(run_within, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bytes(5000))))
 
-    result = run("-", "-o", "b.png")
+    result = run_within("-", "b.png", pipe_bytes=1000)
 
     assert result.code == 1
     assert result.err == "error: stdin: more than 1,000 bytes came in; give the path of a file\n"
@@ -392,14 +393,14 @@ def test_texts_of_a_png_are_told_of_where_they_cannot_be_kept(run):
 
     assert run("a.png", "-o", "b.png").err == ""
     assert Image.open("b.png").text == {"Title": "A title"}
-    assert run("a.png", "-o", "b.jpg").err == "note: a.png: the texts Title are left out; use --format png\n"
+    assert run("a.png", "-o", "b.jpg").err == "note: a.png: the texts Title are left out; choose PNG to keep them\n"
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("b.bmp", "note: a.jpg: EXIF and XMP data are left out; BMP holds none, use --format png\n"),
-        ("b.tif", "note: a.jpg: of the EXIF data only the main texts are kept in a TIFF; use --format png\n"),
+        ("b.bmp", "note: a.jpg: EXIF and XMP data are left out; BMP holds none, choose PNG to keep them\n"),
+        ("b.tif", "note: a.jpg: only the main texts of the EXIF data are kept in a TIFF; choose PNG to keep all\n"),
         ("b.webp", ""),
     ],
 )
@@ -441,7 +442,7 @@ def test_a_pipe_needs_an_output(run):
     result = run("-")
 
     assert result.code == 2
-    assert "a picture from standard input needs an --output" in result.err
+    assert "stdin: its picture needs an output; name a file or standard output (--output)" in result.err
 
 
 def test_a_picture_is_not_sent_to_a_terminal(small_weights):
@@ -454,7 +455,7 @@ def test_a_picture_is_not_sent_to_a_terminal(small_weights):
     os.close(terminal)
 
     assert done.returncode == 2
-    assert b"a picture would spoil the terminal" in done.stderr
+    assert b"a terminal cannot show a picture" in done.stderr
 
 
 def test_a_reader_that_leaves_early_ends_the_program_quietly(small_weights):
@@ -551,19 +552,17 @@ def test_a_full_disk_leaves_no_partial_file_and_no_lost_original(run, options):
         result = run("in", "-o", "out", "--overwrite", *options, scale=4)
 
     assert result.code == 1
-    assert "cannot be written (File too large); choose another place with -o" in result.err
+    assert "cannot be written (File too large); choose another place (--output)" in result.err
     assert Path(f"out/a_x4.{suffix}").read_bytes() == b"precious"
     assert tree("out") == {f"a_x4.{suffix}", f"b_x4.{suffix}", "_amortized_sr.jsonl"}
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_a_disk_that_fills_up_while_a_large_output_is_streamed_leaves_nothing(run, monkeypatch, suffix):
-    monkeypatch.setattr("amortized_sr.batch.run._SMALL_BYTES", 1000)
-    monkeypatch.setattr("amortized_sr.strips._STRIP_PIXELS", 400 * 20)
+def test_a_disk_that_fills_up_while_a_large_output_is_streamed_leaves_nothing(run_within, suffix):
     picture("a.png", 100, 100)
 
     with files_limited_to(50_000):
-        result = run("a.png", "-o", f"b.{suffix}", scale=4)
+        result = run_within("a.png", f"b.{suffix}", scale=4.0, whole_bytes=1000, strip_pixels=400 * 20)
 
     assert result.code == 1
     assert f"b.{suffix}: cannot be written (File too large)" in result.err
@@ -573,16 +572,16 @@ def test_a_disk_that_fills_up_while_a_large_output_is_streamed_leaves_nothing(ru
 
 def test_an_output_folder_that_vanishes_is_the_failure_of_each_input(run, monkeypatch):
     picture("in/a.png"), picture("in/b.png")
-    real = TiledEncoder.latent
+    real = AdaptiveEncoder.encode
 
-    def latent(self, image, rows):
+    def encode(self, *arguments):
         for path in Path("out").iterdir():
             path.unlink()
         Path("out").rmdir()
         Path("out").write_text("a file now")
-        return real(self, image, rows)
+        return real(self, *arguments)
 
-    monkeypatch.setattr(TiledEncoder, "latent", latent)
+    monkeypatch.setattr(AdaptiveEncoder, "encode", encode)
     result = run("in/a.png", "-o", "out") if Path("out").exists() else run("in", "-o", "out")
 
     assert result.code == 1
@@ -604,7 +603,7 @@ def test_an_output_folder_that_cannot_be_made_is_refused(run):
     result = run("in", "-o", "file/out")
 
     assert result.code == 2
-    assert "choose another -o" in result.err
+    assert "choose another output (--output)" in result.err
 
 
 # --- interruptions: rows 32, 33, 57 ---
@@ -668,11 +667,11 @@ def test_resuming_a_batch_with_a_single_file_knows_its_manifest(run):
     picture("in/a.png"), picture("in/b.png")
     run("in", "-o", "out")
 
-    assert "done; its manifest says so" in run("in/a.png", "-o", "out", "--resume").out
+    assert "already done; the manifest lists it" in run("in/a.png", "-o", "out", "--resume").out
     assert run("in/a.png", "-o", "out", "--resume", "--compression", "9").out.startswith("in/a.png  8x6 -> 16x12")
-    assert "is done; its manifest says so" in run("in/a.png", "-o", "out", "--resume", "--compression", "9").out
+    assert "already done; the manifest lists it" in run("in/a.png", "-o", "out", "--resume", "--compression", "9").out
     assert run("in/b.png", "-o", "out", "--overwrite", "--compression", "9").code == 0
-    assert run("in", "-o", "out", "--resume", "--compression", "9").out.count("is done") == 2
+    assert run("in", "-o", "out", "--resume", "--compression", "9").out.count("already done") == 2
 
 
 def test_a_manifest_that_was_cut_costs_nothing(run):
@@ -702,12 +701,15 @@ def test_a_signal_ends_the_batch_with_whole_outputs_and_a_manifest_of_them(small
         running.send_signal(number)
         _, err = running.communicate(timeout=60)
 
-    assert (running.returncode, err) == (code, said)
+    command = f"amortized-sr upscale --resume in -s 9 -n {small_weights} -o out"
+    assert (running.returncode, err) == (code, f"{said}to continue: {command}\n")
     outputs = contents("out")
     known = {json.loads(line)["output"] for line in Path("out/_amortized_sr.jsonl").read_text().splitlines()}
     assert 5 <= len(outputs) < 150
     assert set(outputs) == known
     assert all(read_image(Path("out") / name).size == (288, 288) for name in outputs)
+    assert cli(*shlex.split(command)[1:], "--json") == 0
+    assert len(contents("out")) == 150
 
 
 def test_ctrl_c_while_libraries_are_loaded_ends_quietly(small_weights):

@@ -89,7 +89,7 @@ def test_an_empty_list_is_refused(run, text):
     result = run("--list", "list.txt", "-o", "out")
 
     assert result.code == 2
-    assert "list.txt: the list names no files; --list wants one path a line" in result.err
+    assert "list.txt: the list names no files; give it one path a line (--list)" in result.err
 
 
 def test_a_shard_without_inputs_says_so(run):
@@ -112,15 +112,37 @@ def test_a_file_named_like_the_stream_is_a_file(run):
     assert tree() == {"-", "list.txt", "0.png", "out/-_x2.png", "out/_amortized_sr.jsonl"}
 
 
-def test_one_input_and_a_folder_that_is_not_there(run):
+@pytest.mark.parametrize("names", [["a.png"], ["a.png", "b.png"]])
+def test_an_output_with_a_slash_at_its_end_is_a_folder_whatever_the_number_of_inputs(run, names):
+    for name in names:
+        picture(name)
+
+    assert run(*names, "-o", "deep/new.d/").code == 0
+
+    outputs = {name.replace(".png", "_x2.png") for name in names}
+    assert tree("deep/new.d") - {"_amortized_sr.jsonl"} == outputs
+
+
+@pytest.mark.parametrize("output", ["file.txt/", "out.xyz", "file.txt", "file.txt/out.png"])
+@pytest.mark.parametrize("names", [["a.png"], ["a.png", "b.png"]])
+def test_an_output_that_cannot_be_one_is_wrong_usage_whatever_the_number_of_inputs(run, names, output):
+    for name in names:
+        picture(name)
+    Path("file.txt").touch()
+
+    result = run(*names, "-o", output)
+
+    assert result.code == 2
+    assert tree() == {*names, "file.txt"}
+
+
+def test_one_input_and_a_name_without_a_suffix(run):
     picture("a.png")
 
-    result = run("a.png", "-o", "new/")
+    result = run("a.png", "-o", "new")
 
-    assert result.code == 1
-    assert (
-        "new: there is no such folder, and no suffix says what kind of file to write; create the folder" in result.err
-    )
+    assert result.code == 2
+    assert "new: there is no such folder, and no suffix says what kind of file to write" in result.err
 
 
 def test_a_missing_list_is_refused(run):
@@ -300,7 +322,8 @@ def test_clashes_are_found_before_the_start(run, names):
     result = run("in", "-o", "out")
 
     assert result.code == 2
-    assert "two inputs would be written to " in result.err
+    first, second = sorted(f"in/{name}" for name in names)
+    assert f": both {first} and {second} would be written to it; upscale them one at a time" in result.err
     assert not Path("out").exists()
 
 
@@ -366,7 +389,9 @@ def test_a_format_that_contradicts_the_output_is_refused(run):
     result = run("a.png", "-o", "b.png", "--format", "jpg")
 
     assert result.code == 2
-    assert "--format jpg and --output b.png disagree" in result.err
+    assert "b.png: the name is not one of a JPEG file; leave the format out or choose another name (--format)" in (
+        result.err
+    )
 
 
 def test_a_list_that_is_no_text_is_refused(run):
@@ -377,7 +402,7 @@ def test_a_list_that_is_no_text_is_refused(run):
 
     assert result.code == 2
     said = " ".join(result.err.replace("│", " ").split())
-    assert "picture.lst: not a text file; --list wants one path a line" in said
+    assert "picture.lst: not a text file; give a list with one path a line (--list)" in said
 
 
 def test_a_line_of_a_list_ends_at_its_end_only(run):

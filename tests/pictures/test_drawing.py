@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from amortized_sr.drawing import draw
+from amortized_sr.compute import Bounds, Compute
 from amortized_sr.image_io.profile import srgb_profile, tone_gamma
+from amortized_sr.pictures.conversion import Drawing
+from amortized_sr.pictures.drawing import draw
 from amortized_sr.upscaler import Upscaler
+from amortized_sr.weights import load_weights
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +18,7 @@ def upscaler() -> Upscaler:
 
 
 def drawn(upscaler, pixels, size, **options) -> np.ndarray:
-    return np.concatenate(list(draw(upscaler, pixels, size, **options)))
+    return np.concatenate(list(draw(upscaler, pixels, size, Drawing(**options))))
 
 
 def scene(count: int, fine: int) -> tuple[np.ndarray, np.ndarray]:
@@ -179,13 +182,12 @@ def test_transparency_can_be_put_on_a_background(upscaler):
     assert np.abs(result[16, 29].astype(int) - (255, 0, 0)).max() < 8
 
 
-def test_transparency_is_the_same_in_tiles(upscaler, monkeypatch):
+def test_transparency_is_the_same_in_tiles(upscaler):
     premultiplied, alpha = scene(60, 4)
     pixels = as_pixels(premultiplied, alpha, np.ones(3))
-    small = Upscaler.from_pretrained("photo-tiny", "cpu", memory=1 << 22)
+    small = Upscaler(load_weights("photo-tiny"), Compute("cpu", 1 << 22, bounds=Bounds(strip_pixels=2000)))
     whole = drawn(upscaler, pixels, (90, 80)).astype(int)
 
-    monkeypatch.setattr("amortized_sr.strips._STRIP_PIXELS", 2000)
     strips = list(draw(small, pixels, (90, 80)))
 
     assert len(strips) > 1
@@ -214,7 +216,7 @@ def test_a_linear_profile_asks_for_a_power_near_that_of_srgb():
 def test_tones_are_brought_to_the_network_and_back(upscaler):
     patch = np.full((12, 12, 3), (60, 20, 200), np.uint16) * np.uint16(257)
 
-    result = drawn(upscaler, patch, (48, 48), power=1 / 2.2)
+    result = drawn(upscaler, patch, (48, 48), tone_gamma=1 / 2.2)
 
     assert np.abs(result / 257 - (60, 20, 200)).max() < 1.5
 

@@ -1,0 +1,1 @@
+"""One picture file in, one picture file out: depth, transparency, colour profile, metadata and animations kept."""

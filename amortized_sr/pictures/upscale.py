@@ -1,0 +1,176 @@
+"""One picture file in, one picture file out: read, convert, draw, write; each step is a function of its own."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from amortized_sr.choices import FormatName
+from amortized_sr.coords import Size
+from amortized_sr.image_io import ImageError, replacing
+from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io.reading import read_image
+from amortized_sr.image_io.writing import named_write_errors, with_first_ready, write_frames, write_strips
+from amortized_sr.pictures.conversion import Conversion, Drawing, convert, gamma_of, is_neutral
+from amortized_sr.pictures.drawing import Notify, draw
+from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
+from amortized_sr.pictures.picture_file import PictureFile, open_temporary
+from amortized_sr.pictures.pillow import picture_of, pixels_of
+from amortized_sr.sizes import SizeRequest, check_size
+from amortized_sr.tiling import is_out_of_memory
+from amortized_sr.upscaler import Upscaler
+from amortized_sr.weights_header import DEFAULT_MODEL
+
+
+def upscale_file(
+    source: Path | bytes | ImageFile,
+    options: PictureOptions,
+    upscaler: Upscaler,
+    output: Path | None = None,
+    whole_bytes: int = WHOLE_BYTES,
+) -> PictureFile:
+    """Make one picture file from another, with everything that the output's format can hold.
+
+    Args:
+        source: A file, the bytes of one, or one that was read.
+        options: How.
+        upscaler: The model.
+        output: Where to write; a file of that name is replaced. None writes into memory.
+        whole_bytes: Size up to which an output is drawn as a whole before it is written.
+
+    Raises:
+        ImageError: If the input cannot be read, the output cannot be written, or cannot hold the input.
+    """
+    name = source if isinstance(source, Path) else Path("picture")
+    content = source if isinstance(source, bytes) else None
+    image = source if isinstance(source, ImageFile) else read_picture(name, options, content)
+    conversion = convert(name, image, options, output)
+    fallbacks: list[str] = []
+    frames = draw_frames(conversion, upscaler, fallbacks.append, conversion.is_small(whole_bytes))
+    written = None
+    if output is not None:
+        with named_write_errors(output), replacing(output) as file:
+            write_picture(file, conversion, frames)
+    else:
+        with open_temporary() as file:
+            write_picture(file, conversion, frames)
+            file.seek(0)
+            written = file.read()
+    format_, size = conversion.output.format, conversion.output.size
+    return PictureFile(output, written, format_, image.size, size, image.kind, (*conversion.notices, *fallbacks))
+
+
+def read_picture(path: Path, options: PictureOptions, content: bytes | None = None) -> ImageFile:
+    """Read a picture file, or its bytes; then `path` is only a name for errors.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    return read_image(path, content, options.max_pixels, options.allow_truncated)
+
+
+def draw_frames(conversion: Conversion, upscaler: Upscaler, notify: Notify, whole: bool) -> list[Iterable[Pixels]]:
+    """Draw the pictures of an output in strips of rows.
+
+    Args:
+        conversion: What to draw.
+        upscaler: The model.
+        notify: Called with a sentence when a fallback is used.
+        whole: Whether to draw everything now, or only the first strip and the others while it is written.
+
+    Raises:
+        ImageError: If there is not enough memory.
+    """
+    with _named_memory_errors(conversion):
+        drawings = (
+            draw(upscaler, frame, conversion.output.size, conversion.drawing, notify) for frame in conversion.frames
+        )
+        # Drawing and compressing take turns: both use all cores, and side by side they took twice the time.
+        return [list(strips) if whole else with_first_ready(strips) for strips in drawings]
+
+
+def write_picture(file: BinaryIO, conversion: Conversion, frames: list[Iterable[Pixels]]) -> None:
+    """Write what `draw_frames` returned.
+
+    Raises:
+        ImageError: If there is not enough memory.
+    """
+    with _named_memory_errors(conversion):
+        if len(frames) == 1:
+            write_strips(file, conversion.output, iter(frames[0]))
+        else:
+            pictures = [np.concatenate(list(strips)) for strips in frames]
+            write_frames(file, conversion.output, pictures, conversion.image.durations, conversion.image.repeats)
+
+
+@contextlib.contextmanager
+def _named_memory_errors(conversion: Conversion) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        height, width = conversion.output.size
+        problem = f"not enough memory for {width}x{height} pixels"
+        raise ImageError(conversion.source, problem, "ask for a smaller size") from None
+
+
+# fmt: off
+@overload
+def upscale(source: Image.Image, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
+            device: str | torch.device = ...) -> Image.Image: ...
+@overload
+def upscale(source: Tensor, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
+            device: str | torch.device = ...) -> Tensor: ...
+@overload
+def upscale(source: str | Path | bytes, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
+            device: str | torch.device = ..., output: str | Path | None = ..., format: FormatName | None = ...,
+            ) -> PictureFile: ...
+# fmt: on
+def upscale(
+    source: str | Path | bytes | Image.Image | Tensor,
+    scale: float | None = None,
+    size: Size | None = None,
+    model: str | Path = DEFAULT_MODEL,
+    device: str | torch.device = "auto",
+    output: str | Path | None = None,
+    format: FormatName | None = None,
+) -> PictureFile | Image.Image | Tensor:
+    """Upscale one picture, loading the weights for this one call.
+
+    Args:
+        source: The path of an image file or its bytes; or one of Pillow's pictures, or a tensor
+            `(batch, 1 or 3, height, width)` in [0, 1].
+        scale: Output size over input size.
+        size: `(height, width)` of the result in pixels, instead of `scale`.
+        model: Bundled name or `.safetensors` file.
+        device: Where to compute.
+        output: Where to write the output of a file; None keeps it in memory.
+        format: Format of that output; None takes the one of its name, or PNG.
+
+    Returns:
+        For a file a `PictureFile` with all that the command line keeps (16 bits, alpha, profile, metadata, animation),
+        for a picture a picture of the mode that holds its pixels, for a tensor a tensor.
+
+    Raises:
+        ValueError: With a sentence, for whatever cannot be done (`ImageError` and `WeightsError` are ValueErrors).
+    """
+    if (scale is None) == (size is None):
+        raise ValueError("give either scale or size, not both and not neither")
+    request, upscaler = SizeRequest(scale, size), Upscaler.from_pretrained(model, device)
+    if isinstance(source, str | Path | bytes):
+        named = source if isinstance(source, bytes) else Path(source)
+        return upscale_file(named, PictureOptions(request, format), upscaler, None if output is None else Path(output))
+    if output is not None or format is not None:
+        raise ValueError("output and format are for image files; save the picture that is returned instead")
+    if isinstance(source, Tensor):
+        return upscaler.upscale(source, scale, size)
+    pixels, profile = pixels_of(source), source.info.get("icc_profile")
+    drawing = Drawing(tone_gamma=gamma_of(profile, pixels.shape[2]), neutral=is_neutral([pixels]))
+    strips = draw(upscaler, pixels, check_size(request.resolve((source.height, source.width))), drawing)
+    return picture_of(np.concatenate(list(strips)), profile)
