@@ -41,7 +41,7 @@ class Comparison:
     numbers: Mapping[str, Mapping[str, float | None]]
 
 
-def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 (wandb's own class)
+def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume: bool = False) -> Any:  # noqa: ANN401 (wandb's own class)
     """Return a wandb run that writes below `folder`, or None if that is disabled.
 
     A server that does not answer, or a missing key, makes the run an offline one, and says so on stderr.
@@ -56,13 +56,17 @@ def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any]) -> Any
     os.environ.setdefault(_DATA_DIR, str(folder.absolute() / "wandb"))
     limits = wandb.Settings(init_timeout=_PATIENCE_SECONDS, login_timeout=_PATIENCE_SECONDS, silent=True)
     limits.finish_timeout = _PATIENCE_SECONDS
+    known = folder / "wandb_run_id"
     project = {"project": "amortized_sr", "dir": str(folder), "config": dict(settings)}
+    project |= {"id": known.read_text() if resume and known.exists() else None, "resume": "allow" if resume else None}
     try:
-        return wandb.init(**project, mode=mode, settings=limits)
+        run = wandb.init(**project, mode=mode, settings=limits)
     except Error as error:
         reason = str(error).splitlines()[0]
         sys.stderr.write(f"warning: wandb is not reachable ({reason}); logging offline, see `wandb sync` for later\n")
-        return wandb.init(**project, mode="offline", settings=limits)
+        run = wandb.init(**project | {"id": None, "resume": None}, mode="offline", settings=limits)
+    known.write_text(run.id)
+    return run
 
 
 def wandb_image(image: Float[Tensor, "1 channel height width"]) -> Any:  # noqa: ANN401 (wandb's own class)

@@ -32,13 +32,13 @@ from amortized_sr.baselines.interpolation import InterpolatedImage, Interpolatio
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.config import ModelConfig, build_model
-from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import luma, psnr
 from amortized_sr.model import AmortizedSR
 from amortized_sr.picture_tensor import picture_to_tensor
+from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.run import has_bfloat16
 from amortized_sr.training.task import SuperResolutionTask
 

@@ -91,7 +91,7 @@ def test_a_disk_that_is_full_does_not_stop_the_run(arguments, tmp_path, monkeypa
 
     with_callback(monkeypatch, Fill())
     try:
-        with pytest.warns(UserWarning, match=r"could not write .*File too large.* training goes on") as warned:
+        with pytest.warns(UserWarning, match=r"could not write .*File too large.* training continues") as warned:
             code = train([*arguments, "--trainer.max_steps", "6"])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
