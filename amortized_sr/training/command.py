@@ -8,7 +8,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, final
@@ -247,6 +247,7 @@ class TrainCLI(LightningCLI):
     def _fit(self, checkpoint: Path | None) -> int:
         """Train and return the exit code."""
         last, weights = self.run_dir / "checkpoints" / "last.ckpt", self.run_dir / "model.safetensors"
+        handler = signal.getsignal(signal.SIGINT)
         try:
             self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=checkpoint, weights_only=True)
         except SystemExit:
@@ -262,6 +263,8 @@ class TrainCLI(LightningCLI):
             (stop,) = (callback for callback in callbacks if isinstance(callback, StopBetweenSteps))
             return 128 + (stop.received or signal.SIGINT)
         finally:
+            with suppress(ValueError):  # Lightning ignores Ctrl-C after the first. Only main threads have handlers.
+                signal.signal(signal.SIGINT, handler)
             if self.trainer.is_global_zero:
                 with self.writes.writing(self.run_dir / "curve.png"):
                     draw_curve(self.run_dir)
