@@ -1,9 +1,11 @@
 """Checkpoints of a run: found, read, and compared with what is about to be trained."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 
@@ -28,11 +30,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: If it cannot be read without running code.
     """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, KeyError, OSError, UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is cut off"
-        raise ValueError(f"{path}: not a readable checkpoint ({reason}); choose another one") from None
+    if is_zipfile(path):
+        with suppress(RuntimeError, EOFError, KeyError, OSError, UnpicklingError):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    raise ValueError(f"{path}: not a readable checkpoint; choose another one")
 
 
 def check_network(path: Path, checkpoint: dict[str, Any], network: ModelConfig, expansion: int) -> None:

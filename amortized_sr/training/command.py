@@ -23,7 +23,6 @@ from lightning.pytorch.utilities import rank_zero_only
 from amortized_sr.choices import WandbMode
 from amortized_sr.image_io import ImageError
 from amortized_sr.training.checkpoint import check_network, checkpoint_path, is_finished, read_checkpoint
-from amortized_sr.training.curve import draw_curve
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.export import read_weights
 from amortized_sr.training.guard import TrainingDivergedError
@@ -77,6 +76,7 @@ def _run(command: str, description: str, args: list[str]) -> int:
                     "description": description,
                     # One sentence instead of two pages of usage before it.
                     "exit_on_error": False,
+                    "allow_abbrev": False,
                 },
                 trainer_defaults=TRAINER_SETTINGS,
             )
@@ -117,6 +117,8 @@ def _quieter() -> Iterator[None]:
             "Experiment logs directory .* exists and is not empty",
             # The progress shows the loss of a short epoch.
             "smaller than the logging interval",
+            # Every process validates all images.
+            "It is recommended to use `self.log",
             # The summary would guess the size of the weights, which is printed nowhere else either.
             "is not supported by the model summary",
             # Lightning 2.6 calls what torch 2.15 and jsonargparse 4 have renamed.
@@ -265,9 +267,6 @@ class TrainCLI(LightningCLI):
         finally:
             with suppress(ValueError):  # Lightning ignores Ctrl-C after the first. Only main threads have handlers.
                 signal.signal(signal.SIGINT, handler)
-            if self.trainer.is_global_zero:
-                with self.writes.writing(self.run_dir / "curve.png"):
-                    draw_curve(self.run_dir)
         if self.writes.missing:
             lost = "; ".join(f"{path} ({reason})" for path, reason in self.writes.missing.items())
             return _fail(f"trained to the end, but could not write {lost}; free some space and resume", 1)
@@ -329,5 +328,5 @@ def _did_you_mean(error: str, keys: list[str]) -> str:
     """Return the known keys that are closest to those that an error calls unknown."""
     group = "".join(f"{name}." for name in re.findall(r"Group '([\w.]+)'", error))
     unknown = [option or group + key for option, key in re.findall(r"--([\w.]+)|[Oo]ption '([\w.]+)'", error)]
-    close = [match for name in unknown for match in difflib.get_close_matches(name, keys, n=1)]
+    close = [match for name in unknown if name not in keys for match in difflib.get_close_matches(name, keys, n=1)]
     return f"; did you mean {' or '.join(close)}?" if close else ""

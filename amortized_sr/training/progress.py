@@ -55,7 +55,7 @@ class ProgressLines(Callback):
         """Write the line."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
-        values = [f"{name} {value:.4g}" for name, value in trainer.progress_bar_metrics.items()]
+        values = [f"{name} {value:#.4g}" for name, value in trainer.progress_bar_metrics.items()]
         left = [f"{name} {value}" for name, value in self.time_left.estimate(trainer).items()]
         step = f"step {trainer.global_step} of {trainer.estimated_stepping_batches}"
         sys.stdout.write(f"{', '.join([step, *values, *left])}\n")

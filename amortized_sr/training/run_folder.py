@@ -1,4 +1,4 @@
-"""What a run writes beside its results: config.yaml, metrics.csv, and a wandb run where it is wanted."""
+"""Records of a run: config.yaml, metrics.csv, the learning curve, and wandb on request."""
 
 import itertools
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from amortized_sr.choices import WandbMode
 from amortized_sr.tracking import finish_run, start_run
+from amortized_sr.training.curve import draw_curve
 from amortized_sr.training.retrying_writes import RetryingLog, RetryingWrites
 
 
@@ -50,12 +51,15 @@ class RunFolder(Callback):
             trainer.loggers.append(WandbLogger(experiment=self.tracked))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Finish the wandb run."""
-        finish_run(self.tracked)
+        """Finish the files."""
+        self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Finish the wandb run."""
+        """Finish the files and draw the learning curve, if training started."""
         finish_run(self.tracked)
+        if trainer.loggers and trainer.is_global_zero:
+            with self.writes.writing(self.folder / "curve.png"):
+                draw_curve(self.folder)
 
 
 def keep_log(folder: Path) -> None:

@@ -69,6 +69,17 @@ class SuperResolutionTask(LightningModule):
         # Convolutions train twice as fast with the channels together, on CPUs and on tensor cores.
         self.model = build_trainable(network, expansion).to(memory_format=torch.channels_last)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Replace the model by its weights: expanded convolutions cannot be pickled."""
+        return super().__getstate__() | {"_modules": {}, "_weights": self.model.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the model again."""
+        weights = state.pop("_weights")
+        super().__setstate__(state)
+        self.model = build_trainable(self.network, self.expansion).to(memory_format=torch.channels_last)
+        self.model.load_state_dict(weights)
+
     def training_step(self, batch: Pair, batch_idx: int) -> Float[Tensor, ""]:
         """Return the loss of one batch."""
         function = self.model.encode(batch.image)
@@ -107,7 +118,7 @@ class SuperResolutionTask(LightningModule):
         """Return Adam with a linear warm-up and a cosine to zero at the last step."""
         optimizer = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
         total = int(self.trainer.estimated_stepping_batches)
-        if total <= self.warmup_steps:
+        if total < self.warmup_steps:
             rank_zero_info(
                 f"warning: the run of {total} steps ends within its warm-up of {self.warmup_steps} steps and learns "
                 "little; lower warmup_steps"

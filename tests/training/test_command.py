@@ -171,12 +171,13 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     assert (parts / "metrics_before_1.csv").exists()
 
 
-def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path):
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strategy):
     # Gradients are means over the samples, and both ways see the same samples: the rules of DDP predict equality.
     # Batches of 4 at one scale, so that each process' mean weighs the same.
     one, two = tmp_path / "one", tmp_path / "two"
     assert train([*arguments, "--run_dir", str(one), "--data.batch_size", "4"]) == 0
-    ddp = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "2", "--run_dir", str(two)]
+    ddp = ["--trainer.devices", "2", "--trainer.strategy", strategy, "--data.batch_size", "2", "--run_dir", str(two)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     result = subprocess.run(
         [sys.executable, "-m", "amortized_sr", "train", *arguments, *ddp],
