@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw
 
 from amortized_sr.image_io import write_picture
 
-_SIZE = _WIDTH, _HEIGHT = 640, 400
-_LEFT, _TOP, _RIGHT, _BOTTOM = 60, 30, _WIDTH - 20, _HEIGHT - 30
+_SIZE = (640, 400)
+_LEFT, _TOP, _RIGHT, _BOTTOM = 60, 30, 620, 370
 
 
 def read_curve(folder: Path) -> dict[int, float]:
