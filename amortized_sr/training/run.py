@@ -43,9 +43,9 @@ def run_callbacks(
         for name, monitor in (("last", None), ("best", "val/psnr"))
     )
     return [
+        NonFiniteGuard(),
         StopBetweenSteps(last),
         average,
-        NonFiniteGuard(),
         ValidationPictures(run_dir, writes, compare_every, FitSettings()),
         ExportWeights(run_dir / "model.safetensors", average, writes, seed),
         LearningRateMonitor("step"),

@@ -42,7 +42,7 @@ class RunFolder(Callback):
         """Start the files."""
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
-            keep_log(self.folder)
+            self._keep_log()
             (self.folder / "config.yaml").write_text(self.config)
             self.tracked = start_run(self.mode, self.folder, self.settings, resume=trainer.global_step > 0)
         folder, name = self.folder.parent, self.folder.name
@@ -61,10 +61,9 @@ class RunFolder(Callback):
             with self.writes.writing(self.folder / "curve.png"):
                 draw_curve(self.folder)
 
-
-def keep_log(folder: Path) -> None:
-    """Rename the log of an earlier part of a run, which a new one would replace."""
-    log = folder / "metrics.csv"
-    if log.exists():
-        kept = (folder / f"metrics_before_{number}.csv" for number in itertools.count(1))
-        log.rename(next(path for path in kept if not path.exists()))
+    def _keep_log(self) -> None:
+        """Rename the log of an earlier part of the run, which the new one would replace."""
+        log = self.folder / "metrics.csv"
+        if log.exists():
+            kept = (self.folder / f"metrics_before_{number}.csv" for number in itertools.count(1))
+            log.rename(next(path for path in kept if not path.exists()))

@@ -100,7 +100,7 @@ class TrainCLI(LightningCLI):
         written.ckpt_path = None
         callbacks = run_callbacks(self.run_dir, config.ema_decay, config.compare_every, seed, self.writes)
         text = self.parser.dump(written, skip_none=False)
-        callbacks.insert(1, RunFolder(self.run_dir, text, config.wandb, config.as_dict(), self.writes))
+        callbacks.insert(2, RunFolder(self.run_dir, text, config.wandb, config.as_dict(), self.writes))
         if config.trainer.enable_progress_bar is not False:
             callbacks.append(Progress())
         chosen = self._get(self.config_init, "trainer.callbacks") or []
@@ -147,7 +147,7 @@ class TrainCLI(LightningCLI):
                 resume = _command("train", "--config", self.run_dir / "config.yaml", "--ckpt_path", "last")
                 self._say(f"interrupted; resume with: {resume}")
             else:
-                self._say("interrupted; nothing was trained yet")
+                self._say("interrupted; nothing was saved yet")
             callbacks = self.trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
             (stop,) = (callback for callback in callbacks if isinstance(callback, StopBetweenSteps))
             return 128 + (stop.received or signal.SIGINT)

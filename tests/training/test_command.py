@@ -20,6 +20,7 @@ from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.interpolation import InterpolatedImage
 from amortized_sr.training import command
 from amortized_sr.training.command import TrainCLI, train
+from amortized_sr.training.curve import read_curve
 from amortized_sr.training.losses import pixel_loss
 from amortized_sr.weights import load_weights
 
@@ -431,9 +432,12 @@ def test_every_committed_configuration_trains(config, images, tmp_path):
         Image.open(path).resize((310, 310)).convert("RGB").save(path)
     arguments = [
         "--config", str(config), "--data.source", "folder", "--data.root", str(images), "--data.val_root", "null",
-        "--data.val_count", "2", "--data.batch_size", "2", "--data.steps_per_epoch", "2", "--trainer.max_steps", "2",
+        "--data.val_count", "2", "--data.batch_size", "2", "--trainer.max_steps", "5",
         "--data.num_workers", "0",  # Lightning warns where there are fewer cores than the file asks for.
         "--run_dir", str(tmp_path / "run"), "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu",
     ]  # fmt: skip
     assert train(arguments) == 0
     assert (tmp_path / "run" / "model.safetensors").stat().st_size < 8_000_000
+    # Its own epoch is longer, and yet there is a curve.
+    assert list(read_curve(tmp_path / "run")) == [1, 2, 3, 4, 5]
+    assert (tmp_path / "run" / "curve.png").exists()

@@ -121,6 +121,40 @@ def test_an_interruption_at_any_moment_resumes_to_the_same_bits_and_the_same_log
         assert_same(parts, whole)
 
 
+@pytest.mark.parametrize(
+    ("place", "call", "saved"),
+    [
+        ("schedule", 9, 6),
+        ("average", 7, 6),
+        ("within the optimiser", 7, 6),
+        ("backward", 7, 6),
+        ("backward", 8, 7),
+        ("validation", 3, 6),
+        ("export", 3, 6),
+    ],
+)
+def test_an_error_in_the_middle_of_a_step_keeps_the_checkpoint_before(run, tmp_path, monkeypatch, place, call, saved):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train([*run, "--run_dir", str(whole)]) == 0
+    owner, name = PLACES[place]
+    original, calls = getattr(owner, name), []
+
+    def failing(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == call:
+            raise RuntimeError("the device is gone")
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, failing)
+        with pytest.raises(RuntimeError, match="the device is gone"):
+            train([*run, "--run_dir", str(parts)])
+    assert torch.load(parts / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == saved
+    assert train([*run, "--run_dir", str(parts), "--ckpt_path", "last"]) == 0
+    assert all(torch.equal(value, last_state(whole)[name]) for name, value in last_state(parts).items())
+    assert {key: values[-1:] for key, values in rows(parts).items()} == rows(whole)
+
+
 def test_an_interruption_between_accumulated_batches_waits_for_the_step(run, tmp_path, monkeypatch):
     run += ["--trainer.accumulate_grad_batches", "2", "--data.steps_per_epoch", "4"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
