@@ -27,6 +27,9 @@ without a border of `scale + 6` (DIV2K, photographs). `plain`: every pixel and c
 WandbMode = Literal["disabled", "offline", "online"]
 """Whether a run is logged to Weights & Biases."""
 
+CheckpointWeights = Literal["averaged", "last"]
+"""Weights in a training checkpoint: their moving average, which a run exports, or those of the last step."""
+
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 """Pillow's filters: bicubic has a = -0.5, lanczos three lobes."""
 

@@ -36,8 +36,9 @@ def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume
     """
     if mode == "disabled":
         return None
-    import wandb
     from wandb.errors import Error
+
+    import wandb
 
     home = folder / "wandb"
     home.mkdir(parents=True, exist_ok=True)

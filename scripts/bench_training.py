@@ -44,19 +44,19 @@ def main() -> None:
     loading = total = 0.0
     pixels = 0
     for step in range(10 + arguments.steps):
-        begin = time.perf_counter()
+        start = time.perf_counter()
         batch = next(loader)
-        pair = cut_pair(batch.target, scales.draw(side, 0, batch.step))
+        pair = cut_pair(batch.target, scales.sample(side, 0, batch.step))
         target_side = pair.target.shape[-1]
         loaded = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            loss = pixel_loss("mse", model(pair.image, (target_side, target_side)), pair.target)
+            loss = pixel_loss("mse", model(pair.planes, (target_side, target_side)), pair.target)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step >= 10:
-            loading += loaded - begin
-            total += time.perf_counter() - begin
+            loading += loaded - start
+            total += time.perf_counter() - start
             pixels += batch_size * target_side**2
     images_per_second = batch_size * arguments.steps / total
     print(f"{arguments.config}: {torch.get_num_threads()} threads, {'bfloat16' if bfloat16 else 'float32'}")

@@ -31,7 +31,6 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.choices import Interpolation
-from amortized_sr.data.datamodule import SuperResolutionData
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.image_io import read_picture
@@ -41,6 +40,7 @@ from amortized_sr.model import AmortizedSR
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.picture_tensor import picture_to_tensor
+from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.run import has_bfloat16
 from amortized_sr.training.task import SuperResolutionTask
 

@@ -14,7 +14,7 @@ from amortized_sr.cli.compare import compare
 from amortized_sr.cli.fit import fit
 from amortized_sr.cli.info import info
 from amortized_sr.cli.render import render
-from amortized_sr.cli.train import train
+from amortized_sr.cli.train import export, train, validate
 from amortized_sr.cli.upscale import upscale
 
 
@@ -45,10 +45,12 @@ def main(args: list[str] | None = None) -> None:
     app.callback()(_common)
     for command in (upscale, fit, render, compare, benchmark):
         app.command()(command)
-    # LightningCLI reads everything after `train` itself, `--help` included.
+    # LightningCLI reads everything after `train` and `validate` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    app.command(context_settings=passed_on)(train)
-    app.command()(info)
+    for command in (train, validate):
+        app.command(context_settings=passed_on)(command)
+    for command in (export, info):
+        app.command()(command)
     app(args=args)
 
 

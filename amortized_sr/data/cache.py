@@ -1,4 +1,4 @@
-"""Decoded images in one block of bytes, in memory or in a file, so that training never waits for a decoder."""
+"""Decoded images in one block of bytes, in memory or in a file, so that training never waits for decoding."""
 
 import json
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ class ImageStore:
     Args:
         pixels: All images' bytes, one after another, each `(height, width, channels)`.
         shapes: Each image's `(height, width, channels)`.
-        starts: Where each image begins in `pixels`.
+        starts: Where each image starts in `pixels`.
     """
 
     pixels: Pixels
@@ -68,7 +68,7 @@ def pack(images: Iterable[Pixels]) -> ImageStore:
 
 
 def save_store(path: Path, store: ImageStore, notes: dict[str, Any]) -> None:
-    """Write a store that owns all its bytes as `path` (`.npy`), and its index and notes beside it (`.json`)."""
+    """Write a store that owns all its bytes as `path` (`.npy`), with its index and notes (`.json`)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         np.save(file, store.pixels)
@@ -77,7 +77,7 @@ def save_store(path: Path, store: ImageStore, notes: dict[str, Any]) -> None:
 
 
 def load_store(path: Path) -> tuple[ImageStore, dict[str, Any]] | None:
-    """Return the store of a file, mapped instead of read, and its notes, or None if it is not there or not whole."""
+    """Return the memory-mapped store of a file and its notes, or None if it is missing or damaged."""
     try:
         index = json.loads(path.with_suffix(".json").read_text())
         shapes = [(height, width, channels) for height, width, channels in index["shapes"]]

@@ -1,4 +1,4 @@
-"""Any folder of images -> decoded store, with a report of what was found."""
+"""Any folder of images -> decoded store, with a report."""
 
 import hashlib
 from collections import Counter
@@ -11,7 +11,7 @@ import numpy as np
 from amortized_sr.data.cache import ImageStore, Pixels, load_store, pack, save_store
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, read_picture
 
-# Behind transparent training images; most of them are drawn for light pages.
+# Behind transparent training images, most of which are made for light pages.
 _BACKGROUND = (255, 255, 255)
 
 
@@ -48,14 +48,14 @@ class FolderReport:
 def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) -> tuple[ImageStore, FolderReport]:
     """Decode all images below a folder, in the order of their paths.
 
-    Hidden files and files without an image's suffix are passed over. Colour images become grey, or grey ones
-    colour, as `channels` says; transparent ones are put on white.
+    Hidden files and files without an image's suffix are skipped. Images are converted to grey or colour;
+    transparent ones are put on white.
 
     Args:
         root: The folder; subfolders are read too.
         channels: 1 for grey, 3 for colour.
-        cache: Folder for the decoded bytes, which are used again while the images' files stay the same; None
-            decodes into memory.
+        cache: Folder for the decoded bytes, which are reused until one of the images' files changes; None decodes
+            into memory.
 
     Raises:
         ImageError: If there is no such folder, or no readable image in it.
@@ -78,9 +78,8 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
         converted = picture.convert("L" if channels == 1 else "RGB")
         arrays.append(np.array(converted).reshape(picture.height, picture.width, channels))
     if not arrays:
-        raise ImageError(
-            f"{root}: none of the {len(paths)} image files can be read; the first: {unreadable[str(paths[0])]}"
-        )
+        first = unreadable[str(paths[0])]
+        raise ImageError(root, f"none of the {len(paths)} image files can be read", f"the first: {first}")
     store = pack(arrays)
     if file is not None:
         save_store(file, store, {"modes": modes, "unreadable": unreadable})
@@ -88,19 +87,17 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
 
 
 def image_files(root: Path) -> list[Path]:
-    """Return the paths of all image files below a folder, sorted; hidden files are passed over.
+    """Return the paths of all image files below a folder, sorted; hidden files are skipped.
 
     Raises:
         ImageError: If there is no such folder, or no image file in it.
     """
     if not root.is_dir():
-        raise ImageError(f"{root}: no such folder; give a folder with images")
+        raise ImageError(root, "no such folder", "choose a folder with images")
     paths = sorted(path for path in root.rglob("*") if _looks_like_image(path, root))
     if not paths:
-        raise ImageError(
-            f"{root}: no image files in this folder or below it; files ending in "
-            f"{' '.join(sorted(READABLE_SUFFIXES))} are looked at"
-        )
+        suffixes = " ".join(sorted(READABLE_SUFFIXES))
+        raise ImageError(root, "no image files in this folder or below it", f"add files ending in {suffixes}")
     return paths
 
 
@@ -114,6 +111,6 @@ def _looks_like_image(path: Path, root: Path) -> bool:
 
 
 def _fingerprint(paths: list[Path], channels: int) -> str:
-    """Return a name for the decoded state of these files, which changes when one of them does."""
+    """Return a name for the decoded content of these files that changes when one of them changes."""
     known = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     return hashlib.sha256(repr((channels, known)).encode()).hexdigest()[:16]

@@ -10,11 +10,11 @@ def read_mnist(root: Path, train: bool) -> ImageStore:
     """Return the 60,000 training or 10,000 test digits, 28x28 grey.
 
     Args:
-        root: Folder that holds, or will hold, `MNIST/raw`; the archives are fetched if they are not there.
-        train: Which part.
+        root: Folder of `MNIST/raw`; missing archives are downloaded.
+        train: Whether to read the training digits or the test digits.
 
     Raises:
-        ImageError: If the archives are neither there nor to be had.
+        ImageError: If the archives are missing and cannot be downloaded.
 
     References:
         LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
@@ -25,8 +25,6 @@ def read_mnist(root: Path, train: bool) -> ImageStore:
     try:
         digits = MNIST(str(root), train=train, download=True).data.numpy()
     except (RuntimeError, OSError) as error:
-        raise ImageError(
-            f"{root}: MNIST is not there and cannot be fetched ({error}); "
-            f"put its four archives into {root / 'MNIST' / 'raw'}"
-        ) from None
+        problem = f"MNIST is missing and cannot be downloaded ({error})"
+        raise ImageError(root, problem, f"put its four archives into {root / 'MNIST' / 'raw'}") from None
     return pack(digit[:, :, None] for digit in digits)

@@ -1,7 +1,7 @@
-"""Targets and scales -> training pairs, all of it a function of the seed and the step, and of nothing else.
+"""Targets and scales -> training pairs, which depend on the seed and the step only.
 
-Because no global random state is involved, a resumed run sees the same pairs as an uninterrupted one, and N
-processes together see the same pairs as one process with N times the batch.
+There is no global random state: a resumed run sees the same pairs as an uninterrupted one, and N processes together
+see the same pairs as one process with N times the batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _ORDER, _CROP, _SCALE, _QUERY = range(4)
 
 
 class TargetBatch(NamedTuple):
-    """Crops on their way to the training device, still 8 bit.
+    """8-bit crops, before they are degraded on the training device.
 
     Attributes:
         target: `(batch, channel, crop, crop)`.
@@ -37,25 +37,25 @@ class TargetBatch(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A low-resolution image and what it should become.
+    """A low-resolution image and its target.
 
     Attributes:
-        image: The degraded target.
+        planes: The degraded target: colours, then conditions.
         target: Values in [0, 1].
         queries: Numbers of the target's pixels that are supervised, row by row; None supervises all.
     """
 
-    image: Float[Tensor, "batch channel rows columns"]
+    planes: Float[Tensor, "batch plane rows columns"]
     target: Float[Tensor, "batch channel height width"]
     queries: Int[Tensor, "batch query"] | None = None
 
 
 class PairSides(NamedTuple):
-    """Sides of what one training step works with, in pixels.
+    """Sides of the images of one training step, in pixels.
 
     Attributes:
         region: Part of the crop that is used; it is shrunk to the target if it is larger.
-        target: What the image should become.
+        target: The target.
         image: The low-resolution image.
     """
 
@@ -66,18 +66,18 @@ class PairSides(NamedTuple):
 
 @dataclass(frozen=True)
 class ScaleRange:
-    """How the sizes of a training pair are drawn, anew for each step.
+    """Distribution of the sizes of a training pair, sampled in each step.
 
     Args:
         low: Smallest scale.
-        high: Largest scale of most steps, which are uniform between both.
-        image_size: Largest side of the low-resolution image, in pixels. The target is cropped to scale times that,
-            if the crop is larger; where that is more than the crop, the image is smaller.
-        far: Largest scale of all.
+        high: Largest scale, except for a share of far scales; scales are uniform between both.
+        image_size: Largest side of the low-resolution image, in pixels. The target has scale times that, at most the
+            crop's side; where the crop is the limit, the image is smaller.
+        far: Largest far scale.
         far_share: Share of the steps whose scale is between `high` and `far`.
         same_share: Share of the steps with scale 1, in which the image is its own target.
-        shrink: Up to this factor targets are shrunk before they are used, in half of the steps: the same photographs
-            with finer detail per pixel. Never by more than crop over target, which is 1 at the farthest scales.
+        shrink: In half of the steps, targets are shrunk by up to this factor first: the same photographs with finer
+            detail per pixel. The factor is at most crop over target, which is 1 at the farthest scales.
     """
 
     low: float = 1.0
@@ -89,7 +89,7 @@ class ScaleRange:
     shrink: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
+        """Check the ranges."""
         if not 1 <= self.low <= self.high:
             raise ValueError(f"scales must satisfy 1 <= low <= high, got {self.low} to {self.high}")
         if self.far_share > 0 and self.far < self.high:
@@ -103,17 +103,15 @@ class ScaleRange:
         if self.image_size < 1:
             raise ValueError(f"image_size must be at least 1 pixel, got {self.image_size}")
 
-    def draw(self, crop_size: int, seed: int, step: int) -> PairSides:
+    def sample(self, crop_size: int, seed: int, step: int) -> PairSides:
         """Return the sides for a training step."""
         random = np.random.default_rng((seed, _SCALE, step))
         scale = random.uniform(self.low, self.high)
-        kind, place, factor = random.uniform(
-            (0, self.high, 2 - self.shrink), (1, max(self.high, self.far), self.shrink)
-        )
+        kind, far, factor = random.uniform((0, self.high, 2 - self.shrink), (1, max(self.high, self.far), self.shrink))
         if kind < self.same_share:
             scale = 1.0
         elif kind < self.same_share + self.far_share:
-            scale = place
+            scale = far
         target = min(crop_size, round(self.image_size * scale))
         region = min(crop_size, round(target * max(1.0, factor)))
         return PairSides(region, target, max(1, round(target / scale)))
@@ -121,13 +119,13 @@ class ScaleRange:
 
 @final
 class StepSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of `(step, sample number)`, epoch after epoch, from any step on.
+    """Batches of `(step, sample number)`, epoch after epoch, starting at any step.
 
     Args:
         steps_per_epoch: Training steps between two validations.
         batch_size: Samples per step and process.
-        steps_done: Returns how many steps the run has done; asked at the beginning of each epoch, since a resumed
-            run learns it after the sampler is made.
+        steps_done: Returns the number of finished steps. It is called at the start of each epoch, because a resumed
+            run knows it only after the sampler is built.
         rank: Number of this process.
         world_size: Number of processes, which share the samples of a step.
     """
@@ -142,13 +140,13 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         self.world_size = world_size
 
     def __len__(self) -> int:
-        """Return the number of steps of a whole epoch, also when the first one is entered in its middle."""
+        """Return the number of steps of a whole epoch, also if the run resumes within one."""
         return self.steps_per_epoch
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Yield the next steps, an epoch's number of them; the trainer stops earlier in an epoch that was resumed."""
-        begin = self.steps_done()
-        for step in range(begin, begin + self.steps_per_epoch):
+        """Yield the steps of an epoch; the trainer stops earlier in an epoch that was resumed."""
+        start = self.steps_done()
+        for step in range(start, start + self.steps_per_epoch):
             first = (step * self.world_size + self.rank) * self.batch_size
             yield [(step, number) for number in range(first, first + self.batch_size)]
 
@@ -163,7 +161,7 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
         store: The images, all at least `crop_size` high and wide.
         crop_size: Side of the crops in pixels.
         augment: Whether to flip and transpose at random.
-        seed: Decides everything that is random.
+        seed: Seed of order, crops and augmentation.
     """
 
     def __init__(self, store: ImageStore, crop_size: int, augment: bool, seed: int) -> None:
@@ -184,13 +182,11 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
         return step, number, torch.from_numpy(self._crop(image, number)).permute(2, 0, 1)
 
     def _image_index(self, number: int) -> int:
-        turn, place = divmod(number, len(self.store))
-        if self._order[0] != turn:
-            self._order = (
-                turn,
-                np.random.default_rng((self.seed, _ORDER, turn)).permutation(len(self.store)),
-            )
-        return int(self._order[1][place])
+        cycle, position = divmod(number, len(self.store))
+        if self._order[0] != cycle:
+            order = np.random.default_rng((self.seed, _ORDER, cycle)).permutation(len(self.store))
+            self._order = cycle, order
+        return int(self._order[1][position])
 
     def _crop(self, image: Pixels, number: int) -> Pixels:
         random = np.random.default_rng((self.seed, _CROP, number))
@@ -209,25 +205,39 @@ def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:
 
 
 def make_pair(
-    target: UInt8[Tensor, "batch channel height width"], image_size: Size, target_size: Size | None = None
+    target: UInt8[Tensor, "batch channel height width"],
+    image_size: Size,
+    target_size: Size | None = None,
+    degradation: Degradation = Degradation(),  # noqa: B008 (frozen)
+    seed: int = 0,
+    first: int = 0,
 ) -> Pair:
-    """Degrade 8-bit targets to low-resolution images, on the device where they are.
+    """Degrade 8-bit targets to low-resolution images, on their device.
 
     Args:
-        target: What the images should become.
+        target: The truth.
         image_size: `(height, width)` of the low-resolution images.
         target_size: Shrink the targets to this size first.
+        degradation: How the images are made.
+        seed: Decides all that is random, together with the samples' numbers.
+        first: Number of the first sample.
     """
     exact = target.float() / 255
     if target_size is not None:
         exact = Degradation()(exact, target_size).image
-    return Pair(Degradation()(exact, image_size).image, exact)
+    return Pair(degradation(exact, image_size, seed, first).planes, exact)
 
 
-def cut_pair(crops: UInt8[Tensor, "batch channel height width"], sides: PairSides) -> Pair:
+def cut_pair(
+    crops: UInt8[Tensor, "batch channel height width"],
+    sides: PairSides,
+    degradation: Degradation = Degradation(),  # noqa: B008 (frozen)
+    seed: int = 0,
+    first: int = 0,
+) -> Pair:
     """Return the pair that a training step makes of its crops."""
     region, target, image = sides
-    return make_pair(crops[..., :region, :region], (image, image), (target, target))
+    return make_pair(crops[..., :region, :region], (image, image), (target, target), degradation, seed, first)
 
 
 def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> Int[Tensor, "batch query"]:

@@ -1,1 +1,1 @@
-"""The only home of Lightning and wandb, together with `data/datamodule.py`."""
+"""Training with Lightning: the task, its data, the callbacks of a run, and the command."""

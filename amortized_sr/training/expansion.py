@@ -1,4 +1,4 @@
-"""Structural re-parameterisation: convolutions are trained as sums of longer chains, and exported as what they are.
+"""Structural re-parameterisation: convolutions are trained as sums of longer chains, and merged for export.
 
 A chain of linear maps is a linear map, but gradient descent moves it differently. Because there is nothing between
 the links, the chain's kernel is computed before the convolution, so that training costs hardly more.
@@ -9,6 +9,10 @@ from typing import final
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+from amortized_sr.model import AmortizedSR
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
 
 
 @final
@@ -30,7 +34,7 @@ class Chain(nn.Module):
             return direct + self._chained(contract, middle, expand)
 
     def right_inverse(self, kernel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return parts that amount to `kernel`."""
+        """Return parts whose chain computes `kernel`."""
         outputs, inputs = kernel.shape[:2]
         expand = torch.empty(self.factor * inputs, inputs)
         middle = torch.empty(self.factor * outputs, self.factor * inputs, 3, 3)
@@ -45,6 +49,22 @@ class Chain(nn.Module):
         return torch.einsum("om,mehw,ei->oihw", contract, middle, expand)
 
 
+def build_trainable(config: ModelConfig, expansion: int) -> AmortizedSR:
+    """Return a fresh model whose convolutions are expanded by a factor, or plain for 0."""
+    model = build_model(config)
+    if expansion:
+        expand_convolutions(model, expansion)
+    return model
+
+
+def merged_state(config: ModelConfig, expansion: int, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state of `build_trainable`'s model as that of the plain model."""
+    model = build_trainable(config, expansion)
+    model.load_state_dict(state)
+    merge_convolutions(model)
+    return model.state_dict()
+
+
 def expand_convolutions(module: nn.Module, factor: int) -> None:
     """Let every 3x3 convolution of a module be trained as a chain that is `factor` times as wide."""
     for part in list(module.modules()):
@@ -53,7 +73,7 @@ def expand_convolutions(module: nn.Module, factor: int) -> None:
 
 
 def merge_convolutions(module: nn.Module) -> None:
-    """Undo `expand_convolutions`: leave the kernels that the chains amount to."""
+    """Undo `expand_convolutions`: keep the kernels that the chains compute."""
     for part in list(module.modules()):
         if isinstance(part, nn.Conv2d) and parametrize.is_parametrized(part, "weight"):
             parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)

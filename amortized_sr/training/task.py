@@ -1,40 +1,41 @@
-"""The LightningModule: what is optimised, and what is measured meanwhile."""
+"""The LightningModule: the loss, the optimiser and the validation metrics."""
 
 import math
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
-from amortized_sr.coords import pixel_cell
+from amortized_sr.coords import Size, pixel_cell
 from amortized_sr.data.pairs import Pair, crop_to_multiple, make_pair
+from amortized_sr.degradation import Degradation, add_conditions
 from amortized_sr.grids import pixel_grid
 from amortized_sr.metrics import psnr
-from amortized_sr.model import AmortizedSR
-from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.training.expansion import expand_convolutions, merge_convolutions
+from amortized_sr.training.expansion import build_trainable
 from amortized_sr.training.losses import LossName, pixel_loss
 
 
 @final
 class SuperResolutionTask(LightningModule):
-    """Trains an `AmortizedSR` to draw low-resolution images at the size of their targets.
+    """Trains an `AmortizedSR` to render low-resolution images at the size of their targets.
 
     Args:
-        network: What the model is made of.
-        loss: Which loss.
-        final_loss: Which loss at the end of the run. The mean error (`l1`) learns faster; the best answer to squared
-            errors (`mse`, `rmse`) is the mean of what is plausible, which is what PSNR measures.
+        network: The model's configuration.
+        loss: The loss.
+        final_loss: The loss at the end of the run. The mean error (`l1`) learns faster; squared errors (`mse`, `rmse`)
+            are minimised by the mean of all plausible images, which has the best PSNR.
         final_share: Share of the steps that use it.
         learning_rate: Peak learning rate of Adam.
         warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
         val_scales: Integer scales at which validation images are measured.
         expansion: Train every 3x3 convolution as a sum with a chain this many times as wide, which is merged into it
-            when weights are exported; 0 trains it as it is. See `expansion`.
+            when weights are exported; 0 trains plain convolutions. See `expansion`.
     """
 
     def __init__(
@@ -69,24 +70,61 @@ class SuperResolutionTask(LightningModule):
         self.warmup_steps = warmup_steps
         self.val_scales = val_scales
         # Convolutions train twice as fast with the channels together, on CPUs and on tensor cores.
-        self.model = self._build().to(memory_format=torch.channels_last)
+        self.model = build_trainable(network, expansion).to(memory_format=torch.channels_last)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Replace the model by its weights: expanded convolutions cannot be pickled."""
+        return super().__getstate__() | {"_modules": {}, "_weights": self.model.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the model again."""
+        weights = state.pop("_weights")
+        super().__setstate__(state)
+        self.model = build_trainable(self.network, self.expansion).to(memory_format=torch.channels_last)
+        self.model.load_state_dict(weights)
+
+    def on_fit_start(self) -> None:
+        """Check that the training pairs have the conditions that the network reads.
+
+        Raises:
+            MisconfigurationException: If they have others.
+        """
+        data = getattr(self.trainer, "datamodule", None)
+        known = getattr(data, "degradation", Degradation()).conditions
+        if known != self.network.conditions:
+            raise MisconfigurationException(
+                f"the network reads the conditions {list(self.network.conditions)}, and the degradation gives "
+                f"{list(known)}; set network.conditions and data.degradation alike"
+            )
+
+    def render(
+        self, image: Float[Tensor, "batch colour rows columns"], size: Size
+    ) -> Float[Tensor, "batch colour height width"]:
+        """Return renderings of images without any degradation but the shrinking."""
+        none = image.new_zeros(len(image), len(self.network.conditions))
+        return self.model(add_conditions(image, none), size).float()
 
     def training_step(self, batch: Pair, batch_idx: int) -> Float[Tensor, ""]:
         """Return the loss of one batch."""
-        function = self.model.encode(batch.image)
+        function = self.model.encode(batch.planes)
         size = (batch.target.shape[-2], batch.target.shape[-1])
         if batch.queries is None:
             prediction, target = function.render(size), batch.target
         else:
             coord = pixel_grid(size).flatten(0, 1).to(batch.target)[batch.queries]
             prediction = function(coord, batch.target.new_tensor(pixel_cell(size)))
-            places = batch.queries[:, None].expand(-1, batch.target.shape[1], -1)
-            target = batch.target.flatten(2).gather(2, places).transpose(1, 2)
-        begun = self.global_step / self.trainer.estimated_stepping_batches
-        name = self.final_loss if begun >= 1 - self.final_share else self.loss
+            pixels = batch.queries[:, None].expand(-1, batch.target.shape[1], -1)
+            target = batch.target.flatten(2).gather(2, pixels).transpose(1, 2)
+        progress = self.global_step / self.trainer.estimated_stepping_batches
+        name = self.final_loss if progress >= 1 - self.final_share else self.loss
         loss = pixel_loss(name, prediction, target)
         self.log("train/loss", loss, prog_bar=True)
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's)
+        """Validate the end of the run, also within an epoch: Lightning validates before an early stop."""
+        if self.global_step == self.trainer.max_steps:
+            self.trainer.should_stop = True
 
     def validation_step(self, target: Tensor, batch_idx: int) -> None:
         """Log the PSNR at each scale, and their mean."""
@@ -95,28 +133,20 @@ class SuperResolutionTask(LightningModule):
             cropped = crop_to_multiple(target, scale)
             height, width = cropped.shape[-2:]
             pair = make_pair(cropped, (height // scale, width // scale))
-            ratio = psnr(self.model(pair.image, (height, width)).float(), pair.target).mean()
+            ratio = psnr(self.render(pair.planes, (height, width)), pair.target).mean()
             self.log(f"val/psnr_x{scale}", ratio, batch_size=len(target))
             ratios.append(ratio)
         self.log("val/psnr", torch.stack(ratios).mean(), prog_bar=True, batch_size=len(target))
-
-    def merged_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return a state of `model` as that of the plain model that users get."""
-        model = self._build()
-        model.load_state_dict(state)
-        merge_convolutions(model)
-        return model.state_dict()
-
-    def _build(self) -> AmortizedSR:
-        model = build_model(self.network)
-        if self.expansion:
-            expand_convolutions(model, self.expansion)
-        return model
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return Adam with a linear warm-up and a cosine to zero at the last step."""
         optimizer = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
         total = int(self.trainer.estimated_stepping_batches)
+        if total < self.warmup_steps:
+            rank_zero_info(
+                f"warning: the run of {total} steps ends within its warm-up of {self.warmup_steps} steps and learns "
+                "little; lower warmup_steps"
+            )
 
         def factor(step: int) -> float:
             warm = min(1.0, (step + 1) / (self.warmup_steps + 1))

@@ -94,7 +94,7 @@ def test_without_augmentation_an_image_of_the_crops_size_comes_whole():
     step=st.integers(0, 10**6),
 )
 def test_scales_stay_in_their_range_and_sides_in_their_limits(low, high, image_size, crop, step):
-    region, target, image = ScaleRange(low, high, image_size).draw(crop, 0, step)
+    region, target, image = ScaleRange(low, high, image_size).sample(crop, 0, step)
     assert region == target
     assert 1 <= image <= image_size
     assert target <= crop
@@ -104,13 +104,13 @@ def test_scales_stay_in_their_range_and_sides_in_their_limits(low, high, image_s
 
 
 def test_scales_cover_their_range_continuously():
-    drawn = [ScaleRange(1.0, 4.0, 28).draw(28, 0, step).image for step in range(2000)]
+    drawn = [ScaleRange(1.0, 4.0, 28).sample(28, 0, step).image for step in range(2000)]
     assert set(drawn) == set(range(7, 29))
 
 
 def test_shares_of_the_steps_have_far_scales_and_scale_one():
     scales = ScaleRange(2.0, 4.0, 12, far=8.0, far_share=0.25, same_share=0.125)
-    drawn = [scales.draw(96, 3, step) for step in range(4000)]
+    drawn = [scales.sample(96, 3, step) for step in range(4000)]
     ratios = np.array([sides.target / sides.image for sides in drawn])
     assert np.mean(ratios > 4.2) == pytest.approx(0.25, abs=0.03)
     assert np.mean(ratios == 1) == pytest.approx(0.125, abs=0.02)
@@ -118,7 +118,7 @@ def test_shares_of_the_steps_have_far_scales_and_scale_one():
 
 
 def test_targets_are_shrunk_in_half_of_the_steps_and_by_every_factor_up_to_the_largest():
-    drawn = [ScaleRange(2.0, 2.0, 24, shrink=2.0).draw(96, 0, step) for step in range(2000)]
+    drawn = [ScaleRange(2.0, 2.0, 24, shrink=2.0).sample(96, 0, step) for step in range(2000)]
     factors = np.array([sides.region / sides.target for sides in drawn])
     assert np.mean(factors == 1) == pytest.approx(0.5, abs=0.05)
     assert np.mean(factors > 1.5) == pytest.approx(0.25, abs=0.04)
@@ -127,7 +127,7 @@ def test_targets_are_shrunk_in_half_of_the_steps_and_by_every_factor_up_to_the_l
     pair = cut_pair(crops, PairSides(80, 40, 20))
     expected = Degradation()(crops[..., :80, :80] / 255, (40, 40)).image
     torch.testing.assert_close(pair.target, expected)
-    torch.testing.assert_close(pair.image, Degradation()(expected, (20, 20)).image)
+    torch.testing.assert_close(pair.planes, Degradation()(expected, (20, 20)).image)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_pair_is_the_target_and_its_degradation():
     target = torch.randint(0, 256, (2, 3, 12, 12), dtype=torch.uint8)
     pair = make_pair(target, (4, 5))
     assert torch.equal(pair.target, target.float() / 255)
-    assert torch.equal(pair.image, Degradation()(target.float() / 255, (4, 5)).image)
+    assert torch.equal(pair.planes, Degradation()(target.float() / 255, (4, 5)).image)
 
 
 def test_cropping_to_a_multiple_cuts_the_end():

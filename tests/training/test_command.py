@@ -2,8 +2,7 @@
 
 import csv
 import os
-import runpy
-import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +18,10 @@ from test_tracking import logged_tables
 
 from amortized_sr import Upscaler
 from amortized_sr.baselines.fitting import FitSettings, fit
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.training import command
 from amortized_sr.training.command import TrainCLI, train
+from amortized_sr.training.curve import read_curve
 from amortized_sr.training.losses import pixel_loss
 from amortized_sr.weights import load_weights
 
@@ -59,6 +60,7 @@ def test_a_run_leaves_weights_checkpoints_log_pictures_and_the_next_command(argu
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "config.yaml",
+        "curve.png",
         "metrics.csv",
         "model.safetensors",
         "samples/step_0000002.png",
@@ -118,7 +120,7 @@ class Interrupt(Callback):
 
     def on_train_batch_start(self, trainer, *_):
         if trainer.global_step == self.step:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("step", [2, 3])  # between epochs, and in the middle of one
@@ -162,7 +164,7 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(TrainCLI, "instantiate_trainer", interrupted)
         assert train([*arguments, "--run_dir", str(parts)]) == 130
-    assert f"--run_dir {parts} --ckpt_path last" in capsys.readouterr().out
+    assert f"amortized-sr train --config {parts / 'config.yaml'} --ckpt_path last" in capsys.readouterr().out
     assert saved_step(parts, "last") == step
     steps_per_epoch = 1 if "--trainer.accumulate_grad_batches" in end else 2
     assert saved_step(parts, "best") <= step // steps_per_epoch * steps_per_epoch  # not the interrupted state
@@ -171,12 +173,13 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     assert (parts / "metrics_before_1.csv").exists()
 
 
-def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path):
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strategy):
     # Gradients are means over the samples, and both ways see the same samples: the rules of DDP predict equality.
     # Batches of 4 at one scale, so that each process' mean weighs the same.
     one, two = tmp_path / "one", tmp_path / "two"
     assert train([*arguments, "--run_dir", str(one), "--data.batch_size", "4"]) == 0
-    ddp = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "2", "--run_dir", str(two)]
+    ddp = ["--trainer.devices", "2", "--trainer.strategy", strategy, "--data.batch_size", "2", "--run_dir", str(two)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     result = subprocess.run(
         [sys.executable, "-m", "amortized_sr", "train", *arguments, *ddp],
@@ -272,27 +275,31 @@ def test_images_are_compared_with_their_fits_which_are_made_once(arguments, tmp_
         fits.append(len(images))
         return fit(images, FitSettings(steps=3, region=1))
 
-    monkeypatch.setattr("amortized_sr.training.comparison.fit", counted)
+    monkeypatch.setattr("amortized_sr.training.pictures.fit", counted)
     assert train([*arguments, "--compare_every", "1", "--wandb", "offline"]) == 0
     run = tmp_path / "run"
     assert fits == [2]
     with (run / "metrics.csv").open() as file:
-        logged = [row for row in csv.DictReader(file) if row.get("compare/amortized")]
+        logged = [row for row in csv.DictReader(file) if row.get("compare/model")]
     assert len(logged) == 2
     assert len({row["compare/bicubic"] for row in logged}) == len({row["compare/fit"] for row in logged}) == 1
-    assert len({row["compare/amortized"] for row in logged}) == 2
-    assert len(list((run / "samples").glob("compare_*.png"))) == 2
+    assert len({row["compare/model"] for row in logged}) == 2
+    # One column more than without fits.
+    for name in ("step_0000002", "step_0000004"):
+        with Image.open(run / "samples" / f"{name}.png") as picture:
+            assert picture.width == 5 * (4 * 28 + 4) + 4
 
     tables = logged_tables(run)
     assert len(tables) == 2
     columns, data = tables[0]
-    assert columns[:6] == ["image", "input", "bicubic", "fit", "amortized", "target"]
+    assert columns[:6] == ["image", "input", "bicubic", "fit", "model", "target"]
     kept = load_file(run / "fits.safetensors")
+    bicubic = InterpolatedImage.like_pillow(kept["image"], "bicubic").render((28, 28)).clamp(0, 1)
     for index, row in enumerate(data):
-        for name, picture in (("input", kept["image"]), ("bicubic", kept["bicubic"]), ("fit", kept["fit"])):
+        for name, picture in (("input", kept["image"]), ("bicubic", bicubic), ("fit", kept["fit"])):
             expected = (picture[index, 0] * 255).round().byte().numpy()
             assert np.array_equal(row[columns.index(name)], expected)
-    # A resumed run goes on with the fits that it has.
+    # A resumed run uses the fits that it has.
     resumed = [*arguments, "--trainer.max_steps", "6", "--ckpt_path", "last", "--compare_every", "1"]
     assert train(resumed) == 0
     assert fits == [2]
@@ -326,22 +333,30 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(arguments, tmp_path, capsy
     ("extra", "sentence"),
     [
         (["--ckpt_path", "last"], "no checkpoint"),
-        (["--data.val_count", "12"], "val_count must leave images for training: got 12 of 12"),
+        (
+            ["--data.val_count", "12"],
+            "val_count must leave images for training, got 12 of 12 images; lower val_count or set val_root "
+            "(--data.val_count)",
+        ),
         (
             ["--data.crop_size", "64"],
-            "all 10 training images are smaller than --data.crop_size 64; lower it to at most 28",
+            "all 10 training images are smaller than crop_size 64; lower crop_size to at most 28, "
+            "or lower val_count, which holds out 2 of 12 images (--data.crop_size)",
         ),
         (["--data.root", "nowhere"], "nowhere: no such folder"),
-        (["--trainer.max_steps", "-1"], "nothing says when to stop"),
-        (["--trainer.max_steps", "-1", "--trainer.max_time", "00:00:01:00"], "nothing says when to stop"),
+        (["--trainer.max_steps", "-1"], "the run has no end; set --trainer.max_steps"),
+        (
+            ["--trainer.max_steps", "-1", "--trainer.max_time", "00:00:01:00"],
+            "the run has no end; set --trainer.max_steps",
+        ),
         (["--trainer.logger", "false"], "--trainer.logger is not used"),
         (["--trainer.accelerator", "gpu"], "No supported gpu backend"),
         (["--data.steps_per_epoch", "0"], "steps_per_epoch must be at least 1, got 0"),
         (["--data.batch_size", "0"], "batch_size must be at least 1, got 0"),
         (["--data.num_queries", "-1"], "must not be negative"),
         (["--ema_decay", "1.5"], "ema_decay must be at least 0 and below 1, got 1.5"),
-        (["--model.val_scales", "[40]"], "all 2 validation images are smaller than --model.val_scales 40"),
-        (["--data.source", "mnist", "--data.root", "nowhere"], "MNIST is not there and cannot be fetched"),
+        (["--model.val_scales", "[40]"], "all 2 validation images are smaller than val_scales 40"),
+        (["--data.source", "mnist", "--data.root", "nowhere"], "MNIST is missing and cannot be downloaded"),
         (["--model.network.encoder_width", "100000"], "encoder_width must be between 1 and 1024, got 100000"),
         (["--data.scales.low", "0.5"], "scales must satisfy 1 <= low <= high"),
     ],
@@ -419,79 +434,12 @@ def test_every_committed_configuration_trains(config, images, tmp_path):
         Image.open(path).resize((310, 310)).convert("RGB").save(path)
     arguments = [
         "--config", str(config), "--data.source", "folder", "--data.root", str(images), "--data.val_root", "null",
-        "--data.val_count", "2", "--data.batch_size", "2", "--data.steps_per_epoch", "2", "--trainer.max_steps", "2",
+        "--data.val_count", "2", "--data.batch_size", "2", "--trainer.max_steps", "5",
         "--data.num_workers", "0",  # Lightning warns where there are fewer cores than the file asks for.
         "--run_dir", str(tmp_path / "run"), "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu",
     ]  # fmt: skip
     assert train(arguments) == 0
     assert (tmp_path / "run" / "model.safetensors").stat().st_size < 8_000_000
-
-
-@pytest.mark.slow
-def test_the_plain_script_trains_the_same_weights_without_the_command_lines_libraries(arguments, tmp_path):
-    assert train(arguments) == 0
-    given = dict(zip(arguments[2::2], arguments[3::2], strict=True))
-    settings = [f"{name[2:]}={value}" for name, value in given.items() if name != "--run_dir"]
-    # A machine to which the repository was only copied.
-    copy = tmp_path / "copy"
-    for part in ("amortized_sr", "scripts"):
-        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    words = ["scripts/train_plain.py", arguments[1], *settings, f"run_dir={tmp_path / 'plain'}"]
-    code = f"""
-import runpy, sys
-for name in ("jsonargparse", "wandb", "typer", "beartype"):
-    sys.modules[name] = None
-# Where torchvision is installed, Lightning's metrics load it themselves; so only afterwards.
-import lightning.pytorch
-for name in ("torchvision", "torchvision.datasets", "tifffile", "imagecodecs"):
-    sys.modules[name] = None
-sys.path.remove("")
-sys.argv = {words}
-runpy.run_path(sys.argv[0], run_name="__main__")
-assert sys.modules["amortized_sr"].__file__.startswith({str(copy)!r}), sys.modules["amortized_sr"].__file__
-"""
-    where = {**os.environ, "PYTHONPATH": "."}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=copy, env=where
-    )
-    assert done.returncode == 0, done.stderr
-    same(weights(tmp_path / "plain"), weights(tmp_path / "run"), atol=1e-5, rtol=1e-4)
-    assert "max_steps: 4" in (tmp_path / "plain" / "config.yaml").read_text()
-
-
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [
-        ("model.learning_rat=1e-3", "got an unexpected keyword argument 'learning_rat'"),
-        ("model.learning_rate=-1e-3", "learning_rate must be positive, got 100 and -0.001"),
-        ("nosuch=1", "unknown settings nosuch"),
-        ("model=3", "the configuration does not fit: 'int' object"),
-        ("ckpt_path=last", "last.ckpt; name the run with run_dir, or leave ckpt_path out"),
-        ("ckpt_path=my--run.ckpt", "no checkpoint my--run.ckpt; name the run with run_dir"),
-        ("trainer.max_steps=-1", "nothing says when to stop; set trainer.max_steps or trainer.max_epochs"),
-        ("trainer.logger=false", "trainer.logger is not used"),
-        ("trainer.max_stps=3", "got an unexpected keyword argument 'max_stps'"),
-        ("trainer.accelerator=abacus", "accelerator"),
-        ("novalue", "a setting is name=value, such as trainer.max_steps=100, got 'novalue'"),
-    ],
-)
-def test_the_plain_script_refuses_what_makes_no_sense(arguments, tmp_path, setting, said, monkeypatch, capsys):
-    script = str(ROOT / "scripts" / "train_plain.py")
-    monkeypatch.setattr(sys, "argv", [script, arguments[1], setting, f"run_dir={tmp_path / 'plain'}"])
-
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(script, run_name="__main__")
-
-    assert said in capsys.readouterr().err
-    assert end.value.code == 2
-    assert not (tmp_path / "plain").exists()
-
-
-def test_the_plain_script_names_a_field_that_there_is_not(arguments, tmp_path):
-    # Under test, beartype would refuse the name before the package does.
-    words = ["scripts/train_plain.py", arguments[1], "model.network.field=hypre", f"run_dir={tmp_path / 'plain'}"]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=ROOT)
-
-    said = "error: the configuration does not fit: Expected code to be unreachable, but got: 'hypre'"
-    assert done.stderr.splitlines()[-1] == said
-    assert done.returncode == 2
+    # Its own epoch is longer, and yet there is a curve.
+    assert list(read_curve(tmp_path / "run")) == [1, 2, 3, 4, 5]
+    assert (tmp_path / "run" / "curve.png").exists()

@@ -4,7 +4,7 @@ from torch.nn.utils import parametrize
 
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.training.expansion import expand_convolutions, merge_convolutions
+from amortized_sr.training.expansion import expand_convolutions, merge_convolutions, merged_state
 from amortized_sr.training.task import SuperResolutionTask
 
 SMALL = ModelConfig(channels=1, encoder_width=4, encoder_blocks=1, head_width=6, frequencies=1)
@@ -60,5 +60,5 @@ def test_a_trained_state_is_merged_for_users():
     task = SuperResolutionTask(SMALL, expansion=2)
     image = torch.rand(1, 1, 7, 5)
     plain = build_model(SMALL)
-    plain.load_state_dict(task.merged_state(task.model.state_dict()))
+    plain.load_state_dict(merged_state(SMALL, 2, task.model.state_dict()))
     torch.testing.assert_close(plain(image, (14, 10)), task.model(image, (14, 10)))

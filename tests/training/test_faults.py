@@ -1,6 +1,7 @@
 """What goes wrong in a training: it says so, keeps what was learnt, and can go on (rows 43 to 47 of the faults)."""
 
 import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_an_interrupted_run_leaves_a_checkpoint_that_goes_on(arguments, tmp_path
     class Interrupt(Callback):
         def on_train_batch_start(self, trainer, module, batch, index):
             if trainer.global_step == 3:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
         with_callback(patch, Interrupt())
@@ -91,7 +92,7 @@ def test_a_disk_that_is_full_does_not_stop_the_run(arguments, tmp_path, monkeypa
 
     with_callback(monkeypatch, Fill())
     try:
-        with pytest.warns(UserWarning, match=r"could not write .*File too large.* training goes on") as warned:
+        with pytest.warns(UserWarning, match=r"could not write .*File too large.* training continues") as warned:
             code = train([*arguments, "--trainer.max_steps", "6"])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

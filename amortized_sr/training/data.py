@@ -1,5 +1,6 @@
 """The LightningDataModule: MNIST or a folder of images -> training pairs and validation targets."""
 
+import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, final
@@ -24,6 +25,7 @@ from amortized_sr.data.pairs import (
     collate_crops,
     cut_pair,
 )
+from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import ImageError
 
 
@@ -31,27 +33,27 @@ from amortized_sr.image_io import ImageError
 class SuperResolutionData(LightningDataModule):
     """Random crops at random scales for training, whole images for validation.
 
-    The loader hands out 8-bit targets; the low-resolution images are made from them in batch, on the training
-    device.
+    The loader returns 8-bit targets; a whole batch of them is shrunk to low-resolution images on the training device.
 
     Args:
         source: `mnist` or `folder`.
-        root: For `mnist` the folder that holds (or gets) `MNIST/raw`; for `folder` the folder with the images.
+        root: For `mnist` the folder of `MNIST/raw`, downloaded if it is missing; for `folder` the folder of images.
         val_root: `folder`: a folder with validation images; without it, images of `root` are held out.
-        val_count: How many images are held out from training (the last of MNIST's training split, randomly chosen
-            ones of a folder), or the most that are read from `val_root`.
+        val_count: Number of images held out from training (the last of MNIST's training split, random ones of a
+            folder), or the limit for images of `val_root`.
         channels: 1 for grey, 3 for colour; must be the network's.
-        crop_size: Side of the training crops in pixels, at most the images' own.
-        scales: Which scales are trained, and with what sizes.
+        crop_size: Side of the training crops in pixels, at most that of the images.
+        scales: Scales and sizes of the training pairs.
+        degradation: How low-resolution images are made; its conditions must be the network's.
         batch_size: Crops per step and process.
-        steps_per_epoch: Training steps between two validations.
-        num_queries: How many random pixels of each target are supervised; 0 supervises all, which costs little
-            where the field draws grids fast.
+        steps_per_epoch: Training steps between two validations; a run with fewer steps validates five times.
+        num_queries: Number of random pixels of each target that are supervised; 0 supervises all, which costs little
+            where the field renders grids fast.
         val_scales: The task's; images smaller than the largest of them cannot be measured and are left out.
         augment: Whether crops are flipped and transposed at random.
         num_workers: Processes that cut crops; the images are decoded already, so 0 is usually enough.
-        cache: Folder for decoded images that are used again by the next run; None decodes into memory.
-        seed: Decides order, crops, augmentation and scales.
+        cache: Folder for decoded images, reused by later runs; None decodes into memory.
+        seed: Seed of order, crops, augmentation and scales.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class SuperResolutionData(LightningDataModule):
         channels: Literal[1, 3] = 3,
         crop_size: int = 96,
         scales: ScaleRange = ScaleRange(),  # noqa: B008 (frozen)
+        degradation: Degradation = Degradation(),  # noqa: B008 (frozen)
         batch_size: int = 16,
         steps_per_epoch: int = 500,
         num_queries: int = 0,
@@ -89,6 +92,7 @@ class SuperResolutionData(LightningDataModule):
         self.channels: Literal[1, 3] = channels
         self.crop_size = crop_size
         self.scales = scales
+        self.degradation = degradation
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.num_queries = num_queries
@@ -117,18 +121,24 @@ class SuperResolutionData(LightningDataModule):
             case "folder":
                 store = self._read(self.root)
                 val_store = self._read(self.val_root) if self.val_root else None
+        hint = ""
         if val_store is None:
+            hint = f", or lower val_count, which holds out {self.val_count} of {len(store)} images"
             store, val_store = self._hold_out(store)
-        val_store = _at_least(max(self.val_scales), val_store, "--model.val_scales", "validation")
+        val_store = self._at_least(max(self.val_scales), val_store, "val_scales", "validation")
         self.val_store = val_store.select(range(min(len(val_store), self.val_count)))
-        self.train_store = _at_least(self.crop_size, store, "--data.crop_size", "training")
+        self.train_store = self._at_least(self.crop_size, store, "crop_size", "training", hint)
 
     def train_dataloader(self) -> DataLoader[tuple[int, int, Tensor]]:
-        """Return a loader that goes on where the trainer is."""
+        """Return a loader that resumes at the trainer's current step."""
         assert self.train_store is not None
         assert self.trainer is not None
+        steps, run_steps = self.steps_per_epoch, self.trainer.max_steps * self.trainer.accumulate_grad_batches
+        if 0 < run_steps < steps:
+            steps = max(1, run_steps // 5)
+            rank_zero_info(f"{run_steps} steps are less than steps_per_epoch; validating every {steps} steps instead")
         sampler = StepSampler(
-            self.steps_per_epoch,
+            steps,
             self.batch_size,
             self._steps_done,
             rank=self.trainer.global_rank,
@@ -142,25 +152,26 @@ class SuperResolutionData(LightningDataModule):
             collate_fn=collate_crops,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
+            worker_init_fn=_ignore_interrupts,
         )
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Return a loader of 8-bit `(batch, channel, height, width)` targets, each with images of one size."""
         assert self.val_store is not None
-        return DataLoader(_SameSizeBatches(self.val_store, most=256), batch_size=None)
+        return DataLoader(_SameSizeBatches(self.val_store, limit=256), batch_size=None)
 
     def on_after_batch_transfer(self, batch: TargetBatch | Tensor, dataloader_idx: int) -> Pair | Tensor:
-        """Degrade training targets where they are now: on the training device."""
+        """Degrade training targets on the training device."""
         if not isinstance(batch, TargetBatch):
             return batch
-        sides = self.scales.draw(self.crop_size, self.seed, batch.step)
-        pair = cut_pair(batch.target, sides)
+        sides = self.scales.sample(self.crop_size, self.seed, batch.step)
+        pair = cut_pair(batch.target, sides, self.degradation, self.seed, batch.first)
         if self.num_queries:
             pair = pair._replace(queries=choose_queries(self.num_queries, sides.target**2, batch, self.seed))
         return pair
 
     def facts(self) -> dict[str, object]:
-        """Return what a reader of the weights should know about the data, without anybody's paths."""
+        """Return facts about the data for the header of weights, without paths."""
         assert self.train_store is not None
         assert self.val_store is not None
         return {
@@ -170,65 +181,77 @@ class SuperResolutionData(LightningDataModule):
             "crop_size": self.crop_size,
             "batch_size": self.batch_size,
             "scales": asdict(self.scales),
+            **({"degradation": asdict(self.degradation)} if self.degradation != Degradation() else {}),
         }
 
     def _steps_done(self) -> int:
-        """Return the number of batches that the run has finished, over all epochs and interruptions."""
+        """Return the number of batches that the run has finished, including those before interruptions."""
         assert self.trainer is not None
         return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
 
     def _read(self, root: Path) -> ImageStore:
         store, report = read_folder(root, self.channels, self.cache)
         mean, deviation = store.moments()
-        rank_zero_info(f"{report}\n  mean {mean:.2f}, deviation {deviation:.2f} (for --model.network)")
+        rank_zero_info(f"{report}\n  mean {mean:.2f}, deviation {deviation:.2f} (model.network.mean, .deviation)")
         return store
 
     def _hold_out(self, store: ImageStore) -> tuple[ImageStore, ImageStore]:
-        if not 0 < self.val_count < len(store):
+        count, kept = len(store), len(store) - self.val_count
+        if not 0 < self.val_count < count:
             raise ImageError(
-                f"val_count must leave images for training: got {self.val_count} of {len(store)} images; "
-                "lower it or name a val_root"
+                self.root,
+                f"val_count must leave images for training, got {self.val_count} of {count} images",
+                "lower val_count or set val_root",
+                setting="val_count",
             )
-        order = np.arange(len(store))
+        if kept < self.val_count:
+            rank_zero_info(
+                f"warning: val_count {self.val_count} leaves {kept} of {count} images for training; lower it"
+            )
+        order = np.arange(count)
         if self.source == "folder":
             order = np.random.default_rng(self.seed).permutation(order)
-        kept = len(store) - self.val_count
         return store.select(order[:kept].tolist()), store.select(order[kept:].tolist())
 
+    def _at_least(self, side: int, store: ImageStore, setting: str, kind: str, hint: str = "") -> ImageStore:
+        """Return the images whose sides are all at least `side` pixels.
 
-def _at_least(side: int, store: ImageStore, setting: str, kind: str) -> ImageStore:
-    """Return the images whose sides are all at least `side` pixels.
+        Raises:
+            ImageError: If there are none.
+        """
+        smaller = [min(height, width) for height, width, _ in store.shapes]
+        chosen = [index for index, length in enumerate(smaller) if length >= side]
+        if not chosen:
+            raise ImageError(
+                self.root,
+                f"all {len(store)} {kind} images are smaller than {setting} {side}",
+                f"lower {setting} to at most {max(smaller)}{hint}",
+                setting=setting,
+            )
+        if len(chosen) < len(store):
+            rank_zero_info(f"left out {len(store) - len(chosen)} {kind} images smaller than {setting} {side}")
+        return store.select(chosen)
 
-    Raises:
-        ImageError: If there are none.
-    """
-    smaller = [min(height, width) for height, width, _ in store.shapes]
-    chosen = [index for index, length in enumerate(smaller) if length >= side]
-    if not chosen:
-        raise ImageError(
-            f"all {len(store)} {kind} images are smaller than {setting} {side}; lower it to at most {max(smaller)}"
-        )
-    if len(chosen) < len(store):
-        rank_zero_info(f"left out {len(store) - len(chosen)} {kind} images smaller than {setting} {side}")
-    return store.select(chosen)
+
+def _ignore_interrupts(worker: int) -> None:
+    """Let Ctrl-C, which a terminal sends to all processes, reach only the process that ends the run in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @final
 class _SameSizeBatches(Dataset[Tensor]):
     """Whole images, in batches of one size, because images of several sizes do not stack."""
 
-    def __init__(self, store: ImageStore, most: int) -> None:
+    def __init__(self, store: ImageStore, limit: int) -> None:
         self.store = store
         groups: dict[tuple[int, int, int], list[int]] = {}
         for index, shape in enumerate(store.shapes):
             groups.setdefault(shape, []).append(index)
-        # A quarter of a megapixel a batch: large images go one by one, digits by hundreds.
-        self.batches = [
-            group[begin : begin + size]
-            for shape, group in groups.items()
-            for size in (max(1, min(most, 2**18 // (shape[0] * shape[1]))),)
-            for begin in range(0, len(group), size)
-        ]
+        self.batches: list[list[int]] = []
+        for (height, width, _), group in groups.items():
+            # A quarter of a megapixel a batch: large images go one by one, digits by hundreds.
+            size = max(1, min(limit, 2**18 // (height * width)))
+            self.batches += [group[start : start + size] for start in range(0, len(group), size)]
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -1,0 +1,220 @@
+"""LightningCLI over the task and the data, with run folders, resuming and validation."""
+
+import difflib
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, final
+
+from jsonargparse import ArgumentError
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.utilities import rank_zero_only
+
+from amortized_sr.choices import WandbMode
+from amortized_sr.training.checkpoint import check_network, checkpoint_path, is_finished, read_checkpoint
+from amortized_sr.training.export import read_weights
+from amortized_sr.training.interruption import StopBetweenSteps
+from amortized_sr.training.progress import Progress
+from amortized_sr.training.retrying_writes import RetryingCheckpoints, RetryingWrites
+from amortized_sr.training.run import has_bfloat16, run_callbacks
+from amortized_sr.training.run_folder import RunFolder
+from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.weights import load_weights
+
+
+@final
+class TrainCLI(LightningCLI):
+    """LightningCLI with a run folder, wandb, and resuming from `last`."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the settings of the run as a whole."""
+        parser.add_argument(
+            "--run_dir",
+            type=Path,
+            default=Path("runs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"),
+            help="Folder for checkpoints, log, sample pictures, learning curve and model.safetensors.",
+        )
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="train: resume from a .ckpt file, or from `last` of the run folder. validate: a .ckpt or .safetensors "
+            "file, `last` or `best`; default: model.safetensors of the run folder.",
+        )
+        parser.add_argument("--wandb", type=WandbMode, default="disabled", help="Whether to log to wandb as well.")
+        average = "Decay of the moving average of the weights."
+        parser.add_argument("--ema_decay", type=float, default=0.999, help=average)
+        parser.add_argument(
+            "--compare_every",
+            type=int,
+            default=0,
+            help="Number of validations between two comparisons with bicubic and a network fitted to each image; "
+            "0: no comparison.",
+        )
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("model.network.channels", "data.channels")
+        parser.link_arguments("model.val_scales", "data.val_scales")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 (Lightning's signature)
+        """Parse, without the warning that `sys.argv` is set too: it holds the same words after `train`."""
+        self.keys = [str(key) for key in parser.get_defaults().keys()]  # noqa: SIM118 (no dict)
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            raise ValueError(f"{error}{_did_you_mean(str(error), self.keys)}") from None
+
+    def option(self, setting: str | None) -> str:
+        """Return the option of a setting that an error names, in brackets, or nothing."""
+        return "".join(f" (--{key})" for key in self.keys if key.rpartition(".")[2] == setting)
+
+    def before_instantiate_classes(self) -> None:
+        """Check that the run has an end, and choose the precision.
+
+        Raises:
+            ValueError: If the run has no end, or a logger is set.
+        """
+        trainer = self.config.trainer
+        if trainer.max_steps == -1 and trainer.max_epochs in (None, -1):
+            # Also with max_time: the cosine of the learning rate needs to know its end.
+            raise ValueError("the run has no end; set --trainer.max_steps or --trainer.max_epochs")
+        if trainer.logger not in (None, True):
+            raise ValueError(
+                "--trainer.logger is not used, every run logs to metrics.csv; omit it (--wandb adds wandb)"
+            )
+        if trainer.precision is None:
+            trainer.precision = "bf16-mixed" if has_bfloat16(trainer.accelerator) else "32-true"
+        self.run_dir: Path = self.config.run_dir
+        self.writes = RetryingWrites()
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (Lightning's signature)
+        """Return a trainer with the callbacks and loggers that every run has."""
+        config, seed = self.config, int(self.config.seed_everything)
+        written = config.clone()
+        written.ckpt_path = None
+        callbacks = run_callbacks(self.run_dir, config.ema_decay, config.compare_every, seed, self.writes)
+        text = self.parser.dump(written, skip_none=False)
+        callbacks.insert(2, RunFolder(self.run_dir, text, config.wandb, config.as_dict(), self.writes))
+        if config.trainer.enable_progress_bar is not False:
+            callbacks.append(Progress())
+        chosen = self._get(self.config_init, "trainer.callbacks") or []
+        callbacks += chosen if isinstance(chosen, list) else [chosen]
+        plugins = [*(self._get(self.config_init, "trainer.plugins") or []), RetryingCheckpoints(self.writes)]
+        return super().instantiate_trainer(callbacks=callbacks, logger=False, plugins=plugins, **kwargs)
+
+    def prepare_fit(self) -> Callable[[], int]:
+        """Return the training, after a look at the run folder and at the checkpoint to resume from.
+
+        Raises:
+            ValueError: If the folder holds a run that would be overwritten, or the checkpoint cannot be resumed from.
+        """
+        chosen: str | None = self.config.ckpt_path
+        if chosen is None:
+            # The other processes of DDP find the folder that the first one has started.
+            if (self.run_dir / "checkpoints" / "last.ckpt").exists() and not getattr(rank_zero_only, "rank", 0):
+                raise ValueError(
+                    f"{self.run_dir} holds a run already; resume it with --ckpt_path last, or choose another --run_dir"
+                )
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            return lambda: self._fit(None)
+        path = checkpoint_path(self.run_dir, chosen)
+        checkpoint = read_checkpoint(path)
+        check_network(path, checkpoint, self.model.network, self.model.expansion)
+        if is_finished(checkpoint, self.trainer.max_steps, self.trainer.max_epochs):
+            return lambda: self._say(
+                f"{path} is finished at step {checkpoint['global_step']}; to train longer, set a larger "
+                f"--trainer.max_steps; to write its weights: {_command('export', path)}"
+            )
+        return lambda: self._fit(path)
+
+    def _fit(self, checkpoint: Path | None) -> int:
+        """Train and return the exit code."""
+        last, weights = self.run_dir / "checkpoints" / "last.ckpt", self.run_dir / "model.safetensors"
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit:
+            # Lightning's end after an interruption, once the checkpoint is written.
+            if self.trainer.state.status != TrainerStatus.INTERRUPTED:
+                raise
+            if last.exists():
+                resume = _command("train", "--config", self.run_dir / "config.yaml", "--ckpt_path", "last")
+                self._say(f"interrupted; resume with: {resume}")
+            else:
+                self._say("interrupted; nothing was saved yet")
+            callbacks = self.trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
+            (stop,) = (callback for callback in callbacks if isinstance(callback, StopBetweenSteps))
+            return 128 + (stop.received or signal.SIGINT)
+        finally:
+            with suppress(ValueError):  # Lightning ignores Ctrl-C after the first. Only main threads have handlers.
+                signal.signal(signal.SIGINT, handler)
+        if self.writes.missing:
+            lost = "; ".join(f"{path} ({reason})" for path, reason in self.writes.missing.items())
+            sys.stderr.write(f"error: trained to the end, but could not write {lost}; free some space and resume\n")
+            return 1
+        return self._say(
+            f"wrote {weights}, the averaged weights; those of the last step: "
+            f"{_command('export', last, '--weights', 'last')}\n"
+            f"try it: amortized-sr upscale IMAGE {shlex.join(['--scale', '4', '--model', str(weights)])}"
+        )
+
+    def prepare_validation(self) -> Callable[[], int]:
+        """Return the measurement of a checkpoint or weights on the validation images.
+
+        Raises:
+            ValueError: If there are no such weights, or they are for other images.
+        """
+        chosen = self.config.ckpt_path or str(self.run_dir / "model.safetensors")
+        if chosen.endswith(".safetensors"):
+            trained = load_weights(chosen)
+            path, state, network = trained.path, trained.model.state_dict(), trained.config
+        else:
+            path = checkpoint_path(self.run_dir, chosen)
+            state, network, _ = read_weights(path)
+        if network.channels != self.datamodule.channels:
+            raise ValueError(
+                f"{path} is for images of {network.channels} channels, the data has {self.datamodule.channels}; "
+                "set --model.network.channels"
+            )
+        task = SuperResolutionTask(network, val_scales=self.model.val_scales)
+        task.model.load_state_dict(state)
+        settings = self.config.trainer
+        trainer = Trainer(
+            accelerator=settings.accelerator,
+            precision=settings.precision,
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=settings.enable_progress_bar is not False and sys.stdout.isatty(),
+        )
+
+        def measure() -> int:
+            (metrics,) = trainer.validate(task, datamodule=self.datamodule, verbose=False)
+            return self._say("\n".join([str(path), *(f"{name} {value:.2f} dB" for name, value in metrics.items())]))
+
+        return measure
+
+    def _say(self, text: str) -> int:
+        if self.trainer.is_global_zero:
+            sys.stdout.write(f"{text}\n")
+        return 0
+
+
+def _command(*words: object) -> str:
+    """Return a command line that can be pasted."""
+    return shlex.join(["amortized-sr", *map(str, words)])
+
+
+def _did_you_mean(error: str, keys: list[str]) -> str:
+    """Return the known keys that are closest to those that an error calls unknown."""
+    group = "".join(f"{name}." for name in re.findall(r"Group '([\w.]+)'", error))
+    unknown = [option or group + key for option, key in re.findall(r"--([\w.]+)|[Oo]ption '([\w.]+)'", error)]
+    close = [match for name in unknown if name not in keys for match in difflib.get_close_matches(name, keys, n=1)]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
