@@ -1,6 +1,6 @@
 """An interpolated image as a function: what learned parts are added to, and what Pillow's `resize` does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from jaxtyping import Float
@@ -31,7 +31,7 @@ class InterpolatedImage(ContinuousImage):
         bounds: How much is rendered at once.
     """
 
-    image: Float[Tensor, "batch colour height width"]
+    image: Float[Tensor, "batch colour height width"] = field(repr=False)
     kernel: InterpolationKernel
     bounds: Bounds = DEFAULT_BOUNDS
 
