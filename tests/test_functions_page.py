@@ -96,3 +96,17 @@ def test_the_memory_of_a_function_is_what_the_page_says():
     (size,) = re.findall(r"a function takes (\d+) bytes per pixel", TEXT)
     image = torch.rand(1, 3, 12, 20)
     assert Upscaler.from_pretrained(device="cpu").encode(image).latent.nbytes == int(size) * 12 * 20
+
+
+def test_an_upscaler_computes_no_gradients_rather_than_half_of_them():
+    upscaler, images = Upscaler.from_pretrained(device="cpu"), torch.rand(1, 3, 8, 8, requires_grad=True)
+    assert not upscaler.encode(images).render((12, 12)).requires_grad
+    assert upscaler.model.encode(images).render((12, 12)).requires_grad
+
+
+def test_functions_have_a_short_repr():
+    # The kitten's file has a colour profile of 7,000 bytes.
+    function = Upscaler.from_pretrained(device="cpu").encode(ROOT / "examples" / "kitten_64.png")
+    assert function.icc_profile is not None
+    assert len(repr(function)) < 200
+    assert "tensor" not in repr(function.function.base)
