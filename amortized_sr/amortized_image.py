@@ -27,6 +27,15 @@ class AmortizedImage(ContinuousImage):
         latent: The images' codes.
         skip: Interpolates the base image that the field adds to; None without a base image.
         bounds: How much is rendered at once.
+
+    Example:
+        >>> import torch
+        >>> from amortized_sr import ModelConfig, build_model
+        >>> function = build_model(ModelConfig(encoder_width=8, encoder_blocks=1)).encode(torch.rand(2, 3, 6, 8))
+        >>> function.render((15, 20), window=(-1.0, -1.0, 0.0, 0.0)).shape
+        torch.Size([2, 3, 15, 20])
+        >>> function(torch.tensor([[0.0, 0.5]])).shape  # one point (y, x) of each image
+        torch.Size([2, 1, 3])
     """
 
     field: Field

@@ -1,6 +1,6 @@
 """An interpolated image as a function: the base of learned parts, and Pillow's `resize` for comparison."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from jaxtyping import Float
@@ -29,9 +29,17 @@ class InterpolatedImage(ContinuousImage):
         image: Any values.
         kernel: Weight of a pixel at a distance.
         bounds: How much is rendered at once.
+
+    Example:
+        >>> import torch
+        >>> edge = InterpolatedImage.like_pillow(torch.tensor([[[[0.0, 1.0]]]]), "bilinear")
+        >>> edge.render((1, 4))
+        tensor([[[[0.0000, 0.2500, 0.7500, 1.0000]]]])
+        >>> edge(torch.tensor([[0.0, 0.25]]))  # one point (y, x)
+        tensor([[[0.7500]]])
     """
 
-    image: Float[Tensor, "batch colour height width"]
+    image: Float[Tensor, "batch colour height width"] = field(repr=False)
     kernel: InterpolationKernel
     bounds: Bounds = DEFAULT_BOUNDS
 

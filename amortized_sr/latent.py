@@ -37,6 +37,10 @@ class Latent:
         items_per_image: 1, or the number of channels where each is an item of its own.
         image: The images, where something is added to their interpolation; None where codes say everything.
         model: Digest of the weights that made it; empty if those are not from a file.
+
+    Example:
+        >>> Latent(torch.zeros(1, 75, 6, 8), image_size=(6, 8), channels=3)
+        Latent(1x75 codes on 6x8 cells of 8x6 pixels, 14,400 bytes, cpu)
     """
 
     codes: Float[Tensor, "items channel cells_y cells_x"]

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final, overload
 
@@ -213,10 +213,10 @@ class Upscaler:
             raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
         self.model.check_planes(image)
         # Colours may leave [0, 1] a little, as those of a resized image do.
-        largest = float(image.amax())
+        largest = image.amax().item()
         if largest > 2:
             raise ValueError(f"an image tensor must hold values in [0, 1], got up to {largest:g}; divide by 255")
-        return image
+        return image.detach()  # inference only; gradients pass through `model.encode`
 
 
 def _as_picture(image: PictureLike) -> Image.Image:
@@ -271,7 +271,7 @@ class Picture:
     """
 
     function: AmortizedImage
-    icc_profile: bytes | None = None
+    icc_profile: bytes | None = field(default=None, repr=False)
 
     @property
     def latent(self) -> Latent:
