@@ -1,7 +1,7 @@
 """How low-resolution images are made from their targets, for training and for measuring."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ def add_conditions(
     return torch.cat((image, constant), dim=1)
 
 
-@final
+# Not marked final: jsonargparse takes no final class for a default.
 @dataclass(frozen=True)
 class Degradation:
     """Shrinks with the antialiased bicubic kernel, rounds to 8 bits, adds noise and rounds again.

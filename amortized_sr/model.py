@@ -182,6 +182,16 @@ class AmortizedSR(nn.Module):
                 f"got {tuple(planes.shape)}"
             )
 
+    def symmetric_field(self) -> SymmetricField:
+        """Return the field, whose codes of turned images can be turned back.
+
+        Raises:
+            ValueError: If they cannot, so that there is no self-ensemble.
+        """
+        if not isinstance(self.field, SymmetricField):
+            raise ValueError(f"{type(self.field).__name__} has no self-ensemble; leave it out or use a `hyper` field")
+        return self.field
+
     def _split(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Return colours and conditions."""
         colours = planes.shape[1] - len(self.conditions)
@@ -197,9 +207,6 @@ class AmortizedSR(nn.Module):
         seen = torch.cat(((colours - self.mean) / self.deviation, conditions), dim=1)
         if not ensemble:
             return self.head(self.encoder(seen)).to(planes.dtype)
-        if not isinstance(self.field, SymmetricField):
-            raise ValueError(f"{type(self.field).__name__} has no self-ensemble; leave it out or use a `hyper` field")
-        turned = (
-            self.field.turned_back(self.head(self.encoder(turn.apply(seen))).to(planes.dtype), turn) for turn in TURNS
-        )
+        field = self.symmetric_field()
+        turned = (field.turned_back(self.head(self.encoder(turn.apply(seen))).to(planes.dtype), turn) for turn in TURNS)
         return sum(turned, torch.zeros((), dtype=planes.dtype, device=planes.device)) / len(TURNS)

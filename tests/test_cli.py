@@ -18,7 +18,9 @@ import amortized_sr
 from amortized_sr import upscale
 from amortized_sr.devices import available_devices
 from amortized_sr.image_io import read_picture
-from amortized_sr.weights import load_weights
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
+from amortized_sr.weights import load_weights, save_weights
 from amortized_sr.weights_header import DEFAULT_MODEL, bundled_models
 
 TRAINING_STACK = {"lightning", "torchmetrics", "torchvision", "wandb"}
@@ -383,6 +385,16 @@ def test_an_unknown_model_is_refused_with_the_bundled_ones(upscale_small):
 
     assert result.code == 2
     assert f"no weights named 'nosuch'; bundled are {', '.join(bundled_models())}" in result.complaint
+
+
+def test_averaging_over_flips_is_refused_for_a_field_that_cannot(cli, tmp_path):
+    config = ModelConfig(field="concat", encoder_width=8, encoder_blocks=1, head_width=16)
+    save_weights(tmp_path / "concat.safetensors", build_model(config).state_dict(), config, {})
+
+    result = cli("upscale", picture("a.png"), "-s", 2, "--tta", "-n", tmp_path / "concat.safetensors")
+
+    assert result.code == 2
+    assert "ConcatField has no self-ensemble; leave it out" in result.complaint
 
 
 def test_a_damaged_model_is_refused(upscale_small, small_weights):

@@ -184,6 +184,8 @@ class _Batch:
         options = self.options
         try:
             upscaler = Upscaler(load_weights(options.model), options.compute)
+            if options.pictures.tta:
+                upscaler.model.symmetric_field()
         except ValueError as error:
             raise UnusableError(str(error)) from None
         self.report.detail(f"model {options.model} on {upscaler.device}")

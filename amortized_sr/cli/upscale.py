@@ -5,16 +5,14 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from amortized_sr.choices import DeviceName, FormatName, Precision
+from amortized_sr.cli.exit_codes import sentence
 from amortized_sr.cli.signals import Terminated, ended_at_once, ended_in_order
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
-
-if TYPE_CHECKING:
-    from amortized_sr.image_io import ImageError
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 # The model, the libraries and a tile of the smallest size need this much.
@@ -121,11 +119,11 @@ def upscale(
     options = BatchOptions(pictures, model or DEFAULT_MODEL, Compute(device, budget, precision), overwrite, resume)
     named = [path_or_stream(text) for text in inputs or []]
     is_folder = output is not None and output.endswith(("/", os.sep))
-    report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=_sentence)
+    report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=sentence)
     try:
         plan = plan_batch(named, options, output_path, is_folder, recursive, list_, part)
     except ImageError as error:
-        raise typer.BadParameter(_sentence(error)) from None
+        raise typer.BadParameter(sentence(error)) from None
     # Torch is only loaded for a plan that can be carried out.
     with ended_at_once():
         from amortized_sr.batch.run import UnusableError, run
@@ -147,11 +145,6 @@ def upscale(
     finally:
         report.stop()
     raise typer.Exit(report.finish())
-
-
-def _sentence(error: "ImageError") -> str:
-    """Return an error as a sentence that ends with the option for the setting that it speaks of."""
-    return f"{error} (--{error.setting.replace('_', '-')})" if error.setting else str(error)
 
 
 def _parse_shard(text: str | None) -> tuple[int, int] | None:

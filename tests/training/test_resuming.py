@@ -83,7 +83,7 @@ def test_a_resumed_training_continues_its_wandb_run(arguments, tmp_path, monkeyp
     assert train(from_folder(tmp_path, "--trainer.max_steps", "6")) == 0
     runs = sorted((tmp_path / "run" / "wandb").glob("offline-run-*"))
     assert len(runs) == 2
-    assert len({path.name.rpartition("-")[2] for path in runs}) == 1
+    assert len({path.name.split("-")[3] for path in runs}) == 1
 
 
 def test_networks_are_compared_by_what_both_sides_know(tmp_path):
