@@ -1,7 +1,7 @@
 """Time per-image fits: 64 images at once against one at a time, and how fast a photograph is learned.
 
 Images: the kitten of `examples/`, shrunk by antialiased bicubic; 64 different parts of it for the batch. Full-batch
-Adam; a step of a batch is a step of each of its images. Single fits and batches run in turn; medians of seven.
+Adam; a step of a batch is a step of each of its images. Single fits and batches alternate; medians of seven.
 
     python scripts/bench_fit.py
 """
@@ -46,17 +46,17 @@ def main() -> None:
 
 def _times(images: torch.Tensor, settings: FitSettings) -> tuple[float, float]:
     """Return milliseconds per image and step, alone and together."""
-    fit(images[:1], settings)  # the first one pays for what is set up once
+    fit(images[:1], settings)  # the first one pays for one-time setup
     single: list[float] = []
     batched: list[float] = []
     for _ in range(_REPEATS):
-        begin = time.perf_counter()
+        start = time.perf_counter()
         for index in range(_SINGLES):
             fit(images[index : index + 1], settings)
-        single.append((time.perf_counter() - begin) / _SINGLES)
-        begin = time.perf_counter()
+        single.append((time.perf_counter() - start) / _SINGLES)
+        start = time.perf_counter()
         fit(images, settings)
-        batched.append((time.perf_counter() - begin) / len(images))
+        batched.append((time.perf_counter() - start) / len(images))
     middle = _REPEATS // 2
     return 1000 * sorted(single)[middle] / _STEPS, 1000 * sorted(batched)[middle] / _STEPS
 

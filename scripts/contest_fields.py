@@ -1,20 +1,20 @@
-"""The contest of fields: the same small encoder, data and budget for each, judged on photographs that none has seen.
+"""Train fields with the same small encoder, data and budget, and compare them on photographs that none has seen.
 
-Judged is the luma of the central 256x256 pixels, without a border as wide as the scale.
+Measured is the PSNR of luma on the central 256x256 pixels, without a border of `scale` pixels.
 
-Two budgets. `steps`: every entry takes the same number of steps, each with the same random pixels of the same crops
-supervised. `time`: every entry gets the same processor time and trains as suits it best: the fields that draw grids
-fast on all pixels of a crop, the others on the random ones. How many steps fit follows from the processor time of a
-step, which is measured once for all entries in turn, so that whatever else runs slows all of them alike.
+Two budgets. `steps`: every entry takes the same number of steps and supervises the same random pixels of the same
+crops. `time`: every entry gets the same processor time and the supervision that suits it: all pixels of a crop for
+fields that render grids fast, random pixels for the others. The number of steps follows from the processor time of a
+step. It is measured once, for all entries in alternation, so that other work on the machine slows all of them alike.
 
-One line per run is added to contest.jsonl in the output folder; what is there is not run again, so that an
-interrupted contest goes on where it was, and several processes can share one list with `--only`.
+Each run adds one line to contest.jsonl in the output folder. Runs in this file are not repeated, so an interrupted
+contest resumes, and several processes can share one file with `--only`.
 
     python scripts/contest_fields.py --photos TRAIN --val VAL --out FOLDER [--seeds 3] [--steps 1000] [--only hyper]
     python scripts/contest_fields.py --out FOLDER --report        # the tables, in Markdown
 
-The report measures what a trained model costs, which its weights do not change: multiply-adds, and milliseconds from
-128x128 to 512x512, the better of two rounds: whatever is drawn first pays for the memory of a fresh process.
+The report measures the costs of a model, which do not depend on its weights: multiply-adds, and milliseconds from
+128x128 to 512x512, the better of two rounds, because the first rendering pays for the memory of a fresh process.
 """
 
 import argparse
@@ -130,13 +130,13 @@ _ENTRIES = {name: entry for _, entries in _CONTESTS for name, entry in entries.i
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, help="folder with photographs to train on")
-    parser.add_argument("--val", type=Path, help="folder with photographs to judge on")
+    parser.add_argument("--val", type=Path, help="folder with photographs to measure on")
     parser.add_argument("--out", type=Path, required=True, help="folder for contest.jsonl and the decoded photographs")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each entry")
     parser.add_argument("--steps", type=int, default=1000, help="budget of the first contest")
     parser.add_argument("--seconds", type=float, default=120.0, help="budget of the second, in processor time")
     parser.add_argument("--only", nargs="*", default=[], help="only entries whose name begins like one of these")
-    parser.add_argument("--report", action="store_true", help="print the tables of what has been run")
+    parser.add_argument("--report", action="store_true", help="print the tables of all runs")
     arguments = parser.parse_args()
     journal = arguments.out / "contest.jsonl"
     if arguments.report:
@@ -167,7 +167,7 @@ def main() -> None:
 
 
 def _paces(arguments: argparse.Namespace) -> dict[str, float]:
-    """Return the processor time of a step of each timed entry: the better of two rounds, 50 steps each in turn."""
+    """Return the processor time of a step of each timed entry: the better of two rounds of 50 steps each."""
     rounds = [
         {name: _train(entry, 60, 0, arguments, warm=10)[1] / 50 for name, entry in _TIMED.items()} for _ in range(2)
     ]
@@ -177,7 +177,7 @@ def _paces(arguments: argparse.Namespace) -> dict[str, float]:
 def _run(
     entry: _Entry, steps: int, seed: int, arguments: argparse.Namespace, photos: list[torch.Tensor]
 ) -> dict[str, Any]:
-    """Train one entry and return what is known of it."""
+    """Train one entry and return its measurements."""
     model, seconds, trained = _train(entry, steps, seed, arguments)
     return {
         "steps": trained,

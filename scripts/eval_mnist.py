@@ -1,7 +1,7 @@
-"""Measure weights on the MNIST test digits: 14 -> 28 and 7 -> 28, beside Pillow's interpolation.
+"""Measure weights on the MNIST test digits: 14 -> 28 and 7 -> 28, with Pillow's interpolation for comparison.
 
 Protocol: all 10,000 test digits, 28x28; input = antialiased bicubic (a = -0.5, Pillow's) rounded to 8 bits;
-prediction clamped to [0, 1], not rounded; no border left out; mean of the digits' PSNR in dB.
+prediction clamped to [0, 1], not rounded; no border ignored; mean of the digits' PSNR in dB.
 
     python scripts/eval_mnist.py --root data [--model mnist] [--limit N]
 """
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path("data"), help="folder that holds or gets MNIST/raw")
     parser.add_argument("--model", default="mnist", help="bundled name or .safetensors file")
-    parser.add_argument("--limit", type=int, default=10_000, help="how many digits")
+    parser.add_argument("--limit", type=int, default=10_000, help="number of digits")
     arguments = parser.parse_args()
     store = read_mnist(arguments.root, train=False)
     digits = np.stack([store[index] for index in range(min(arguments.limit, len(store)))])
@@ -41,8 +41,8 @@ def main() -> None:
         images = Degradation()(targets, (side, side)).image
         for name, resample in _FILTERS.items():
             rows.setdefault(name, []).append(psnr(_pillow(images, resample), targets).mean().item())
-        drawn = torch.cat([upscaler.upscale(part, size=(28, 28)).cpu() for part in images.split(500)])
-        rows.setdefault(f"amortized ({arguments.model})", []).append(psnr(drawn, targets).mean().item())
+        upscaled = torch.cat([upscaler.upscale(part, size=(28, 28)).cpu() for part in images.split(500)])
+        rows.setdefault(f"amortized ({arguments.model})", []).append(psnr(upscaled, targets).mean().item())
     print(__doc__.split("\n\n")[1].replace("\n", " ") if __doc__ else "")
     print(f"\n{len(targets)} digits\n\n| method | 14 -> 28 | 7 -> 28 |\n|---|---|---|")
     for name, values in rows.items():

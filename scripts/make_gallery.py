@@ -1,4 +1,4 @@
-"""Remake the pictures of the text that this project grew from, per image and amortised; write docs/gallery.md.
+"""Draw the pictures of the text that this project started from, fitted and amortised; write docs/gallery.md.
 
 python scripts/make_gallery.py [--folder docs] [--quick]
 """
@@ -31,10 +31,10 @@ class Subject:
     """One row of the table.
 
     Attributes:
-        name: File names begin with it.
-        caption: What it is.
-        sample: File that is learned from.
-        side: It is shrunk to this side first.
+        name: Start of the file names.
+        caption: Text below the sample.
+        sample: File of the sample.
+        side: The sample is shrunk to this side first.
         original: Large original, if there is one.
         model: Weights.
     """
@@ -69,23 +69,24 @@ def main() -> None:
     _small_grid(dataclasses.replace(settings, region=1)).save(pictures / "grid.png")
     text = f"""# Gallery
 
-Written by `scripts/make_gallery.py`: the results table of the text of 2017, remade. Each sample is learned from alone
-by a coordinate network (`fit`), and enlarged by a model that never saw it (`upscale`); both are drawn at
-{_SIDE}x{_SIDE}. Numbers: PSNR in dB on the sample's own pixels, and against the original where there is one (shrunk to
-the size of the smaller of both, all pixels); seconds on the machine that wrote this page.
+Written by `scripts/make_gallery.py`: the results table of the text of 2017 that this project started from,
+computed again. Each sample is fitted by a coordinate network of its own (`fit`), and enlarged by a model that has not
+seen it (`upscale`). Both are rendered at {_SIDE}x{_SIDE}. Numbers: PSNR in dB on the sample's pixels, and
+compared with the original where there is one (the larger of the two is shrunk to the smaller, all pixels); seconds on
+the machine that wrote this page.
 
 {chr(10).join(lines)}
 
-Neither way knows what was lost. The fitted network passes through every pixel and guesses in between from nothing but
-its own smoothness; the amortised one has seen other pictures, and draws edges where it sees stairs. Noise has nothing
-to be learned: a good method should not find structure in it.
+Neither method knows the detail that was lost. The fitted network passes through every pixel and interpolates between
+them by its own smoothness. The amortised one has seen other pictures, and renders edges where the pixels form stairs.
+Noise has no structure to learn: a good method should not find any in it.
 
 ## What a pixel is
 
-Two by two pixels, learned, and asked for at four by four. Dots are pixel centres: no pixel of the larger grid lies
-where one of the smaller grid does, and the coordinate of the outermost one moves from -0.5 to -0.75.
+An image of 2x2 pixels, rendered at 4x4 by four methods. Dots are pixel centres. No centre of the larger grid coincides
+with one of the smaller grid, and the outermost coordinate moves from -0.5 to -0.75.
 
-![2x2 to 4x4](gallery/grid.png)
+![2x2 pixels, and renderings at 4x4 by nearest, bilinear, fit and the amortised model](gallery/grid.png)
 """
     (arguments.folder / "gallery.md").write_text(text)
     total = sum(path.stat().st_size for path in pictures.iterdir())
@@ -96,19 +97,19 @@ where one of the smaller grid does, and the coordinate of the outermost one move
 def _row(subject: Subject, settings: FitSettings, folder: Path) -> str:
     image = _read(subject.sample)
     image = Degradation()(image, (subject.side, subject.side)).image
-    begin = time.perf_counter()
+    start = time.perf_counter()
     fitted = fit(image, settings)
-    fitting = time.perf_counter() - begin
+    fitting = time.perf_counter() - start
     upscaler = Upscaler.from_pretrained(subject.model)
-    begin = time.perf_counter()
+    start = time.perf_counter()
     amortized = upscaler.encode(image)
-    encoding = time.perf_counter() - begin
+    encoding = time.perf_counter() - start
     original = None if subject.original is None else _read(subject.original)
     sample = tensor_to_picture(image).resize((256, 256), Image.Resampling.NEAREST)
     sample.save(folder / f"{subject.name}_sample.png")
     cells = [f"![sample](gallery/{subject.name}_sample.png)<br>{subject.caption}"]
-    for way, function, seconds in (("fit", fitted, fitting), ("amortized", amortized, encoding)):
-        cells.append(_cell(subject.name, way, function, image, original, seconds, folder))
+    for method, function, seconds in (("fit", fitted, fitting), ("amortized", amortized, encoding)):
+        cells.append(_cell(subject.name, method, function, image, original, seconds, folder))
     if original is None:
         cells.append("")
     else:
@@ -120,22 +121,22 @@ def _row(subject: Subject, settings: FitSettings, folder: Path) -> str:
 
 def _cell(
     name: str,
-    way: str,
+    method: str,
     function: ContinuousImage,
     image: torch.Tensor,
     original: torch.Tensor | None,
     seconds: float,
     folder: Path,
 ) -> str:
-    drawn = function.render((_SIDE, _SIDE)).clamp(0, 1)
-    tensor_to_picture(drawn).save(folder / f"{name}_{way}.webp", quality=85)
-    facts = [f"{psnr(function.render(function.size), image).item():.1f} dB own"]
+    rendered = function.render((_SIDE, _SIDE)).clamp(0, 1)
+    tensor_to_picture(rendered).save(folder / f"{name}_{method}.webp", quality=85)
+    facts = [f"{psnr(function.render(function.size), image).item():.1f} dB on the sample"]
     if original is not None:
         side = min(_SIDE, original.shape[-1])
-        shrunk = [Degradation()(image, (side, side)).image for image in (drawn, original)]
-        facts.append(f"{psnr(shrunk[0], shrunk[1]).item():.2f} dB original")
+        shrunk = [Degradation()(image, (side, side)).image for image in (rendered, original)]
+        facts.append(f"{psnr(shrunk[0], shrunk[1]).item():.2f} dB to the original")
     facts.append(f"{seconds:.3f} s")
-    return f'<img src="gallery/{name}_{way}.webp" width="256" alt="{way}"><br>{", ".join(facts)}'
+    return f'<img src="gallery/{name}_{method}.webp" width="256" alt="{method}"><br>{", ".join(facts)}'
 
 
 def _read(file: str) -> torch.Tensor:
@@ -144,10 +145,10 @@ def _read(file: str) -> torch.Tensor:
 
 @torch.inference_mode()
 def _small_grid(settings: FitSettings) -> Image.Image:
-    """Return the picture of the smallest example: where pixels lie, and what methods put between them."""
+    """Return a picture of the smallest example: pixel centres of both grids, and renderings by four methods."""
     image = torch.tensor([[[0.9, 0.1], [0.2, 0.95]], [[0.3, 0.5], [0.6, 0.85]], [[0.2, 0.8], [0.3, 0.3]]])[None]
     amortized = Upscaler.from_pretrained().encode(image)
-    drawn = [
+    renderings = [
         ("2x2", image),
         ("nearest", InterpolatedImage.like_pillow(image, "nearest").render((4, 4))),
         ("bilinear", InterpolatedImage.like_pillow(image, "bilinear").render((4, 4))),
@@ -155,10 +156,10 @@ def _small_grid(settings: FitSettings) -> Image.Image:
         ("amortised", amortized.render((4, 4))),
     ]
     side, gap, caption = 176, 24, 40
-    canvas = Image.new("RGB", (len(drawn) * (side + gap) + gap, side + 2 * caption), "white")
+    canvas = Image.new("RGB", (len(renderings) * (side + gap) + gap, side + 2 * caption), "white")
     pen = ImageDraw.Draw(canvas)
-    for place, (name, values) in enumerate(drawn):
-        left, top = gap + place * (side + gap), caption
+    for column, (name, values) in enumerate(renderings):
+        left, top = gap + column * (side + gap), caption
         picture = tensor_to_picture(values.clamp(0, 1)).resize((side, side), Image.Resampling.NEAREST)
         canvas.paste(picture, (left, top))
         pen.text((left, top - 28), name, fill="black", font_size=18)

@@ -1,8 +1,8 @@
-"""Draw what the model card shows: a photograph at x4, x8, x16 and x32, and what JPEG and noise become.
+"""Draw the pictures of the model card: a photograph at x4, x8, x16 and x32, and enlarged JPEG artefacts and noise.
 
-`docs/models_scales.webp`: a photograph of 128x128 pixels; per scale a window of it, as it is (nearest), by bicubic, by
-Lanczos, by the model, and the original where it has so many pixels. `docs/models_faults.webp`: at x4, the same part of
-the photograph clean, after JPEG at quality 40, and with noise of deviation 10 of 255.
+`docs/models_scales.webp`: a photograph of 128x128 pixels; per scale a window of it by nearest, bicubic, Lanczos, the
+model, and the original where it has enough pixels. `docs/models_faults.webp`: at x4, the same window of the photograph
+clean, after JPEG at quality 40, and with noise of standard deviation 10 of 255.
 
     python scripts/make_model_pictures.py [--model photo-tiny] [--folder docs]
 """
@@ -47,9 +47,9 @@ def main() -> None:
     faults = {"clean": image, "JPEG, quality 40": compressed, "noise": (image + noise).clamp(0, 1)}
     columns = [
         [
-            (f"{name}, {way}", _panel(function, window))
-            for way, function in (
-                ("as it is", InterpolatedImage.like_pillow(given, "nearest")),
+            (f"{name}, {method}", _panel(function, window))
+            for method, function in (
+                ("nearest", InterpolatedImage.like_pillow(given, "nearest")),
                 ("Lanczos", InterpolatedImage.like_pillow(given, "lanczos")),
                 (arguments.model, upscaler.encode(given)),
             )
@@ -64,7 +64,7 @@ def _scale_row(
 ) -> list[tuple[str, Image.Image]]:
     window = _window(scale)
     functions = {
-        f"x{scale}: as it is": InterpolatedImage.like_pillow(image, "nearest"),
+        f"x{scale}, nearest": InterpolatedImage.like_pillow(image, "nearest"),
         "bicubic": InterpolatedImage.like_pillow(image, "bicubic"),
         "Lanczos": InterpolatedImage.like_pillow(image, "lanczos"),
         "model": upscaler.encode(image),

@@ -1,4 +1,4 @@
-"""Draw README's picture: one photograph of 64x64 pixels at several sizes, and a window of it, from one encoding.
+"""Draw README's picture: a photograph of 64x64 pixels, rendered at several sizes and in a window from one encoding.
 
 python scripts/make_readme_picture.py [--model NAME] [-o docs/sizes.png]
 """
@@ -24,9 +24,9 @@ def main() -> None:
     arguments = parser.parse_args()
     picture = Image.open(_ROOT / "examples" / "kitten_64.png")
     function = Upscaler.from_pretrained(arguments.model).encode(picture)
-    panels = [("the 64 pixels", picture.resize((_SIZES[-1], _SIZES[-1]), Image.Resampling.NEAREST))]
-    panels += [(str(size), function.render((size, size))) for size in _SIZES]
-    panels += [("a window of it", function.render((_SIZES[-1], _SIZES[-1]), _WINDOW))]
+    panels = [("the input, 64x64 pixels", picture.resize((_SIZES[-1], _SIZES[-1]), Image.Resampling.NEAREST))]
+    panels += [(f"{size}x{size}", function.render((size, size))) for size in _SIZES]
+    panels += [(f"a window, {_SIZES[-1]}x{_SIZES[-1]}", function.render((_SIZES[-1], _SIZES[-1]), _WINDOW))]
     width = sum(panel.width for _, panel in panels) + _GAP * (len(panels) - 1)
     height = _SIZES[-1]
     canvas = Image.new("RGB", (width, height + _CAPTION), "white")
@@ -34,7 +34,7 @@ def main() -> None:
     left = 0
     for caption, panel in panels:
         canvas.paste(panel, (left, height - panel.height))
-        draw.text((left + 2, height + 4), caption, fill="black")
+        draw.text((left + 2, height + 4), caption, fill="black", font_size=14)
         left += panel.width + _GAP
     arguments.output.parent.mkdir(exist_ok=True)
     canvas.save(arguments.output, optimize=True)

@@ -1,9 +1,9 @@
-"""Measure how coordinate networks learn single images, and what they do between the pixels; write docs/fits.md.
+"""Measure how coordinate networks learn single images, at the pixels and between them; write docs/fits.md.
 
 First part, at the pixels: every network in every coordinate system on `examples/`, supervised at pixel centres
-(`--region 1`), PSNR in dB on the image's own pixels after so many full-batch steps.
-Second part, between the pixels: each image shrunk by 2 (antialiased bicubic, a = -0.5, rounded to 8 bits), fitted or
-enlarged, and measured on the full one; all channels, a border of 8 pixels left out, prediction clamped, not rounded.
+(`--region 1`), PSNR in dB on the image's own pixels after a number of full-batch steps.
+Second part, between the pixels: each image is shrunk by 2 (antialiased bicubic, a = -0.5, rounded to 8 bits), fitted or
+enlarged, and measured on the full image; all channels, a border of 8 pixels ignored, prediction clamped, not rounded.
 
     python scripts/measure_fits.py [--folder docs]
 """
@@ -43,12 +43,14 @@ def main() -> None:
     figure, plots = pyplot.subplots(2, len(parts), figsize=(12, 9), squeeze=False)
     text = [
         "# Fitting single images",
-        "Written by `scripts/measure_fits.py`.",
+        "Written by `scripts/measure_fits.py`. Its runs are long and shared the machine with other work, so times are "
+        "upper bounds; PSNR does not depend on it. `scripts/bench_fit.py` measures undisturbed times, see "
+        "[numbers.md](numbers.md).",
         f"Times on {machine}.",
         "## At the pixels",
-        "Supervised at pixel centres (`--region 1`), full-batch Adam with a cosine to zero, PSNR in dB on the image's "
-        "own pixels. The text of 2017 ended at 22.6 dB after 50,000 steps. Coordinates: `own` is "
-        "(y, x) in [-1, 1]; the others are those of the source.",
+        "Supervised at pixel centres (`--region 1`), full-batch Adam whose learning rate falls to zero along a cosine, "
+        "PSNR in dB on the image's own pixels. The text of 2017 that this project started from ended at 22.6 dB after "
+        "50,000 steps. Coordinates: `own` is (y, x) in [-1, 1]; the others are those of that text.",
         "![PSNR against steps and seconds](fits.png)",
     ]
     for column, (names, images) in enumerate(parts):
@@ -57,9 +59,9 @@ def main() -> None:
     figure.savefig(folder / "fits.png", dpi=80)
     text += [
         "## Between the pixels",
-        "Each image shrunk by 2, fitted or enlarged, and measured on the full one: all channels, border of 8 pixels "
-        "left out, PSNR in dB. `region 2` supervises the mean of 2x2 points of each pixel. "
-        "Steps: 3,000 of `notebook`, 300 of the others.",
+        "Each image is shrunk by 2, then fitted or enlarged, and measured on the full image: all channels, a border of "
+        "8 pixels ignored, PSNR in dB. `region 2` supervises the mean of 2x2 points of each pixel. "
+        "Steps: 3,000 for `notebook`, 300 for the others.",
         _between(),
     ]
     (folder / "fits.md").write_text("\n\n".join(text) + "\n")

@@ -1,16 +1,16 @@
-"""Measure what a model promises beside PSNR: the input at scale 1, consistency, and what drawing costs.
+"""Measure a model beside its PSNR: the input at scale 1, consistency, and the costs of rendering.
 
-Photographs: PSNR in dB, means over a folder's images. `x1`: the photograph drawn at its own size against itself.
-`2s to s`: the render at 2s averaged over 2x2 against the render at s; the photograph shrunk by 4 (antialiased bicubic,
-a = -0.5, rounded to 8 bits) is the image. `the photographs`: the same of the truth, shrunk to 2s and to s in that way:
-bicubic shrinking is sharper than a mean, so that even perfect pictures do not agree better. `x4 shrunk`: the render
-at 4, shrunk again, against the image. Per photograph and scale, the gain over Lanczos (Y channel, border of the scale
-left out): the smallest of all is printed.
-A step: the image is 0 on its left and 1 on its right half, without a pixel between; how far its x4 drawing leaves
-[0, 1], and how far it leaves 0 and 1 more than two pixels from the edge.
-Costs: in process, float32, medians of fifteen after three unmeasured ones (fastest and slowest of them), one job after
-the other; peak memory beyond what was in use; multiply-adds of the convolutions and matrix products: per input pixel
-those of encoder and head, per output pixel at x4 those of the drawing.
+Photographs: PSNR in dB, means over a folder's images. `x1`: the photograph rendered at its own size, compared with
+itself. `2s to s`: the image is the photograph shrunk by 4 (antialiased bicubic, a = -0.5, rounded to 8 bits); the
+render at 2s, averaged over 2x2, is compared with the render at s. `the photographs`: the same for the originals, shrunk
+to 2s and to s in that way: bicubic shrinking is sharper than a mean, so even perfect pictures agree no better.
+`x4 shrunk`: the render at 4, shrunk again, compared with the image. The gain over Lanczos (Y channel, a border of
+`scale` pixels ignored) is computed per photograph and scale; its mean and the smallest are printed.
+Step: the image is 0 in its left half and 1 in its right half, without a pixel between. Printed are how far its x4
+rendering leaves [0, 1], and how far it is from 0 and 1 more than two pixels from the edge.
+Costs: within one process, float32, medians of fifteen runs after three unmeasured ones (fastest to slowest), one job
+after the other; additional peak memory; multiply-adds of the convolutions and matrix products: per input pixel those of
+encoder and head, per output pixel at x4 those of rendering.
 
     python scripts/measure_models.py --photos FOLDER [--model photo-tiny]
 """
@@ -48,18 +48,18 @@ def main() -> None:
     facts = upscaler.trained.facts
     image = torch.rand(1, 3, 128, 128)
     function = upscaler.encode(image)
-    given = multiply_adds(lambda: upscaler.encode(image)) / 128**2
-    drawn = multiply_adds(lambda: function.render((512, 512))) / 512**2
-    print(f"{arguments.model}: {parameters:,} parameters; multiply-adds: {given:,.0f} per input pixel, ", end="")
-    print(f"{drawn:,.0f} per output pixel at x4, {given / 16 + drawn:,.0f} together")
+    encoding = multiply_adds(lambda: upscaler.encode(image)) / 128**2
+    rendering = multiply_adds(lambda: function.render((512, 512))) / 512**2
+    print(f"{arguments.model}: {parameters:,} parameters; multiply-adds: {encoding:,.0f} per input pixel, ", end="")
+    print(f"{rendering:,.0f} per output pixel at x4, {encoding / 16 + rendering:,.0f} together")
     print(f"trained {facts.get('steps')} steps in {facts.get('seconds')} s, seed {facts.get('seed')}\n")
-    own: list[float] = []
+    same_size: list[float] = []
     across: dict[int, list[float]] = {1: [], 2: [], 4: []}
     truth: dict[int, list[float]] = {1: [], 2: []}
     again: list[float] = []
     for photo in photos:
         height, width = photo.shape[-2:]
-        own.append(psnr(upscaler.encode(photo).render((height, width)), photo).item())
+        same_size.append(psnr(upscaler.encode(photo).render((height, width)), photo).item())
         image = evaluation_pair(photo, 4.0).image
         function = upscaler.encode(image)
         rows, columns = function.size
@@ -70,21 +70,23 @@ def main() -> None:
         shrunk = {scale: evaluation_pair(photo, 4 / scale).image for scale in (1, 2, 4)}
         for scale, values in truth.items():
             values.append(cross_scale_consistency(shrunk[2 * scale], shrunk[scale]).item())
-        drawn = function.render((4 * rows, 4 * columns))
-        again.append(lr_consistency(drawn, image).item())
+        again.append(lr_consistency(function.render((4 * rows, 4 * columns)), image).item())
     print(f"{len(photos)} photographs, mean (worst):\n")
     print("| | x1 | 2s to s, s = 1 | s = 2 | s = 4 | x4 shrunk |\n|---|---|---|---|---|---|")
-    for name, cells in (("model", [own, *across.values(), again]), ("the photographs", [[], *truth.values(), [], []])):
+    for name, cells in (
+        ("model", [same_size, *across.values(), again]),
+        ("the photographs", [[], *truth.values(), [], []]),
+    ):
         shown = [f"{sum(values) / len(values):.1f} ({min(values):.1f})" if values else "" for values in cells]
         print(f"| {name} | " + " | ".join(shown) + " |")
     print()
     print("| scale | " + " | ".join(f"x{scale:g}" for scale in _SCALES) + " |\n|---" + "|---" * len(_SCALES) + "|")
     gains = [[_gain(upscaler, photo, scale) for photo in photos] for scale in _SCALES]
-    print("| mean gain over Lanczos, dB | " + " | ".join(f"{sum(some) / len(some):.2f}" for some in gains) + " |")
-    print("| smallest gain | " + " | ".join(f"{min(some):.2f}" for some in gains) + " |\n")
+    print("| mean gain over Lanczos, dB | " + " | ".join(f"{sum(values) / len(values):.2f}" for values in gains) + " |")
+    print("| smallest gain | " + " | ".join(f"{min(values):.2f}" for values in gains) + " |\n")
     beyond, apart = _step(upscaler)
-    print(f"a step from 0 to 1 at x4: {beyond:.2f} beyond, {apart:.2f} more than two pixels from the edge\n")
-    print(f"{describe_machine()}\n\n| job | ms | of it encoding | MiB |\n|---|---|---|---|")
+    print(f"a step from 0 to 1 at x4: {beyond:.2f} outside of [0, 1], {apart:.2f} off more than two pixels from it\n")
+    print(f"{describe_machine()}\n\n| job | ms | encoding alone, ms | MiB |\n|---|---|---|---|")
     for side, result in _JOBS:
         image = torch.rand(1, 3, side, side)
         times = [_milliseconds(upscaler, image, result) for _ in range(_RUNS + 3)][3:]
@@ -100,27 +102,30 @@ def main() -> None:
 def _gain(upscaler: Upscaler, photo: torch.Tensor, scale: float) -> float:
     pair = evaluation_pair(photo, scale)
     size = pair.target.shape[-2], pair.target.shape[-1]
-    drawn = upscaler.encode(pair.image).render(size), InterpolatedImage.like_pillow(pair.image, "lanczos").render(size)
-    ratios = [psnr(luma(picture.clamp(0, 1)), luma(pair.target), round(scale)).item() for picture in drawn]
+    lanczos = InterpolatedImage.like_pillow(pair.image, "lanczos").render(size)
+    ratios = [
+        psnr(luma(rendered.clamp(0, 1)), luma(pair.target), round(scale)).item()
+        for rendered in (upscaler.encode(pair.image).render(size), lanczos)
+    ]
     return ratios[0] - ratios[1]
 
 
 def _step(upscaler: Upscaler) -> tuple[float, float]:
     step = torch.zeros(1, 3, 32, 32)
     step[..., 16:] = 1
-    drawn = upscaler.encode(step).render((128, 128))
-    beyond = max(-drawn.min().item(), drawn.max().item() - 1)
-    left, right = drawn[..., : 64 - 8], drawn[..., 64 + 8 :]
+    rendered = upscaler.encode(step).render((128, 128))
+    beyond = max(-rendered.min().item(), rendered.max().item() - 1)
+    left, right = rendered[..., : 64 - 8], rendered[..., 64 + 8 :]
     return beyond, max(left.abs().max().item(), (right - 1).abs().max().item())
 
 
 def _milliseconds(upscaler: Upscaler, image: torch.Tensor, side: int) -> tuple[float, float]:
     """Return the times of the whole job and of the encoder alone."""
-    begin = time.perf_counter()
+    start = time.perf_counter()
     function = upscaler.encode(image)
     encoded = time.perf_counter()
     function.render((side, side))
-    return 1000 * (time.perf_counter() - begin), 1000 * (encoded - begin)
+    return 1000 * (time.perf_counter() - start), 1000 * (encoded - start)
 
 
 if __name__ == "__main__":
