@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from amortized_sr.drawing import draw
+from amortized_sr.pictures.drawing import draw
 from amortized_sr.image_io.formats import FORMATS
 from amortized_sr.image_io.image_file import ImageFile, Metadata
 from amortized_sr.image_io.metadata import fit_metadata

@@ -244,7 +244,6 @@ def test_the_remedy_for_a_compression_that_cannot_be_read_names_others():
 # --- the ground ---
 
 
-@pytest.mark.xfail(reason="coords, where Size lives, loads torch", strict=False)
 def test_reading_and_writing_images_load_no_torch():
     script = "import amortized_sr.image_io, amortized_sr.image_io.metadata, sys; sys.exit('torch' in sys.modules)"
 
