@@ -11,9 +11,6 @@ import numpy as np
 from amortized_sr.image_io.opening import DAMAGE
 from amortized_sr.image_io.profile import profile_problem, srgb_profile
 
-CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM")
-"""PNG's chunks about colours, which stay true of a picture of another size."""
-
 # x and y of white, red, green and blue: sRGB, BT.2020, P3.
 _PRIMARIES = {
     1: (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06),

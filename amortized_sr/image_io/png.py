@@ -5,7 +5,6 @@ chunks, the pixels are one zlib stream, and a deflate stream may be put together
 the same time, each ending on a byte's border.
 """
 
-import itertools
 import os
 import struct
 import zlib
@@ -16,14 +15,18 @@ from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL.PngImagePlugin import putchunk
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io.formats import Depth
 from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.png_chunks import SIGNATURE
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _UP = 2
 _INCH = 0.0254
+# Signature and IHDR, which comes first.
+_HEADER_BYTES = 8 + 12 + 13
 
 
 def write_png(
@@ -42,38 +45,49 @@ def write_png(
     """
     height, width = size
     bits = {"uint8": 8, "uint16": 16}[depth]
-    file.write(b"\x89PNG\r\n\x1a\n")
-    _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, bits, _COLOUR_TYPES[channels], 0, 0, 0))
-    for kind, body in _describe(metadata):
-        _write_chunk(file, kind, body)
-    _write_chunk(file, b"IDAT", b"\x78\x01")
+    file.write(SIGNATURE)
+    putchunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, bits, _COLOUR_TYPES[channels], 0, 0, 0))
+    _describe(file, metadata)
+    putchunk(file, b"IDAT", b"\x78\x01")
     checksum = 1
-    for filtered, compressed in _compress_ahead(strips, level):
-        checksum = zlib.adler32(filtered.data, checksum)
-        _write_chunk(file, b"IDAT", compressed)
-    # An empty last block ends the stream.
-    _write_chunk(file, b"IDAT", b"\x03\x00" + struct.pack(">I", checksum))
-    _write_chunk(file, b"IEND", b"")
-
-
-def _compress_ahead(strips: Iterator[Pixels], level: int) -> Iterator[tuple[UInt8[np.ndarray, "rows bytes"], bytes]]:
-    """Yield each strip filtered and compressed, while the next ones are being made."""
-    filtered = _filter(strips)
-    first, second = next(filtered), next(filtered, None)
-    if second is None:
-        yield first, _compress(first, level)
-        return
-    waiting: deque[tuple[UInt8[np.ndarray, "rows bytes"], Future[bytes]]] = deque()
+    waiting: deque[Future[bytes]] = deque()
+    # A strip is compressed while the next ones are being made.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for rows in itertools.chain((first, second), filtered):
-            waiting.append((rows, pool.submit(_compress, rows, level)))
-            while len(waiting) > 2 or waiting[0][1].done():
-                done, future = waiting.popleft()
-                yield done, future.result()
-                if not waiting:
-                    break
-        for done, future in waiting:
-            yield done, future.result()
+        for rows in _filter(strips):
+            checksum = zlib.adler32(rows.data, checksum)
+            waiting.append(pool.submit(_compress, rows, level))
+            while len(waiting) > 2 or (waiting and waiting[0].done()):
+                putchunk(file, b"IDAT", waiting.popleft().result())
+        for compressed in waiting:
+            putchunk(file, b"IDAT", compressed.result())
+    # An empty last block ends the stream.
+    putchunk(file, b"IDAT", b"\x03\x00" + struct.pack(">I", checksum))
+    putchunk(file, b"IEND", b"")
+
+
+def with_metadata(file: BinaryIO, content: bytes, metadata: Metadata) -> None:
+    """Write a PNG that was made without metadata, and them."""
+    file.write(content[:_HEADER_BYTES])
+    _describe(file, metadata)
+    file.write(content[_HEADER_BYTES:])
+
+
+def _describe(file: BinaryIO, metadata: Metadata) -> None:
+    if metadata.profile is not None:
+        putchunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.profile))
+    for kind, body in metadata.chunks.items():
+        # A profile and sRGB exclude each other.
+        if kind != b"sRGB" or metadata.profile is None:
+            putchunk(file, kind, body)
+    if metadata.dpi is not None and b"pHYs" not in metadata.chunks:
+        putchunk(file, b"pHYs", struct.pack(">IIB", *(round(dpi / _INCH) for dpi in metadata.dpi), 1))
+    if metadata.exif is not None:
+        putchunk(file, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
+    texts = {keyword: text.encode("utf-8", "replace") for keyword, text in metadata.text.items()}
+    if metadata.xmp is not None:
+        texts["XML:com.adobe.xmp"] = metadata.xmp
+    for keyword, text in texts.items():
+        putchunk(file, b"iTXt", keyword.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + text)
 
 
 def _filter(strips: Iterator[Pixels]) -> Iterator[UInt8[np.ndarray, "rows bytes"]]:
@@ -94,25 +108,3 @@ def _filter(strips: Iterator[Pixels]) -> Iterator[UInt8[np.ndarray, "rows bytes"
 def _compress(rows: UInt8[np.ndarray, "rows bytes"], level: int) -> bytes:
     stream = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     return stream.compress(rows.data) + stream.flush(zlib.Z_FULL_FLUSH)
-
-
-def _describe(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    if metadata.profile is not None:
-        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.profile)
-    # A profile and sRGB exclude each other.
-    yield from ((kind, body) for kind, body in metadata.chunks.items() if kind != b"sRGB" or not metadata.profile)
-    if metadata.dpi is not None and b"pHYs" not in metadata.chunks:
-        yield b"pHYs", struct.pack(">IIB", *(round(dpi / _INCH) for dpi in metadata.dpi), 1)
-    if metadata.exif is not None:
-        yield b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")
-    if metadata.xmp is not None:
-        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp
-    for keyword, text in metadata.text.items():
-        yield b"iTXt", keyword.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
-
-
-def _write_chunk(file: BinaryIO, kind: bytes, body: bytes) -> None:
-    # A chunk's length has 31 bits; a strip of this package's is far below.
-    file.write(struct.pack(">I", len(body)) + kind)
-    file.write(body)
-    file.write(struct.pack(">I", zlib.crc32(body, zlib.crc32(kind))))

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK
 
-from amortized_sr.image_io.colours import CHUNKS
 from amortized_sr.image_io.errors import ImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_SIZES = {b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9, b"tRNS": 1}
+# What stays true of a picture of another size, colours and the pixel aspect, and how many bytes each has.
+_KEPT = {b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9}
+_SIZES = {**_KEPT, b"tRNS": 1}
 # Programs that know no animations do not need them, but here they hold pixels.
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 
@@ -29,7 +30,9 @@ def check_chunks(path: Path, content: bytes, notices: list[str]) -> tuple[bytes,
     """
     if content[12:16] == b"CgBI":
         raise ImageError(path, "PNG files in Apple's form for apps (CgBI) cannot be read", "convert it to a plain PNG")
-    kept, chunks, damaged, start = [content[:8]], dict[bytes, bytes](), False, 8
+    # A view's parts are no copies.
+    view, chunks, damaged, start = memoryview(content), dict[bytes, bytes](), False, 8
+    kept = [view[:start]]
     while start + 12 <= len(content):
         length, name = struct.unpack_from(">I4s", content, start)
         stop = start + 12 + length
@@ -39,11 +42,11 @@ def check_chunks(path: Path, content: bytes, notices: list[str]) -> tuple[bytes,
             what = "colour profile" if name == b"iCCP" else f"{name.decode('latin-1')!r} chunk"
             notices.append(f"the {what} cannot be read and is left out")
         else:
-            kept.append(content[start:stop])
-            if body is not None and (name in CHUNKS or name == b"pHYs"):
+            kept.append(view[start:stop])
+            if body is not None and name in _KEPT:
                 chunks[name] = body
         start = stop
-    return b"".join((*kept, content[start:])) if damaged else content, chunks
+    return b"".join((*kept, view[start:])) if damaged else content, chunks
 
 
 def _is_damaged(name: bytes, body: bytes, checksum: bytes) -> bool:

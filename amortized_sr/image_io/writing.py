@@ -1,6 +1,8 @@
 """Strips of pixels -> image file, of any size where the format allows it."""
 
 import contextlib
+import dataclasses
+import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +11,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError, reason
 from amortized_sr.image_io.formats import Depth, Format
 from amortized_sr.image_io.image_file import Metadata, Pixels
 from amortized_sr.image_io.metadata import with_resolution
-from amortized_sr.image_io.png import write_png
+from amortized_sr.image_io.png import with_metadata, write_png
 from amortized_sr.image_io.tiff import write_tiff
 
 
@@ -49,12 +50,7 @@ def write_strips(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> No
         write = write_png if output.format.name == "PNG" else write_tiff
         write(file, output.size, output.channels, output.depth, strips, output.metadata, output.compression)
         return
-    pixels = np.empty((*output.size, output.channels), np.uint8)
-    row = 0
-    for strip in strips:
-        pixels[row : row + len(strip)] = strip
-        row += len(strip)
-    _save(file, output, [pixels], {})
+    _save(file, output, [np.concatenate(list(strips))])
 
 
 def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations: list[float], repeats: int) -> None:
@@ -67,51 +63,30 @@ def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations
         durations: Milliseconds that each is shown.
         repeats: How often all are shown; 0 means forever.
     """
-    # Every picture is whole, so it replaces the one before instead of being laid over it.
-    options: dict[str, Any] = {
-        "save_all": True,
-        "duration": [round(duration) for duration in durations],
-        "loop": repeats,
-    }
-    if output.format.name == "PNG":
-        options["blend"] = 0
-    if output.format.name == "AVIF":
-        options.pop("loop")
-    _save(file, output, frames, options)
+    # PNG's pictures are whole, so each replaces the one before (0) instead of being laid over it.
+    animation = {"duration": [round(duration) for duration in durations], "loop": repeats, "blend": 0}
+    if output.format.name != "PNG":
+        _save(file, output, frames, **animation)
+        return
+    # Of the chunks, Pillow would leave out those that it does not know.
+    bare = io.BytesIO()
+    _save(bare, dataclasses.replace(output, metadata=Metadata()), frames, **animation)
+    with_metadata(file, bare.getvalue(), output.metadata)
 
 
-def _save(file: BinaryIO, output: Output, frames: list[Pixels], options: dict[str, Any]) -> None:
-    metadata = output.metadata
-    exif = metadata.exif
+def _save(file: BinaryIO | io.BytesIO, output: Output, frames: list[Pixels], **options: Any) -> None:  # noqa: ANN401 (Pillow's)
+    metadata, exif = output.metadata, output.metadata.exif
     if metadata.dpi is not None and output.format.name in ("WEBP", "AVIF"):
         exif = with_resolution(exif, metadata.dpi)
-    if exif is not None:
-        options["exif"] = exif
-    if output.format.name == "PNG":
-        options["pnginfo"] = _texts(metadata)
-    if metadata.xmp is not None and output.format.name in ("JPEG", "WEBP", "AVIF"):
-        options["xmp"] = metadata.xmp
-    if metadata.dpi is not None and output.format.name in ("JPEG", "BMP", "PNG"):
-        options["dpi"] = metadata.dpi
-    if metadata.profile is not None and output.format.profile:
-        options["icc_profile"] = metadata.profile
+    # A format ignores what it has no place for.
+    said = {"exif": exif, "xmp": metadata.xmp, "dpi": metadata.dpi, "icc_profile": metadata.profile}
+    options |= {name: value for name, value in said.items() if value is not None}
     pictures = [Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in frames]
     if not output.format.grey:
         pictures = [picture.convert("RGBA" if output.channels in (2, 4) else "RGB") for picture in pictures]
     if len(pictures) > 1:
-        options["append_images"] = pictures[1:]
+        options |= {"save_all": True, "append_images": pictures[1:]}
     pictures[0].save(file, output.format.name, **_effort(output), **options)
-
-
-def _texts(metadata: Metadata) -> PngInfo:
-    texts = PngInfo()
-    for kind, body in metadata.chunks.items():
-        texts.add(kind, body)
-    if metadata.xmp is not None:
-        texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
-    for keyword, text in metadata.text.items():
-        texts.add_itxt(keyword, text)
-    return texts
 
 
 def _effort(output: Output) -> dict[str, Any]:

@@ -116,14 +116,22 @@ def test_a_png_keeps_the_chunks_about_its_colours(extra, depth):
     assert notices == []
 
 
-def test_an_animated_png_keeps_the_chunks_about_its_colours():
-    output = Output(FORMATS["png"], (1, 1), 3, "uint8", read(PQ).metadata)
+@pytest.mark.parametrize(
+    "extra",
+    [PQ, chunk(b"mDCV", bytes(24)), chunk(b"cLLI", bytes(8)), chunk(b"pHYs", struct.pack(">IIB", 2, 1, 0))],
+    ids=["cICP", "mDCV", "cLLI", "aspect"],
+)
+def test_an_animated_png_keeps_the_chunks_that_stay_true(extra):
+    image = read(extra)
+    output = Output(FORMATS["png"], (1, 1), 3, "uint8", image.metadata)
     with tempfile.NamedTemporaryFile() as file:
         write_frames(file, output, [np.zeros((1, 1, 3), np.uint8), np.ones((1, 1, 3), np.uint8)], [50.0, 50.0], 0)
         file.seek(0)
         again = read_image(Path("b"), file.read())
 
-    assert again.metadata.chunks == read(PQ).metadata.chunks
+    assert len(again.frames) == 2
+    assert image.metadata.chunks
+    assert again.metadata.chunks == image.metadata.chunks
 
 
 @pytest.mark.parametrize(("extra", "name"), [(PQ, "PQ"), (HLG, "HLG")])

@@ -4,6 +4,7 @@ import io
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -96,9 +97,15 @@ def test_a_sound_png_is_not_copied():
     """Images have hundreds of megabytes."""
     from amortized_sr.image_io.png_chunks import check_chunks
 
-    content = png(1, 1, 8, 2, bytes(4), chunk(b"tEXt", b"a\0b"))
+    content = png(1, 1, 8, 2, bytes(4), chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", bytes(10_000_000)))
 
-    assert check_chunks(Path("a.png"), content, [])[0] is content
+    tracemalloc.start()
+    kept, _ = check_chunks(Path("a.png"), content, [])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept is content
+    assert most < 1_000_000
 
 
 # --- images of formats that are not read ---
