@@ -1,4 +1,4 @@
-"""File formats: names, what each can hold, how large it can be."""
+"""File formats: names, what each can hold, how large files and images can be."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,18 @@ from typing import Literal
 from amortized_sr.choices import FormatName
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError
-from amortized_sr.image_io.limits import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
+
+MAX_INPUT_PIXELS = 2**24
+"""Most pixels of one image as a function: 16 megapixels, whose latent takes about 10 GB of memory."""
+
+MAX_OUTPUT_PIXELS = 2**28
+"""Most pixels of one rendering in memory: 268 megapixels."""
+
+MAX_FILE_PIXELS = 2**32
+"""Most pixels of one rendering that is written strip by strip: 4.3 gigapixels, 13 GB of 8-bit colour."""
+
+DEFAULT_MAX_PIXELS = 89_478_485
+"""Most pixels that a file's header may announce, if nothing else is said; Pillow's limit, 256 MiB of 8-bit colour."""
 
 READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes itself; EPS, PDF and the like would start other programs."""

@@ -7,11 +7,14 @@ import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
 
 from amortized_sr.coords import Size
-from amortized_sr.image_io.formats import Depth
+from amortized_sr.image_io.formats import Depth, Format
 
 # The axes have no names, because a picture may be turned.
 Pixels = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"] | Float32[np.ndarray, "_ _ _"]
 """Height, width and channels: grey, grey and alpha, RGB, or RGB and alpha; alpha is not multiplied into the colours."""
+
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Pillow's names for numbers of channels."""
 
 GeoTags = dict[int, str | tuple[float, ...]]
 """GeoTIFF tags by their numbers."""
@@ -87,6 +90,30 @@ class ImageFile:
     def alpha(self) -> bool:
         """Whether there is transparency."""
         return self.frames[0].shape[2] in (2, 4)
+
+
+@final
+@dataclass(frozen=True)
+class Output:
+    """What is to be written.
+
+    Attributes:
+        format: The file's format.
+        size: `(height, width)` in pixels.
+        channels: 1 to 4.
+        depth: How a channel is stored.
+        metadata: What to say about the picture.
+        quality: 1 to 100 for the formats that lose something (95 is the default), or None for lossless WebP.
+        compression: Effort of lossless compression, 0 to 9.
+    """
+
+    format: Format
+    size: Size
+    channels: int
+    depth: Depth
+    metadata: Metadata
+    quality: int | None = None
+    compression: int = 1
 
 
 def depth_of(pixels: Pixels) -> Depth:

@@ -35,11 +35,7 @@ DAMAGE = (
 def opened(path: Path, content: bytes, max_pixels: int, allow_truncated: bool = False) -> Iterator[Image.Image]:
     """Open an image with Pillow; a failure to decode its pixels inside the block becomes a sentence as well.
 
-    Args:
-        path: The file's name for sentences; the content decides the format.
-        content: The file's bytes.
-        max_pixels: Most pixels that the header may announce.
-        allow_truncated: Whether missing pixels of a cut file may be grey.
+    With `allow_truncated`, missing pixels of a cut file are grey.
 
     Raises:
         ImageError: If the file is not an image or is damaged.
@@ -104,11 +100,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def check_pixels(path: Path, pixels: int, limit: int) -> None:
-    """Refuse an image whose header announces too many pixels: it is an attack or an accident.
-
-    Raises:
-        ImageError: If it does.
-    """
+    """Refuse an image whose header announces too many pixels: it is an attack or an accident."""
     if pixels > limit:
         raise ImageError(
             path,

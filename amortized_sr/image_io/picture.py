@@ -13,11 +13,10 @@ from PIL import Image
 from amortized_sr.coords import Size
 from amortized_sr.image_io.atomic import replacing
 from amortized_sr.image_io.errors import ImageError
-from amortized_sr.image_io.formats import check_size, format_of
-from amortized_sr.image_io.image_file import ImageFile, Metadata
-from amortized_sr.image_io.limits import MAX_OUTPUT_PIXELS
+from amortized_sr.image_io.formats import MAX_OUTPUT_PIXELS, check_size, format_of
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Output
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import Output, named_write_errors, write_strips
+from amortized_sr.image_io.writing import named_write_errors, write_strips
 
 
 def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> Image.Image:

@@ -17,9 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL.PngImagePlugin import putchunk
 
-from amortized_sr.coords import Size
-from amortized_sr.image_io.formats import Depth
-from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.image_file import Metadata, Output, Pixels
 from amortized_sr.image_io.png_chunks import SIGNATURE
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -29,25 +27,13 @@ _INCH = 0.0254
 _HEADER_BYTES = 8 + 12 + 13
 
 
-def write_png(
-    file: BinaryIO, size: Size, channels: int, depth: Depth, strips: Iterator[Pixels], metadata: Metadata, level: int
-) -> None:
-    """Write a PNG file.
-
-    Args:
-        file: Where to write; needs no seeking.
-        size: `(height, width)` of the picture.
-        channels: 1 to 4.
-        depth: `uint8` or `uint16`.
-        strips: The picture's rows from the top to the bottom, in strips of any height.
-        metadata: What to say about the picture.
-        level: Effort of the compression, 0 to 9.
-    """
-    height, width = size
-    bits = {"uint8": 8, "uint16": 16}[depth]
+def write_png(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> None:
+    """Write a PNG file of rows from the top to the bottom, in strips of any height; the file needs no seeking."""
+    height, width = output.size
+    kind = {"uint8": 8, "uint16": 16}[output.depth], _COLOUR_TYPES[output.channels]
     file.write(SIGNATURE)
-    putchunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, bits, _COLOUR_TYPES[channels], 0, 0, 0))
-    _describe(file, metadata)
+    putchunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, *kind, 0, 0, 0))
+    _describe(file, output.metadata)
     putchunk(file, b"IDAT", b"\x78\x01")
     checksum = 1
     waiting: deque[Future[bytes]] = deque()
@@ -55,7 +41,7 @@ def write_png(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows in _filter(strips):
             checksum = zlib.adler32(rows.data, checksum)
-            waiting.append(pool.submit(_compress, rows, level))
+            waiting.append(pool.submit(_compress, rows, output.compression))
             while len(waiting) > 2 or (waiting and waiting[0].done()):
                 putchunk(file, b"IDAT", waiting.popleft().result())
         for compressed in waiting:

@@ -20,11 +20,6 @@ _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 def check_chunks(path: Path, content: bytes, notices: list[str]) -> tuple[bytes, dict[bytes, bytes]]:
     """Return a PNG without its damaged ancillary chunks, and its chunks about colours and the pixel aspect.
 
-    Args:
-        path: The file's name for sentences.
-        content: The file's bytes.
-        notices: Gets a sentence for each chunk that is left out.
-
     Raises:
         ImageError: If it is a PNG in Apple's own form.
     """

@@ -5,64 +5,30 @@ import dataclasses
 import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError, reason
-from amortized_sr.image_io.formats import Depth, Format
-from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.image_file import Metadata, Output, Pixels
 from amortized_sr.image_io.metadata import with_resolution
 from amortized_sr.image_io.png import with_metadata, write_png
 from amortized_sr.image_io.tiff import write_tiff
-
-
-@dataclass(frozen=True)
-class Output:
-    """What is to be written.
-
-    Attributes:
-        format: The file's format.
-        size: `(height, width)` in pixels.
-        channels: 1 to 4.
-        depth: How a channel is stored.
-        metadata: What to say about the picture.
-        quality: 1 to 100 for the formats that lose something (95 is the default), or None for lossless WebP.
-        compression: Effort of lossless compression, 0 to 9.
-    """
-
-    format: Format
-    size: Size
-    channels: int
-    depth: Depth
-    metadata: Metadata
-    quality: int | None = None
-    compression: int = 1
 
 
 def write_strips(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> None:
     """Write a picture that comes in strips of rows, from the top to the bottom."""
     if output.format.streams:
         write = write_png if output.format.name == "PNG" else write_tiff
-        write(file, output.size, output.channels, output.depth, strips, output.metadata, output.compression)
+        write(file, output, strips)
         return
     _save(file, output, [np.concatenate(list(strips))])
 
 
 def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations: list[float], repeats: int) -> None:
-    """Write an animation.
-
-    Args:
-        file: Where to write.
-        output: What is to be written.
-        frames: The pictures.
-        durations: Milliseconds that each is shown.
-        repeats: How often all are shown; 0 means forever.
-    """
+    """Write an animation; `durations` are milliseconds, 0 `repeats` mean forever."""
     # PNG's pictures are whole, so each replaces the one before (0) instead of being laid over it.
     animation = {"duration": [round(duration) for duration in durations], "loop": repeats, "blend": 0}
     if output.format.name != "PNG":
@@ -107,11 +73,7 @@ def _effort(output: Output) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def named_write_errors(path: Path) -> Iterator[None]:
-    """Turn an error in writing a file into a sentence that names the file.
-
-    Raises:
-        ImageError: If there is one.
-    """
+    """Turn an error in writing a file into an `ImageError` that names the file."""
     try:
         yield
     except (ImageError, BrokenPipeError):

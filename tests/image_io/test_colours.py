@@ -12,11 +12,11 @@ from PIL import Image, ImageCms
 from png_files import chunk, png
 
 from amortized_sr.image_io.formats import FORMATS
-from amortized_sr.image_io.image_file import ImageFile
+from amortized_sr.image_io.image_file import ImageFile, Output
 from amortized_sr.image_io.metadata import fit_metadata
 from amortized_sr.image_io.profile import srgb_profile, tone_gamma
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import Output, write_frames, write_strips
+from amortized_sr.image_io.writing import write_frames, write_strips
 
 ROW = b"\0" + bytes((200, 40, 40))
 P3 = chunk(b"cICP", bytes((12, 13, 0, 1)))
