@@ -22,11 +22,7 @@ _SUBFILE_TYPE, _OLD_SUBFILE_TYPE = 254, 255
 
 
 def open_deep_tiff(path: Path, content: bytes) -> tifffile.TiffFile | None:
-    """Open a TIFF of more than 8 bits per channel; None for others, and for those that Pillow finds damaged.
-
-    Raises:
-        ImageError: If it is of 8 bits, and of a form that Pillow cannot decode.
-    """
+    """Open a TIFF of more than 8 bits per channel; None for others that Pillow reads or finds damaged."""
     try:
         file = tifffile.TiffFile(io.BytesIO(content))
         page = file.pages.first
@@ -44,11 +40,7 @@ def open_deep_tiff(path: Path, content: bytes) -> tifffile.TiffFile | None:
 
 
 def read_deep_tiff(path: Path, file: tifffile.TiffFile, max_pixels: int, notices: list[str]) -> ImageFile:
-    """Read a TIFF that `open_deep_tiff` has opened.
-
-    Raises:
-        ImageError: If it is damaged, or of a kind that cannot be kept.
-    """
+    """Read a TIFF that `open_deep_tiff` has opened."""
     with mapped_errors(path):
         pages = [page.aspage() for page in file.pages]
         kinds = [(page.tags.valueof(_SUBFILE_TYPE, 0), page.tags.valueof(_OLD_SUBFILE_TYPE, 0)) for page in pages]
@@ -66,11 +58,7 @@ def read_deep_tiff(path: Path, file: tifffile.TiffFile, max_pixels: int, notices
 
 
 def choose_page(path: Path, image: Image.Image, notices: list[str]) -> None:
-    """Turn to the page that is the picture of a TIFF that Pillow has opened.
-
-    Raises:
-        ImageError: If there are several.
-    """
+    """Turn to the page that is the picture of a TIFF that Pillow has opened; an `ImageError` if there are several."""
     kinds: list[tuple[int, int]] = []
     for number in range(getattr(image, "n_frames", 1)):
         image.seek(number)

@@ -33,12 +33,9 @@ DAMAGE = (
 
 @contextlib.contextmanager
 def opened(path: Path, content: bytes, max_pixels: int, allow_truncated: bool = False) -> Iterator[Image.Image]:
-    """Open an image with Pillow; a failure to decode its pixels inside the block becomes a sentence as well.
+    """Open an image with Pillow; a failure to decode its pixels inside the block is an `ImageError` as well.
 
     With `allow_truncated`, missing pixels of a cut file are grey.
-
-    Raises:
-        ImageError: If the file is not an image or is damaged.
     """
     with _decoding, mapped_errors(path, content), warnings.catch_warnings(), _silent_libtiff():
         # Pillow warns of damaged metadata, which does not change the picture; size is checked below.
@@ -81,17 +78,12 @@ def _scale_transparency(image: Image.Image) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file that may be an image.
-
-    Raises:
-        ImageError: If it is missing, too large, a directory, or a pipe or device, which may never end.
-    """
+    """Return the content of a file that may be an image; a pipe or a device is none, because it may never end."""
     with mapped_errors(path):
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise ImageError(
-                path, "is a directory, not an image file", f"name the files in it, for example {path}/*.png"
-            )
+            remedy = f"name the files in it, for example {path}/*.png"
+            raise ImageError(path, "is a directory, not an image file", remedy)
         if not stat.S_ISREG(status.st_mode):
             raise ImageError(path, "is a pipe or a device, not an image file", "use - to read from a pipe")
         if status.st_size > _MAX_BYTES:
@@ -102,12 +94,8 @@ def read_bytes(path: Path) -> bytes:
 def check_pixels(path: Path, pixels: int, limit: int) -> None:
     """Refuse an image whose header announces too many pixels: it is an attack or an accident."""
     if pixels > limit:
-        raise ImageError(
-            path,
-            f"the header announces more than {limit:,} pixels",
-            "crop the image first or raise the limit of pixels",
-            setting="max_pixels",
-        )
+        problem = f"the header announces more than {limit:,} pixels"
+        raise ImageError(path, problem, "crop the image first or raise the limit of pixels", setting="max_pixels")
 
 
 @contextlib.contextmanager
@@ -126,9 +114,8 @@ def mapped_errors(path: Path, content: bytes = b"") -> Iterator[None]:
             raise ImageError(path, "the file is empty", "give an image file") from None
         if name := unreadable_format(path, content):
             raise ImageError(path, f"{name} images cannot be read", "convert it to PNG, TIFF or JPEG first") from None
-        raise ImageError(
-            path, f"not an image in a known format ({', '.join(READABLE)})", "give an image file"
-        ) from None
+        known = ", ".join(READABLE)
+        raise ImageError(path, f"not an image in a known format ({known})", "give an image file") from None
     except MemoryError:
         raise ImageError(path, "not enough memory to decode it", "crop the image first") from None
     except DAMAGE as error:

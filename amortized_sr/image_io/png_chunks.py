@@ -18,11 +18,7 @@ _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 
 
 def check_chunks(path: Path, content: bytes, notices: list[str]) -> tuple[bytes, dict[bytes, bytes]]:
-    """Return a PNG without its damaged ancillary chunks, and its chunks about colours and the pixel aspect.
-
-    Raises:
-        ImageError: If it is a PNG in Apple's own form.
-    """
+    """Return a PNG without its damaged ancillary chunks, and its chunks about colours and the pixel aspect."""
     if content[12:16] == b"CgBI":
         raise ImageError(path, "PNG files in Apple's form for apps (CgBI) cannot be read", "convert it to a plain PNG")
     # A view's parts are no copies.

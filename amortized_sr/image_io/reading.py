@@ -43,10 +43,7 @@ _NOT_PRINTED = logging.NullHandler()
 
 
 def read_image(
-    path: Path,
-    content: bytes | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    allow_truncated: bool = False,
+    path: Path, content: bytes | None = None, max_pixels: int = DEFAULT_MAX_PIXELS, allow_truncated: bool = False
 ) -> ImageFile:
     """Read an image file with everything that can be kept of it.
 
@@ -59,8 +56,6 @@ def read_image(
     Raises:
         ImageError: If the file is not an image, is damaged, or is of a kind that cannot be kept.
     """
-    for name in ("tifffile", "imagecodecs"):
-        logging.getLogger(name).addHandler(_NOT_PRINTED)
     for name in ("tifffile", "imagecodecs"):
         logging.getLogger(name).addHandler(_NOT_PRINTED)
     content = read_bytes(path) if content is None else content
@@ -140,13 +135,11 @@ def _refuse_unsupported(path: Path, image: Image.Image, content: bytes) -> None:
     """Refuse, from the header, what 8 bits of the modes above cannot hold."""
     bits = _bits_per_sample(image, content)
     if bits > 8:
-        raise ImageError(
-            path, f"{bits} bit {image.format} images cannot be kept", "convert to a 16 bit PNG or TIFF first"
-        )
+        problem = f"{bits} bit {image.format} images cannot be kept"
+        raise ImageError(path, problem, "convert to a 16 bit PNG or TIFF first")
     if image.mode in ("I", "F", "HSV"):
-        raise ImageError(
-            path, f"mode {image.mode} of {image.format} cannot be kept", "convert to a 16 bit or float TIFF first"
-        )
+        problem = f"mode {image.mode} of {image.format} cannot be kept"
+        raise ImageError(path, problem, "convert to a 16 bit or float TIFF first")
 
 
 def _bits_per_sample(image: Image.Image, content: bytes) -> int:

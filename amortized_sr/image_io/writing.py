@@ -23,8 +23,8 @@ def write_strips(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> No
     if output.format.streams:
         write = write_png if output.format.name == "PNG" else write_tiff
         write(file, output, strips)
-        return
-    _save(file, output, [np.concatenate(list(strips))])
+    else:
+        _save(file, output, [np.concatenate(list(strips))])
 
 
 def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations: list[float], repeats: int) -> None:
@@ -81,8 +81,9 @@ def named_write_errors(path: Path) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" in str(error):
             raise
-        why = reason(error) if isinstance(error, OSError | ValueError) else str(error)
-        raise ImageError(path, f"cannot be written ({why})", "choose another place", setting="output") from None
+        raise ImageError(
+            path, f"cannot be written ({reason(error)})", "choose another place", setting="output"
+        ) from None
 
 
 def with_first_ready(strips: Iterator[Pixels]) -> Iterator[Pixels]:
