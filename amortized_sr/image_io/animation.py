@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import Blend, Disposal
 
-from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
-from amortized_sr.image_io.orientation import orientation_of, upright
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels, upright
+from amortized_sr.image_io.opening import orientation_of
 
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats whose further pictures are an animation."""

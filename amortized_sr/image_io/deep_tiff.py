@@ -11,10 +11,9 @@ from tifffile import EXTRASAMPLE, FILETYPE, OFILETYPE, PHOTOMETRIC, PLANARCONFIG
 
 from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.georeference import mask_nodata
-from amortized_sr.image_io.image_file import MODES, ImageFile, Metadata, Pixels
+from amortized_sr.image_io.image_file import MODES, ImageFile, Metadata, Pixels, upright
 from amortized_sr.image_io.metadata import PROFILE, XMP, collect_metadata
-from amortized_sr.image_io.opening import DAMAGE, check_pixels, mapped_errors
-from amortized_sr.image_io.orientation import ORIENTATION, upright
+from amortized_sr.image_io.opening import DAMAGE, ORIENTATION, check_pixels, mapped_errors
 
 # None, fax, LZW, JPEG, deflate, PackBits, LZMA, Zstandard: what Pillow can decode.
 _PILLOW_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000)

@@ -123,3 +123,13 @@ def depth_of(pixels: Pixels) -> Depth:
             return name
         case name:
             raise TypeError(f"pixels of type {name} are not uint8, uint16 or float32")
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Return what a viewer that knows the orientation (1 to 8) shows; other numbers mean upright."""
+    turned = pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return np.ascontiguousarray(turned)

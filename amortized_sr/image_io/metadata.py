@@ -15,7 +15,6 @@ from amortized_sr.image_io.formats import Format
 from amortized_sr.image_io.georeference import NODATA, read_geo, resize_geo
 from amortized_sr.image_io.image_file import Metadata
 from amortized_sr.image_io.opening import DAMAGE
-from amortized_sr.image_io.orientation import upright_xmp
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 XMP, PROFILE, _PRIMARIES = 700, 34675, 319
@@ -37,6 +36,9 @@ _DATE_FORM = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 # Size of the picture, interoperability, and maker's notes, whose inner addresses would be wrong.
 _LEFT_OUT = (0xA002, 0xA003, 0xA005, 0x927C)
+
+# As an attribute and as an element. The pixels are upright.
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))\s*[2-8]")
 
 # The limit of a JPEG segment. More is not a description.
 _MAX_BYTES = 65_000
@@ -87,7 +89,7 @@ def collect_metadata(
     return Metadata(
         profile=usable_profile(icc, mode.removesuffix("A"), notices, chunks),
         exif=_read_exif(load_exif, notices),
-        xmp=_small("XMP", upright_xmp(packet), notices) if isinstance(packet, bytes) else None,
+        xmp=_small("XMP", _XMP_ORIENTATION.sub(rb"\g<1>1", packet), notices) if isinstance(packet, bytes) else None,
         dpi=_exif_dpi(load_exif),
         # A resolution that is no aspect is told as `dpi`.
         chunks={name: body for name, body in chunks.items() if name != b"pHYs" or pixel_aspect(chunks)},

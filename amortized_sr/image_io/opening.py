@@ -30,6 +30,9 @@ DAMAGE = (
 )  # fmt: skip
 """Exceptions that decoders raise for damaged files."""
 
+ORIENTATION = 0x0112
+"""EXIF's and TIFF's tag for how the pixels are turned."""
+
 
 @contextlib.contextmanager
 def opened(path: Path, content: bytes, max_pixels: int, allow_truncated: bool = False) -> Iterator[Image.Image]:
@@ -57,16 +60,16 @@ def opened(path: Path, content: bytes, max_pixels: int, allow_truncated: bool = 
 def _silent_libtiff() -> Iterator[None]:
     """Keep Pillow's libtiff from printing; impossible where it is built into Pillow, as on Windows."""
     library = ctypes.CDLL(Image.core.__file__)
-    setters = [getattr(library, f"TIFFSet{kind}Handler", None) for kind in ("Error", "Warning")]
-    for setter in filter(None, setters):
+    names = ("TIFFSetErrorHandler", "TIFFSetWarningHandler")
+    setters = [getattr(library, name) for name in names if hasattr(library, name)]
+    for setter in setters:
         setter.restype, setter.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-    before = [setter and setter(None) for setter in setters]
+    before = [setter(None) for setter in setters]
     try:
         yield
     finally:
         for setter, handler in zip(setters, before, strict=True):
-            if setter:
-                setter(handler)
+            setter(handler)
 
 
 def _scale_transparency(image: Image.Image) -> None:
@@ -75,6 +78,15 @@ def _scale_transparency(image: Image.Image) -> None:
     if image.format == "PNG" and image.mode == "L" and isinstance(named, int) and getattr(image, "tile", []):
         steps = {"L;2": 3, "L;4": 15}.get(str(image.tile[0].args), 255)  # pyright: ignore[reportAttributeAccessIssue]
         image.info["transparency"] = (named & steps) * 255 // steps
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; an unreadable one counts as upright."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except DAMAGE:
+        return 1
+    return value if value in range(1, 9) else 1
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,8 +1,9 @@
-"""Writing PNG files row by row: 8 and 16 bits, of any size, in the memory of a few strips.
+"""PNG files: checking their chunks before they are read, and writing them strip by strip.
 
-Pillow and libpng's other wrappers want the whole picture at once. The format makes the rest easy: a PNG is a list of
-chunks, the pixels are one zlib stream, and a deflate stream may be put together from parts that were compressed at
-the same time, each ending on a byte's border.
+Damage beside the pixels must not cost the picture. What is written has 8 or 16 bits and any size, and takes the memory
+of a few strips: Pillow and libpng's other wrappers want the whole picture at once. The format makes the rest easy: a
+PNG is a list of chunks, the pixels are one zlib stream, and a deflate stream may be put together from parts that were
+compressed at the same time, each ending on a byte's border.
 """
 
 import os
@@ -11,20 +12,65 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL.PngImagePlugin import putchunk
+from PIL.PngImagePlugin import MAX_TEXT_CHUNK, putchunk
 
+from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.image_file import Metadata, Output, Pixels
-from amortized_sr.image_io.png_chunks import SIGNATURE
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+# What stays true of a picture of another size, colours and the pixel aspect, and how many bytes each has.
+_KEPT = {b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9}
+_SIZES = {**_KEPT, b"tRNS": 1}
+# Programs that know no animations do not need them, but here they hold pixels.
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _UP = 2
 _INCH = 0.0254
 # Signature and IHDR, which comes first.
 _HEADER_BYTES = 8 + 12 + 13
+
+
+def check_chunks(path: Path, content: bytes, notices: list[str]) -> tuple[bytes, dict[bytes, bytes]]:
+    """Return a PNG without its damaged ancillary chunks, and its chunks about colours and the pixel aspect."""
+    if content[12:16] == b"CgBI":
+        raise ImageError(path, "PNG files in Apple's form for apps (CgBI) cannot be read", "convert it to a plain PNG")
+    # A view's parts are no copies.
+    view, chunks, damaged, start = memoryview(content), dict[bytes, bytes](), False, 8
+    kept = [view[:start]]
+    while start + 12 <= len(content):
+        length, name = struct.unpack_from(">I4s", content, start)
+        stop = start + 12 + length
+        body = content[start + 8 : stop - 4] if name[0] & 32 and name not in _ANIMATION else None
+        if body is not None and stop <= len(content) and _is_damaged(name, body, content[stop - 4 : stop]):
+            damaged = True
+            what = "colour profile" if name == b"iCCP" else f"{name.decode('latin-1')!r} chunk"
+            notices.append(f"the {what} cannot be read and is left out")
+        else:
+            kept.append(view[start:stop])
+            if body is not None and name in _KEPT:
+                chunks[name] = body
+        start = stop
+    return b"".join((*kept, view[start:])) if damaged else content, chunks
+
+
+def _is_damaged(name: bytes, body: bytes, checksum: bytes) -> bool:
+    if zlib.crc32(name + body).to_bytes(4, "big") != checksum or len(body) < _SIZES.get(name, 0):
+        return True
+    if name != b"iCCP":
+        return False
+    stream = body[body.find(b"\0") + 1 :]
+    try:
+        inflated = zlib.decompressobj().decompress(stream[1:], MAX_TEXT_CHUNK + 1)
+    except zlib.error:
+        return True
+    return stream[:1] != b"\0" or len(inflated) > MAX_TEXT_CHUNK
 
 
 def write_png(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> None:

@@ -26,11 +26,10 @@ from amortized_sr.image_io.colours import avif_colours, usable_profile
 from amortized_sr.image_io.errors import DamagedError, ImageError
 from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
 from amortized_sr.image_io.georeference import mask_nodata
-from amortized_sr.image_io.image_file import MODES, ImageFile, Pixels
+from amortized_sr.image_io.image_file import MODES, ImageFile, Pixels, upright
 from amortized_sr.image_io.metadata import read_metadata
-from amortized_sr.image_io.opening import check_pixels, mapped_errors, opened, read_bytes
-from amortized_sr.image_io.orientation import orientation_of, upright
-from amortized_sr.image_io.png_chunks import SIGNATURE, check_chunks
+from amortized_sr.image_io.opening import check_pixels, mapped_errors, opened, orientation_of, read_bytes
+from amortized_sr.image_io.png import SIGNATURE, check_chunks
 from amortized_sr.image_io.profile import srgb_profile, to_srgb
 
 # TIFF's tag for channels besides the colours, and its values for transparency, multiplied into the colours or not.

@@ -57,9 +57,9 @@ def _save(file: BinaryIO | io.BytesIO, output: Output, frames: list[Pixels], **o
 
 def _effort(output: Output) -> dict[str, Any]:
     quality = 95 if output.quality is None else output.quality
+    # Colour at half the resolution would be the first thing to be lost again.
     match output.format.name:
         case "JPEG":
-            # Colour at half the resolution would be the first thing to be lost again.
             return {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
         case "WEBP":
             return {"lossless": True, "method": 2} if output.quality is None else {"quality": quality, "method": 4}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from png_files import chunk, png
 
@@ -237,6 +238,21 @@ def test_the_pixel_aspect_of_a_jpeg_is_read():
     content = buffer.getvalue().replace(b"JFIF\0\1\1\0\0\1\0\1", b"JFIF\0\1\1\0\0\2\0\1")
 
     assert read_image(Path("a.jpg"), content).metadata.chunks == {b"pHYs": struct.pack(">IIB", 2, 1, 0)}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("resolution", [(1, 0.5), (72, 36)])
+def test_the_pixel_aspect_of_a_tiff_is_read_whatever_its_numbers(dtype, resolution):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.ones((4, 5), dtype), resolution=resolution, resolutionunit="NONE", metadata=None)
+
+    assert read_image(Path("a.tif"), buffer.getvalue()).metadata.chunks == {b"pHYs": struct.pack(">IIB", 2, 1, 0)}
+
+
+def test_cmyk_keeps_its_pixel_aspect():
+    Image.new("CMYK", (8, 8)).save(buffer := io.BytesIO(), "TIFF", x_resolution=2, y_resolution=1, resolution_unit=1)
+
+    assert read_image(Path("a.tif"), buffer.getvalue()).metadata.chunks == {b"pHYs": struct.pack(">IIB", 2, 1, 0)}
 
 
 def test_square_pixels_are_not_worth_a_word():

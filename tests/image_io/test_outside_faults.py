@@ -95,7 +95,7 @@ def test_a_damaged_chunk_that_the_pixels_need_is_an_error(damaged):
 
 def test_a_sound_png_is_not_copied():
     """Images have hundreds of megabytes."""
-    from amortized_sr.image_io.png_chunks import check_chunks
+    from amortized_sr.image_io.png import check_chunks
 
     content = png(1, 1, 8, 2, bytes(4), chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", bytes(10_000_000)))
 
