@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import Any, final
 
 from amortized_sr.coords import Size
-from amortized_sr.image_io.limits import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
+from amortized_sr.image_io.formats import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
 
 # One pixel at this scale is near the largest output; no image can be larger with it.
 _LARGEST_SCALE = 65_536

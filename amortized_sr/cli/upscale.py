@@ -96,7 +96,7 @@ def upscale(
         from amortized_sr.batch.standard_streams import STREAM, path_or_stream
         from amortized_sr.compute import Compute
         from amortized_sr.image_io import ImageError
-        from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
+        from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
         from amortized_sr.pictures.options import PictureOptions
         from amortized_sr.weights_header import DEFAULT_MODEL
 

@@ -8,11 +8,10 @@ from typing import final
 
 from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.formats import FORMATS, Depth, Format, check_size, format_of
-from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Output, Pixels
 from amortized_sr.image_io.metadata import fit_metadata, has_details
 from amortized_sr.image_io.picture import check_place
 from amortized_sr.image_io.profile import profile_problem, tone_gamma
-from amortized_sr.image_io.writing import Output
 from amortized_sr.pictures.options import WHOLE_BYTES, Colour, PictureOptions
 
 # How many rows are compared at once; most pictures with colours show one in the first of them.

@@ -13,9 +13,8 @@ from PIL import Image
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
-from amortized_sr.image_io.formats import Format, format_of
+from amortized_sr.image_io.formats import MAX_FILE_PIXELS, Format, format_of
 from amortized_sr.image_io.image_file import ImageFile
-from amortized_sr.image_io.limits import MAX_FILE_PIXELS
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 from amortized_sr.pictures.pillow import picture_of
