@@ -1,7 +1,7 @@
 """The LightningDataModule: MNIST or a folder of images -> training pairs and validation targets."""
 
 import signal
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, final
 
@@ -30,7 +30,6 @@ from amortized_sr.image_io import ImageError
 
 
 @final
-@dataclass(eq=False)
 class SuperResolutionData(LightningDataModule):
     """Random crops at random scales for training, whole images for validation.
 
@@ -57,35 +56,51 @@ class SuperResolutionData(LightningDataModule):
         seed: Seed of order, crops, augmentation and scales.
     """
 
-    source: Literal["mnist", "folder"]
-    root: Path
-    val_root: Path | None = None
-    val_count: int = 16
-    channels: Literal[1, 3] = 3
-    crop_size: int = 96
-    scales: ScaleRange = ScaleRange()  # noqa: RUF009 (frozen)
-    degradation: Degradation = Degradation()  # noqa: RUF009 (frozen)
-    batch_size: int = 16
-    steps_per_epoch: int = 500
-    num_queries: int = 0
-    val_scales: tuple[int, ...] = (2, 3, 4)
-    augment: bool = True
-    num_workers: int = 0
-    cache: Path | None = None
-    seed: int = 0
-    train_store: ImageStore = field(init=False)
-    val_store: ImageStore = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
+    def __init__(
+        self,
+        source: Literal["mnist", "folder"],
+        root: Path,
+        val_root: Path | None = None,
+        val_count: int = 16,
+        channels: Literal[1, 3] = 3,
+        crop_size: int = 96,
+        scales: ScaleRange = ScaleRange(),  # noqa: B008 (frozen)
+        degradation: Degradation = Degradation(),  # noqa: B008 (frozen)
+        batch_size: int = 16,
+        steps_per_epoch: int = 500,
+        num_queries: int = 0,
+        val_scales: tuple[int, ...] = (2, 3, 4),
+        augment: bool = True,
+        num_workers: int = 0,
+        cache: Path | None = None,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
-        for name in ("crop_size", "batch_size", "steps_per_epoch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if min(self.num_queries, self.num_workers) < 0:
-            raise ValueError(
-                f"num_queries and num_workers must not be negative, got {self.num_queries} and {self.num_workers}"
-            )
+        for name, value in {
+            "crop_size": crop_size,
+            "batch_size": batch_size,
+            "steps_per_epoch": steps_per_epoch,
+        }.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if min(num_queries, num_workers) < 0:
+            raise ValueError(f"num_queries and num_workers must not be negative, got {num_queries} and {num_workers}")
+        self.source: Literal["mnist", "folder"] = source
+        self.root = root
+        self.val_root = val_root
+        self.val_count = val_count
+        self.channels: Literal[1, 3] = channels
+        self.crop_size = crop_size
+        self.scales = scales
+        self.degradation = degradation
+        self.batch_size = batch_size
+        self.steps_per_epoch = steps_per_epoch
+        self.num_queries = num_queries
+        self.val_scales = val_scales
+        self.augment = augment
+        self.num_workers = num_workers
+        self.cache = cache
+        self.seed = seed
 
     def prepare_data(self) -> None:
         """Fetch MNIST, or decode the folder into its cache, in one process before the others look for it."""
@@ -95,7 +110,7 @@ class SuperResolutionData(LightningDataModule):
             read_folder(self.root, self.channels, self.cache)
 
     def setup(self, stage: str) -> None:
-        """Read the images and divide them into training and validation images."""
+        """Read the images into `train_store` and `val_store`."""
         mnist, hint = self.source == "mnist", ""
         store = read_mnist(self.root, train=True) if mnist else self._read(self.root)
         val_store = self._read(self.val_root) if self.val_root and not mnist else None

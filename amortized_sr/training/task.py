@@ -1,7 +1,6 @@
 """The LightningModule: the loss, the optimiser and the validation metrics."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, final
 
 import torch
@@ -22,9 +21,7 @@ from amortized_sr.training.expansion import build_trainable
 from amortized_sr.training.losses import LossName, pixel_loss
 
 
-# Lightning reads its own attributes from the module only after __post_init__, so plain settings may be set before.
 @final
-@dataclass(eq=False, repr=False)
 class SuperResolutionTask(LightningModule):
     """Trains an `AmortizedSR` to render low-resolution images at the size of their targets.
 
@@ -41,30 +38,38 @@ class SuperResolutionTask(LightningModule):
             when weights are exported; 0 trains plain convolutions. See `expansion`.
     """
 
-    network: ModelConfig
-    loss: LossName = "l1"
-    learning_rate: float = 1e-3
-    warmup_steps: int = 100
-    val_scales: tuple[int, ...] = (2, 3, 4)
-    expansion: int = 0
-    final_loss: LossName = "rmse"
-    final_share: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the settings and build the model."""
+    def __init__(
+        self,
+        network: ModelConfig,
+        loss: LossName = "l1",
+        learning_rate: float = 1e-3,
+        warmup_steps: int = 100,
+        val_scales: tuple[int, ...] = (2, 3, 4),
+        expansion: int = 0,
+        final_loss: LossName = "rmse",
+        final_share: float = 0.0,
+    ) -> None:
         super().__init__()
-        if self.warmup_steps < 0 or self.learning_rate <= 0:
+        if warmup_steps < 0 or learning_rate <= 0:
             raise ValueError(
-                "warmup_steps must not be negative and learning_rate must be positive, got "
-                f"{self.warmup_steps} and {self.learning_rate}"
+                f"warmup_steps must not be negative and learning_rate must be positive, got {warmup_steps} and "
+                f"{learning_rate}"
             )
-        if not self.val_scales or min(self.val_scales) < 1:
-            raise ValueError(f"val_scales must be integers of at least 1, got {self.val_scales}")
-        if self.expansion < 0:
-            raise ValueError(f"expansion must be a factor of at least 1, or 0 for none, got {self.expansion}")
-        if not 0 <= self.final_share <= 1:
-            raise ValueError(f"final_share must be a share of the steps from 0 to 1, got {self.final_share}")
-        self.model = build_trainable(self.network, self.expansion)
+        if not val_scales or min(val_scales) < 1:
+            raise ValueError(f"val_scales must be integers of at least 1, got {val_scales}")
+        if expansion < 0:
+            raise ValueError(f"expansion must be a factor of at least 1, or 0 for none, got {expansion}")
+        if not 0 <= final_share <= 1:
+            raise ValueError(f"final_share must be a share of the steps from 0 to 1, got {final_share}")
+        self.network = network
+        self.expansion = expansion
+        self.loss: LossName = loss
+        self.final_loss: LossName = final_loss
+        self.final_share = final_share
+        self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.val_scales = val_scales
+        self.model = build_trainable(network, expansion)
 
     def __getstate__(self) -> dict[str, Any]:
         """Replace the model by its weights: expanded convolutions cannot be pickled."""
