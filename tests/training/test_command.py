@@ -21,8 +21,8 @@ from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.training import command
 from amortized_sr.training.command import TrainCLI, train
-from amortized_sr.training.curve import read_curve
 from amortized_sr.training.losses import pixel_loss
+from amortized_sr.training.run_folder import read_curve
 from amortized_sr.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
