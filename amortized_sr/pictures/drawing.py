@@ -61,7 +61,11 @@ def draw(
 
     def render(read_rows: ReadRows, size: Size, batch: int = 1) -> Iterator[Tensor]:
         rendering = Rendering(size, (pixels.shape[0], pixels.shape[1]))
-        return upscaler.strips(read_rows, rendering, batch, drawing.tta, notify)
+
+        def read_planes(start: int, stop: int) -> Tensor:
+            return upscaler.clean_planes(read_rows(start, stop))
+
+        return upscaler.strips(read_planes, rendering, batch, drawing.tta, notify)
 
     if alpha is None or is_constant(alpha):
         strips = _draw_opaque(render, pixels if alpha is None else pixels[..., :-1], size, white, gamma)
