@@ -81,7 +81,7 @@ def read_image(
         image.load()
         if image.format == "TIFF" and set(getattr(image, "tag_v2", {}).get(_EXTRA_SAMPLES, ())) - _ALPHA:
             notices.append("further channels are not transparency and were left out")
-        pixels = upright(_as_pixels(image, notices), orientation_of(image))
+        pixels = upright(as_pixels(image, notices), orientation_of(image))
         inks = mode in ("CMYK", "LAB")
         metadata = read_metadata(
             image, mode if inks else "L" if pixels.shape[2] < 3 else "RGB", chunks, notices, orientation
@@ -141,7 +141,8 @@ def _bits_per_sample(image: Image.Image, content: bytes) -> int:
     return 8
 
 
-def _as_pixels(image: Image.Image, notices: list[str]) -> Pixels:
+def as_pixels(image: Image.Image, notices: list[str]) -> Pixels:
+    """Return a decoded picture's pixels by the rules for 8 bits; `notices` gets sentences about what is not kept."""
     match image.mode:
         case "CMYK" | "LAB":
             profile = usable_profile(image.info.get("icc_profile"), image.mode, [])

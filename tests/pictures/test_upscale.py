@@ -288,6 +288,18 @@ def test_a_profile_is_kept_and_decides_the_tones_as_in_a_file(small_weights):
     assert result.info["icc_profile"] == profile
 
 
+@pytest.mark.parametrize(("mode", "profile"), [("L", srgb_profile()), ("CMYK", srgb_profile()), ("CMYK", b"broken")])
+def test_a_profile_that_is_not_for_the_colours_is_left_out_as_from_a_file(small_weights, mode, profile):
+    picture = PICTURE.convert(mode)
+    expected = np.array(amortized_sr.upscale(picture, 2.0, model=small_weights, device="cpu"))
+    picture.info["icc_profile"] = profile
+
+    result = amortized_sr.upscale(picture, 2.0, model=small_weights, device="cpu")
+
+    assert "icc_profile" not in result.info
+    np.testing.assert_array_equal(np.array(result), expected)
+
+
 @pytest.mark.parametrize("mode", ["I", "HSV"])
 def test_a_mode_that_cannot_be_kept_is_named(small_weights, mode):
     with pytest.raises(ValueError, match=f"mode {mode} cannot be kept; convert it to RGB, I;16 or F first"):
