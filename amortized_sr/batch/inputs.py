@@ -4,13 +4,14 @@ import dataclasses
 import glob
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from amortized_sr.batch.manifest import listed_outputs
-from amortized_sr.batch.standard_streams import STREAM, path_or_stream
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError
+
+STREAM = Path("-")
+"""Stands for standard input as an input, for standard output as an output."""
 
 # Names that this program gives to outputs: a_x4.png, a_640x480.png, a_w640.png.
 _OUTPUT_NAME = re.compile(r"(?P<stem>.+)_(x\d[\d.e+-]*|\d+x\d+|[whl]\d+)", re.DOTALL)
@@ -42,6 +43,12 @@ class Found:
     inputs: list[Input]
     outputs: list[Path] = field(default_factory=list)
     unreadable: list[ImageError] = field(default_factory=list)
+
+
+def path_or_stream(text: str) -> Path:
+    """Return the path that a user wrote; only `-` itself is the stream, `./-` is a file of that name."""
+    path = Path(text)
+    return path.absolute() if path == STREAM and text != str(STREAM) else path
 
 
 def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
@@ -122,9 +129,9 @@ def _match(pattern: Path, recursive: bool, output: Path | None) -> Found:
 def _without_outputs(named: Path, images: list[Path], output: Path | None) -> Found:
     """Split the images below a folder into inputs and outputs of this program."""
     output_folder = None if output is None else os.path.realpath(output)
-    outputs = set(_named_like_outputs(images))
+    outputs = _named_like_outputs(images)
     left_out: set[Path] = set()
-    for folder in {folder for path in images for folder in path.parents if _is_below(folder, named)}:
+    for folder in {folder for path in images for folder in path.parents if folder.is_relative_to(named)}:
         is_output = os.path.realpath(folder) == output_folder
         # The files in the folder of an earlier batch are inputs if that folder itself was named.
         if folder != named or is_output:
@@ -136,18 +143,12 @@ def _without_outputs(named: Path, images: list[Path], output: Path | None) -> Fo
     return Found(inputs, [path for path in images if path in outputs])
 
 
-def _is_below(folder: Path, named: Path) -> bool:
-    return folder == named or named in folder.parents
-
-
 def _is_image(name: str) -> bool:
     return Path(name).suffix.lower() in READABLE_SUFFIXES and not name.startswith(".")
 
 
-def _named_like_outputs(images: list[Path]) -> Iterator[Path]:
-    """Yield the images whose names this program would give to outputs of others among them."""
+def _named_like_outputs(images: list[Path]) -> set[Path]:
+    """Return the images whose names this program would give to outputs of others among them."""
     originals = {(path.parent, path.stem) for path in images}
-    for path in images:
-        match = _OUTPUT_NAME.fullmatch(path.stem)
-        if match is not None and (path.parent, match["stem"]) in originals:
-            yield path
+    matches = ((path, _OUTPUT_NAME.fullmatch(path.stem)) for path in images)
+    return {path for path, match in matches if match and (path.parent, match["stem"]) in originals}

@@ -90,10 +90,10 @@ def upscale(
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
     part, budget = _parse_shard(shard), _parse_memory(memory)
     with ended_at_once():
+        from amortized_sr.batch.inputs import STREAM, path_or_stream
         from amortized_sr.batch.options import BatchOptions
         from amortized_sr.batch.plan import plan_batch
         from amortized_sr.batch.report import Report
-        from amortized_sr.batch.standard_streams import STREAM, path_or_stream
         from amortized_sr.compute import Compute
         from amortized_sr.image_io import ImageError
         from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
