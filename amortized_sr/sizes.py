@@ -77,13 +77,8 @@ class SizeRequest:
 def scaled_size(size: Size, scale: float, limit: int = MAX_OUTPUT_PIXELS) -> Size:
     """Return the size of an image of `size` at `scale`: rounded, at least one pixel.
 
-    Args:
-        size: `(height, width)` of the image in pixels.
-        scale: Output size over input size.
-        limit: Most pixels that the result may have.
-
     Raises:
-        ValueError: If the scale is not a positive number, or the result would be absurdly large.
+        ValueError: If the scale is not a positive number, or the result would have more than `limit` pixels.
     """
     _check_scale(scale)
     # Beyond this limit one row is too long already, and the products below might be infinite.

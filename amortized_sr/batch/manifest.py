@@ -61,8 +61,10 @@ class Manifest:
         # One write in append mode: several processes may share a folder. A line cut by a full disk or a killed process
         # is ended first.
         with (self._folder / NAME).open("a+b") as file:
-            is_cut = file.tell() > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
-            file.write((b"\n" if is_cut else b"") + line.encode() + b"\n")
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else f"\n{line}"
+            file.write(line.encode() + b"\n")
 
     def _made_from(self, source: Path) -> dict[str, Any]:
         try:

@@ -30,9 +30,6 @@ from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import load_weights
 from amortized_sr.weights_header import find_weights, sha256
 
-_Read = Callable[[], ImageFile]
-"""Returns an input that is being decoded, or raises the error that it cannot be."""
-
 
 @final
 class UnusableError(ValueError):
@@ -46,14 +43,9 @@ def run(
     bounds: BatchBounds = BatchBounds(),  # noqa: B008 (frozen)
     limit_threads: bool = False,
 ) -> None:
-    """Upscale every input that is not done yet, and report the result of each.
+    """Upscale every input that is not done yet, and report the result of each, in the order of the plan.
 
-    Args:
-        plan: Inputs and outputs.
-        options: How.
-        report: Gets the result of every input, in the order of the plan.
-        bounds: How much is held at once.
-        limit_threads: Whether torch may be given fewer threads meanwhile, in the whole process.
+    `limit_threads` says whether torch may be given fewer threads meanwhile, in the whole process.
 
     Raises:
         UnusableError: If the model, the device or the manifest cannot be used.
@@ -132,9 +124,11 @@ class _Batch:
         reader.shutdown()
         writer.shutdown()
 
-    def _read_ahead(self, jobs: list[Job], reader: ThreadPoolExecutor) -> Iterator[tuple[Job, _Read | ImageError]]:
+    def _read_ahead(
+        self, jobs: list[Job], reader: ThreadPoolExecutor
+    ) -> Iterator[tuple[Job, Callable[[], ImageFile] | ImageError]]:
         """Yield each job with what waits for its input, or with the reason to skip it."""
-        waiting: deque[tuple[Job, _Read | ImageError]] = deque()
+        waiting: deque[tuple[Job, Callable[[], ImageFile] | ImageError]] = deque()
         for job in jobs:
             waiting.append((job, self._reason_to_skip(job) or self._start_reading(job.source.path, reader)))
             if len(waiting) > self.bounds.read_ahead:
@@ -150,14 +144,14 @@ class _Batch:
             return None
         return ImageError(job.output_path, "exists", "overwrite it to replace it", "overwrite")
 
-    def _start_reading(self, path: Path, reader: ThreadPoolExecutor) -> _Read:
+    def _start_reading(self, path: Path, reader: ThreadPoolExecutor) -> Callable[[], ImageFile]:
         limits = self.options.pictures.max_pixels, self.options.pictures.allow_truncated
         if path != STREAM:
             return reader.submit(read_image, path, None, *limits).result
         # Not in a thread: one that waits for a pipe could not be interrupted.
         return lambda: read_image(Path("stdin"), _read_stream(self.bounds.pipe_bytes), *limits)
 
-    def _upscale(self, job: Job, read: _Read, writer: ThreadPoolExecutor) -> None:
+    def _upscale(self, job: Job, read: Callable[[], ImageFile], writer: ThreadPoolExecutor) -> None:
         start, fallbacks = time.perf_counter(), []
         name = Path("stdin") if job.source.path == STREAM else job.source.path
         try:

@@ -131,7 +131,7 @@ def output_format(path: Path | None, options: PictureOptions) -> Format:
 
 def is_neutral(frames: list[Pixels]) -> bool:
     """Return whether the colour channels of all pixels that can be seen are three and equal, in all pictures."""
-    return all(_has_equal_channels(pixels) for pixels in frames)
+    return frames[0].shape[2] >= 3 and all(_has_equal_channels(pixels) for pixels in frames)
 
 
 def is_constant(alpha: Pixels) -> bool:
@@ -140,8 +140,6 @@ def is_constant(alpha: Pixels) -> bool:
 
 
 def _has_equal_channels(pixels: Pixels) -> bool:
-    if pixels.shape[2] < 3:
-        return False
     hides = pixels.shape[2] == 4 and not is_constant(pixels[..., 3:])
     for top in range(0, len(pixels), _ROWS):
         rows = pixels[top : top + _ROWS]

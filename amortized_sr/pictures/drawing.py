@@ -40,15 +40,7 @@ def draw(
     drawing: Drawing = Drawing(),  # noqa: B008 (frozen)
     notify: Notify = ignore,
 ) -> Iterator[Pixels]:
-    """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows of any height.
-
-    Args:
-        upscaler: The model.
-        pixels: Grey, grey and alpha, RGB, or RGB and alpha.
-        size: Size of the result.
-        drawing: How.
-        notify: Called with a sentence when a fallback is used.
-    """
+    """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows of any height."""
     white, gamma, background = _WHITE[depth_of(pixels)], drawing.tone_gamma, drawing.background
     depth = drawing.depth or depth_of(pixels)
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else None
@@ -152,10 +144,7 @@ def _power(colour: Tensor, gamma: float) -> Tensor:
 def quantised(colour: Float[Tensor, "1 channel rows width"], depth: Depth) -> Pixels:
     """Return colours in [0, 1] as pixels of a depth; floats are not clamped."""
     values = colour[0].permute(1, 2, 0)
-    match depth:
-        case "float32":
-            return values.contiguous().cpu().numpy()
-        case "uint16":
-            return (values.clamp(0, 1) * 65535).round_().int().cpu().numpy().astype(np.uint16)
-        case "uint8":
-            return (values.clamp(0, 1) * 255).round_().to(torch.uint8).contiguous().cpu().numpy()
+    if depth != "float32":
+        # Not every device has 16 bits without a sign.
+        values = (values.clamp(0, 1) * _WHITE[depth]).round_().to(torch.uint8 if depth == "uint8" else torch.int32)
+    return values.contiguous().cpu().numpy().astype(depth, copy=False)
