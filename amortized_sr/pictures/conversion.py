@@ -110,7 +110,7 @@ def convert(source: Path, image: ImageFile, options: PictureOptions, output_path
         depth = "uint8"
     if output_path is not None:
         check_place(output_path)
-    drawing = Drawing(depth, gamma, background, is_neutral(image.frames), options.tta)
+    drawing = Drawing(depth, gamma, background, _is_neutral(image.frames), options.tta)
     output = Output(format_, size, channels, depth, metadata, options.quality, options.compression)
     return Conversion(source, image, drawing, output, notices)
 
@@ -129,7 +129,7 @@ def output_format(path: Path | None, options: PictureOptions) -> Format:
     return named
 
 
-def is_neutral(frames: list[Pixels]) -> bool:
+def _is_neutral(frames: list[Pixels]) -> bool:
     """Return whether the colour channels of all pixels that can be seen are three and equal, in all pictures."""
     return frames[0].shape[2] >= 3 and all(_has_equal_channels(pixels) for pixels in frames)
 

@@ -15,7 +15,7 @@ from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.colours import usable_profile
 from amortized_sr.image_io.formats import Format, format_of
-from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
 from amortized_sr.image_io.limits import MAX_FILE_PIXELS
 from amortized_sr.image_io.reading import as_pixels, read_image
 from amortized_sr.image_io.writing import named_write_errors
@@ -85,8 +85,8 @@ class PictureFile:
         return shown.getvalue()
 
 
-def pixels_of(picture: Image.Image) -> tuple[Pixels, bytes | None]:
-    """Return a picture's pixels and profile; palettes and inks become RGB, transparency of any kind becomes alpha.
+def image_of(picture: Image.Image) -> ImageFile:
+    """Return a picture as if it came from a file: palettes and inks become RGB, transparency of any kind alpha.
 
     Raises:
         ValueError: If the picture is empty or of a mode that cannot be kept.
@@ -99,7 +99,8 @@ def pixels_of(picture: Image.Image) -> tuple[Pixels, bytes | None]:
     pixels = np.array(picture)[..., None] if deep else as_pixels(picture, [])
     # Inks became sRGB.
     profile = None if picture.mode in ("CMYK", "LAB") else picture.info.get("icc_profile")
-    return pixels, usable_profile(profile, "L" if pixels.shape[2] < 3 else "RGB", [])
+    profile = usable_profile(profile, "L" if pixels.shape[2] < 3 else "RGB", [])
+    return ImageFile([pixels], "Pillow", picture.mode, Metadata(profile))
 
 
 def picture_of(pixels: Pixels, profile: bytes | None = None) -> Image.Image:

@@ -11,17 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from amortized_sr.choices import FormatName
-from amortized_sr.compute import Notify
+from amortized_sr.compute import Notify, ignore
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.image_file import ImageFile, Pixels
-from amortized_sr.image_io.profile import tone_gamma
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors, with_first_ready, write_frames, write_strips
-from amortized_sr.pictures.conversion import Conversion, Drawing, convert, is_neutral
+from amortized_sr.pictures.conversion import Conversion, convert
 from amortized_sr.pictures.drawing import draw
 from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
-from amortized_sr.pictures.picture_file import PictureFile, open_temporary, picture_of, pixels_of
+from amortized_sr.pictures.picture_file import PictureFile, image_of, open_temporary, picture_of
 from amortized_sr.sizes import SizeRequest, check_size
 from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler
@@ -151,8 +150,9 @@ def upscale(
         raise ValueError("output and format are for image files; save the picture that is returned instead")
     if isinstance(source, Tensor):
         return upscaler.upscale(source, scale, size)
-    pixels, profile = pixels_of(source)
-    gamma = tone_gamma(profile, "L" if pixels.shape[2] < 3 else "RGB") if profile else 1.0
-    target = check_size(request.resolve((source.height, source.width)))
-    strips = draw(upscaler, pixels, target, Drawing(tone_gamma=gamma, neutral=is_neutral([pixels])))
-    return picture_of(np.concatenate(list(strips)), profile)
+    image = image_of(source)
+    request = SizeRequest(size=check_size(request.resolve(image.size)))
+    # A TIFF could keep every depth.
+    conversion = convert(Path("picture"), image, PictureOptions(request, "tif"), None)
+    (strips,) = draw_frames(conversion, upscaler, ignore, whole=True)
+    return picture_of(np.concatenate(list(strips)), image.metadata.profile)

@@ -306,6 +306,18 @@ def test_a_mode_that_cannot_be_kept_is_named(small_weights, mode):
         amortized_sr.upscale(Image.new(mode, (4, 4)), 2.0, model=small_weights, device="cpu")
 
 
+@pytest.mark.parametrize("source", [PICTURE, Path("a.png")])
+def test_too_little_memory_is_a_sentence(small_weights, monkeypatch, source):
+    def fail(*arguments: object) -> None:
+        raise MemoryError
+
+    PICTURE.save("a.png")
+    monkeypatch.setattr("amortized_sr.pictures.upscale.draw", fail)
+
+    with pytest.raises(ImageError, match="not enough memory for 22x18 pixels; ask for a smaller size"):
+        amortized_sr.upscale(source, 2.0, model=small_weights, device="cpu")
+
+
 def test_a_tensor_gives_a_tensor(small_weights, upscaler):
     image = torch.rand(2, 3, 4, 5)
 
