@@ -109,7 +109,7 @@ def _read_opened(
     image.load()
     if image.format == "TIFF" and set(getattr(image, "tag_v2", {}).get(_EXTRA_SAMPLES, ())) - _ALPHA:
         notices.append("further channels are not transparency and were left out")
-    pixels = _decode_deep_png(image, content) if deep else _as_pixels(image, notices)
+    pixels = _decode_deep_png(image, content) if deep else as_pixels(image, notices)
     metadata = read_metadata(image, MODES[pixels.shape[2]], chunks, notices, orientation)
     if mode == "P" and metadata.nodata is not None:
         notices.append("the nodata value, a number of the palette, is left out")
@@ -158,7 +158,8 @@ def _bits_per_sample(image: Image.Image, content: bytes) -> int:
     return 8
 
 
-def _as_pixels(image: Image.Image, notices: list[str]) -> Pixels:
+def as_pixels(image: Image.Image, notices: list[str]) -> Pixels:
+    """Return a decoded picture's pixels by the rules for 8 bits; `notices` gets sentences about what is not kept."""
     match image.mode:
         case "CMYK" | "LAB":
             profile = usable_profile(image.info.get("icc_profile"), image.mode, notices, {})

@@ -288,10 +288,34 @@ def test_a_profile_is_kept_and_decides_the_tones_as_in_a_file(small_weights):
     assert result.info["icc_profile"] == profile
 
 
+@pytest.mark.parametrize(("mode", "profile"), [("L", srgb_profile()), ("CMYK", srgb_profile()), ("CMYK", b"broken")])
+def test_a_profile_that_is_not_for_the_colours_is_left_out_as_from_a_file(small_weights, mode, profile):
+    picture = PICTURE.convert(mode)
+    expected = np.array(amortized_sr.upscale(picture, 2.0, model=small_weights, device="cpu"))
+    picture.info["icc_profile"] = profile
+
+    result = amortized_sr.upscale(picture, 2.0, model=small_weights, device="cpu")
+
+    assert "icc_profile" not in result.info
+    np.testing.assert_array_equal(np.array(result), expected)
+
+
 @pytest.mark.parametrize("mode", ["I", "HSV"])
 def test_a_mode_that_cannot_be_kept_is_named(small_weights, mode):
     with pytest.raises(ValueError, match=f"mode {mode} cannot be kept; convert it to RGB, I;16 or F first"):
         amortized_sr.upscale(Image.new(mode, (4, 4)), 2.0, model=small_weights, device="cpu")
+
+
+@pytest.mark.parametrize("source", [PICTURE, Path("a.png")])
+def test_too_little_memory_is_a_sentence(small_weights, monkeypatch, source):
+    def fail(*arguments: object) -> None:
+        raise MemoryError
+
+    PICTURE.save("a.png")
+    monkeypatch.setattr("amortized_sr.pictures.upscale.draw", fail)
+
+    with pytest.raises(ImageError, match="not enough memory for 22x18 pixels; ask for a smaller size"):
+        amortized_sr.upscale(source, 2.0, model=small_weights, device="cpu")
 
 
 def test_a_tensor_gives_a_tensor(small_weights, upscaler):
