@@ -41,7 +41,8 @@ def open_deep_tiff(path: Path, content: bytes) -> tifffile.TiffFile | None:
 def read_deep_tiff(path: Path, file: tifffile.TiffFile, max_pixels: int, notices: list[str]) -> ImageFile:
     """Read a TIFF that `open_deep_tiff` has opened."""
     with mapped_errors(path):
-        pages = [page.aspage() for page in file.pages]
+        # Counting finds a directory that names an earlier one as the next; iterating would never end.
+        pages = [file.pages[number].aspage() for number in range(len(file.pages))]
         kinds = [(page.tags.valueof(_SUBFILE_TYPE, 0), page.tags.valueof(_OLD_SUBFILE_TYPE, 0)) for page in pages]
         page = pages[_only_page(path, kinds, notices)]
         check_pixels(path, page.imagewidth * page.imagelength, max_pixels)

@@ -97,7 +97,7 @@ def read_bytes(path: Path) -> bytes:
             remedy = f"name the files in it, for example {path}/*.png"
             raise ImageError(path, "is a directory, not an image file", remedy)
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError(path, "is a pipe or a device, not an image file", "use - to read from a pipe")
+            raise ImageError(path, "is a pipe or a device, not an image file", "save its content as a file first")
         if status.st_size > _MAX_BYTES:
             raise ImageError(path, f"has more than {_MAX_BYTES:,} bytes", "crop the image first")
         return path.read_bytes()

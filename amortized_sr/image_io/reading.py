@@ -37,7 +37,7 @@ _EXTRA_SAMPLES = 338
 _ALPHA = {1, 2}
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-# tifffile and imagecodecs log what they find odd in a file, which Python prints if nobody listens.
+# These log what they find odd in a file, which Python prints if nobody listens.
 _NOT_PRINTED = logging.NullHandler()
 
 
@@ -55,7 +55,7 @@ def read_image(
     Raises:
         ImageError: If the file is not an image, is damaged, or is of a kind that cannot be kept.
     """
-    for name in ("tifffile", "imagecodecs"):
+    for name in ("tifffile", "imagecodecs", "PIL"):
         logging.getLogger(name).addHandler(_NOT_PRINTED)
     content = read_bytes(path) if content is None else content
     notices: list[str] = []

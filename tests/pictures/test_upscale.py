@@ -51,6 +51,17 @@ def named_transparent(name: str) -> None:
     Image.fromarray(VALUES[..., 0] & 3).save(name, transparency=1)
 
 
+def thumbnail(name: str) -> None:
+    with tifffile.TiffWriter(name) as writer:
+        writer.write(COLOURS, photometric="rgb", metadata=None)
+        writer.write(COLOURS[::2, ::2], photometric="rgb", metadata=None, subfiletype=1)
+
+
+def ground(name: str) -> None:
+    tags = [(42113, 2, 0, "7", True), (33550, 12, 3, (30.0, 30.0, 0.0), True)]
+    tifffile.imwrite(name, VALUES[..., 0] & np.uint16(7), metadata=None, extratags=tags)
+
+
 # The start of a row in the table of docs/upscale.md, and files of that kind.
 KINDS = {
     "1 bit, grey": {
@@ -87,9 +98,12 @@ KINDS = {
     "phones": {
         "phone.jpg": lambda name: PICTURE.save(name, "MPO", save_all=True, append_images=[PICTURE.resize((4, 3))])
     },
+    "TIFF with thumbnails": {"thumbnail.tif": thumbnail},
+    "GeoTIFF": {"ground.tif": ground},
+    "HEIC": {"a.heic": lambda name: Path(name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))},
     "32-bit": {"integers.tif": lambda name: tifffile.imwrite(name, VALUES[..., 0].astype(np.int32))},
 }
-REFUSED = {"integers.tif"}
+REFUSED = {"integers.tif", "a.heic"}
 FILES = {name: make for files in KINDS.values() for name, make in files.items()}
 
 
