@@ -1,5 +1,6 @@
 """Sizes of outputs: a request such as "scale 4" or "1024 pixels wide" -> height and width in pixels."""
 
+import contextlib
 import dataclasses
 import math
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from numbers import Integral
 from typing import Any, final
 
 from amortized_sr.coords import Size
-from amortized_sr.image_io.limits import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
+from amortized_sr.image_io.formats import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
 
 # One pixel at this scale is near the largest output; no image can be larger with it.
 _LARGEST_SCALE = 65_536
@@ -67,11 +68,8 @@ class SizeRequest:
         if self.size is not None:
             return self.size
         height, width = image_size
-        wanted, side = next(
-            (wanted, side)
-            for wanted, side in ((self.width, width), (self.height, height), (self.longest, max(image_size)))
-            if wanted is not None
-        )
+        pairs = (self.width, width), (self.height, height), (self.longest, max(image_size))
+        wanted, side = next((wanted, side) for wanted, side in pairs if wanted is not None)
         # Half a pixel is rounded up; the side itself becomes exactly what is wanted.
         return max(1, (2 * height * wanted + side) // (2 * side)), max(1, (2 * width * wanted + side) // (2 * side))
 
@@ -79,13 +77,8 @@ class SizeRequest:
 def scaled_size(size: Size, scale: float, limit: int = MAX_OUTPUT_PIXELS) -> Size:
     """Return the size of an image of `size` at `scale`: rounded, at least one pixel.
 
-    Args:
-        size: `(height, width)` of the image in pixels.
-        scale: Output size over input size.
-        limit: Most pixels that the result may have.
-
     Raises:
-        ValueError: If the scale is not a positive number, or the result would be absurdly large.
+        ValueError: If the scale is not a positive number, or the result would have more than `limit` pixels.
     """
     _check_scale(scale)
     # Beyond this limit one row is too long already, and the products below might be infinite.
@@ -134,6 +127,8 @@ def _check_scale(scale: float) -> None:
 
 
 def _whole_numbers(size: Size) -> Size:
-    if len(size) != 2 or not all(isinstance(side, Integral) and side > 0 for side in size):
-        raise ValueError(f"size must be (height, width) in whole pixels, at least 1 each, got {size!r}")
-    return int(size[0]), int(size[1])
+    with contextlib.suppress(TypeError, ValueError):  # Not two of anything.
+        height, width = size
+        if isinstance(height, Integral) and isinstance(width, Integral) and min(height, width) > 0:
+            return int(height), int(width)
+    raise ValueError(f"size must be (height, width) in whole pixels, at least 1 each, got {size!r}")

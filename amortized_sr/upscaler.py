@@ -1,8 +1,7 @@
 """Weights -> device -> pictures: PIL in -> PIL out, tensor in -> tensor out."""
 
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import final, overload
 
@@ -16,12 +15,13 @@ from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.axes import Rendering
 from amortized_sr.choices import Precision
 from amortized_sr.compute import DEFAULT_COMPUTE, DEFAULT_MEMORY, Compute, Notify, ignore
-from amortized_sr.coords import WHOLE, Size, Window, check_window
+from amortized_sr.coords import Size
+from amortized_sr.degradation import add_conditions
 from amortized_sr.image_io import MAX_INPUT_PIXELS, read_picture
 from amortized_sr.latent import Latent, LatentError
 from amortized_sr.model import AmortizedSR
+from amortized_sr.picture import Picture, with_profile
 from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
-from amortized_sr.resize import shrink
 from amortized_sr.sizes import check_size, scaled_size
 from amortized_sr.strips import ReadRows, render_strips
 from amortized_sr.tiling import AdaptiveEncoder
@@ -80,12 +80,12 @@ class Upscaler:
         return self._encoder.encoder.device
 
     @overload
-    def encode(self, image: PictureLike, tta: bool = ..., notify: Notify = ...) -> "Picture": ...
+    def encode(self, image: PictureLike, tta: bool = ..., notify: Notify = ...) -> Picture: ...
     @overload
     def encode(self, image: Tensor, tta: bool = ..., notify: Notify = ...) -> AmortizedImage: ...
     def encode(
         self, image: PictureLike | Tensor, tta: bool = False, notify: Notify = ignore
-    ) -> "Picture | AmortizedImage":
+    ) -> Picture | AmortizedImage:
         """Return the image as a function that can be rendered at any size.
 
         Args:
@@ -101,7 +101,8 @@ class Upscaler:
         """
         if not isinstance(image, Tensor):
             picture = _as_picture(image)
-            return Picture(self._encode(picture_to_tensor(picture), tta, notify), picture.info.get("icc_profile"))
+            function = self._encode(self._planes(picture), tta, notify)
+            return Picture(function, picture.mode, picture.info.get("icc_profile"))
         return self._encode(self._checked(image), tta, notify)
 
     def decode(self, latent: Latent) -> AmortizedImage:
@@ -161,7 +162,7 @@ class Upscaler:
             picture, planes = None, self._checked(image)
         else:
             picture = _as_picture(image)
-            planes = picture_to_tensor(picture)
+            planes = self._planes(picture)
         image_size = planes.shape[-2], planes.shape[-1]
         # Before the encoder runs: an invalid size should cost nothing.
         if size is not None:
@@ -171,11 +172,16 @@ class Upscaler:
             target = scaled_size(image_size, scale)
         rendering = Rendering(target, image_size)
         strips = self.strips(lambda start, stop: planes[:, :, start:stop].float(), rendering, len(planes), tta, notify)
+        # Filled strip by strip: a list of strips and their concatenation would take the memory twice.
         if picture is not None:
-            return _with_profile(_paste_strips(strips, picture.mode, target), picture.info.get("icc_profile"))
-        # `new_empty` and not a list of strips: those and their concatenation would take the memory twice.
+            result = Image.new(picture.mode, (target[1], target[0]))
+            for row, strip in _with_rows(strips):
+                result.paste(tensor_to_picture(strip), (0, row))
+            return with_profile(result, picture.info.get("icc_profile"))
         result = planes.new_empty((len(planes), planes.shape[1] - len(self.model.conditions), *target))
-        _collect(result, strips)
+        with torch.inference_mode():
+            for row, strip in _with_rows(strips):
+                result[:, :, row : row + strip.shape[-2]] = strip.clamp_(0, 1)
         return result
 
     def strips(
@@ -197,6 +203,18 @@ class Upscaler:
             MemoryError: If there is not enough memory for a single row.
         """
         return render_strips(self._encoder, read_rows, rendering, batch, tta, notify)
+
+    def clean_planes(
+        self, colours: Float[Tensor, "batch colour height width"]
+    ) -> Float[Tensor, "batch plane height width"]:
+        """Return the colours with the conditions of an undegraded image, for a model that reads conditions."""
+        return add_conditions(colours, colours.new_zeros(len(colours), len(self.model.conditions)))
+
+    def _planes(self, picture: Image.Image) -> Tensor:
+        """Return a picture's planes; three equal channels are one, so that neutral pictures stay neutral."""
+        colours = picture_to_tensor(picture)
+        neutral = colours.shape[1] == 3 and bool((colours == colours[:, :1]).all())
+        return self.clean_planes(colours[:, :1] if neutral else colours)
 
     def _encode(self, planes: Tensor, tta: bool, notify: Notify) -> AmortizedImage:
         height, width = planes.shape[-2:]
@@ -238,64 +256,9 @@ def _as_picture(image: PictureLike) -> Image.Image:
     )
 
 
-def _paste_strips(strips: Iterator[Tensor], mode: str, size: Size) -> Image.Image:
-    picture = Image.new(mode, (size[1], size[0]))
+def _with_rows(strips: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:
+    """Yield strips with the number of their first row."""
     row = 0
     for strip in strips:
-        picture.paste(tensor_to_picture(strip), (0, row))
+        yield row, strip
         row += strip.shape[-2]
-    return picture
-
-
-@torch.inference_mode()
-def _collect(result: Tensor, strips: Iterator[Tensor]) -> None:
-    row = 0
-    for strip in strips:
-        result[:, :, row : row + strip.shape[-2]] = strip.clamp_(0, 1)
-        row += strip.shape[-2]
-
-
-def _with_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    picture.info = {"icc_profile": profile} if profile else {}
-    return picture
-
-
-@final
-@dataclass(frozen=True)
-class Picture:
-    """One PIL picture as a function: a `ContinuousImage` whose renderings are pictures again.
-
-    Attributes:
-        function: The image as a function of the coordinate, for everything that is not a picture.
-        icc_profile: Colour profile of the original, given to every rendering.
-    """
-
-    function: AmortizedImage
-    icc_profile: bytes | None = field(default=None, repr=False)
-
-    @property
-    def latent(self) -> Latent:
-        """The picture's latent."""
-        return self.function.latent
-
-    @torch.inference_mode()
-    def __call__(
-        self, coord: Float[Tensor, "query 2"], cell: Float[Tensor, " 2"] | None = None
-    ) -> Float[Tensor, "query colour"]:
-        """Return the colours at points `(y, x)` in [-1, 1], not clamped."""
-        return self.function(coord, cell)[0]
-
-    @torch.inference_mode()
-    def render(self, size: Size, window: Window = WHOLE) -> Image.Image:
-        """Return the picture, or the part of it in `window = (y0, x0, y1, x1)`, with `size = (height, width)`."""
-        rendering = Rendering(check_size(size), self.function.size, check_window(window))
-        rendered = shrink(self.function.render(rendering.drawn, window), rendering.size)
-        return _with_profile(tensor_to_picture(rendered), self.icc_profile)
-
-    def _repr_png_(self) -> bytes:
-        """Return the PNG that a notebook shows: about 512 pixels along the longer side."""
-        height, width = self.function.size
-        scale = max(1.0, 512 / max(height, width))
-        file = io.BytesIO()
-        self.render(scaled_size((height, width), scale)).save(file, format="PNG")
-        return file.getvalue()

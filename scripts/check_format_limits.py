@@ -21,9 +21,9 @@ import numpy as np
 from amortized_sr.choices import FormatName
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS, ImageError
 from amortized_sr.image_io.formats import FORMATS, Depth, check_size
-from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.image_file import Metadata, Output, Pixels
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import Output, write_strips
+from amortized_sr.image_io.writing import write_strips
 
 # Rows of a strip times columns.
 _STRIP = 2**22

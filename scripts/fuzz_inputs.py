@@ -12,9 +12,11 @@ import io
 import json
 import random
 import resource
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +56,7 @@ def main() -> None:
             facts = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
             wrong = f"exit code {done.returncode}, {done.stderr[-2000:]}"
         except subprocess.TimeoutExpired:
-            facts, wrong = None, "no end"
+            facts, wrong = None, "did not end"
         if facts is None:
             outcomes["process died or hung"] += 1
             print(f"block {first}: {wrong}", file=sys.stderr)
@@ -72,7 +74,7 @@ def main() -> None:
 
 
 def read_block(seed: int, first: int, count: int) -> None:
-    """Read some of the files in this process, and print what became of them."""
+    """Read a block of the files in this process, and print the outcomes."""
     outcomes: Counter[str] = Counter()
     slowest, wrong = 0.0, []
     for number in range(first, first + count):
@@ -92,7 +94,7 @@ def read_block(seed: int, first: int, count: int) -> None:
 
 
 def changed_file(seed: int, number: int) -> tuple[str, bytes]:
-    """Return one changed file, and what it was."""
+    """Return a changed file, and its kind before."""
     chance = random.Random(f"{seed} {number}")
     names = sorted(_WHOLE)
     kind = names[number % len(names)]
@@ -164,8 +166,25 @@ def _whole_files() -> dict[str, bytes]:
         buffer.seek(0)
         return buffer.read()
 
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    def thumbnail() -> bytes:
+        buffer: BinaryIO = io.BytesIO()
+        with tifffile.TiffWriter(buffer) as writer:
+            writer.write(values[..., :3], photometric="rgb", metadata=None)
+            writer.write(values[::2, ::2, :3], photometric="rgb", metadata=None, subfiletype=1)
+        buffer.seek(0)
+        return buffer.read()
+
     several = {"save_all": True, "append_images": [picture.convert("RGB").rotate(180)], "duration": 50}
     deep = values.astype(np.uint16) * 257
+    ground = [
+        (42113, 2, 0, "7", True),
+        (33550, 12, 3, (30.0, 30.0, 0.0), True),
+        (33922, 12, 6, (0.0, 0.0, 0.0, 5e5, 4e6, 0.0), True),
+        (34735, 3, 8, (1, 1, 0, 1, 1025, 0, 1, 2), True),
+    ]
     files = {
         f"{name} {mode}": saved(mode, name, icc_profile=profile, exif=described)
         for name in ("PNG", "WEBP", "TIFF")
@@ -191,7 +210,19 @@ def _whole_files() -> dict[str, bytes]:
         "TIFF 16 bit tiles": tiff(deep, photometric="rgb", tile=(16, 16), compression="lzw"),
         "TIFF float": tiff(values.astype(np.float32), photometric="rgb", compression="zlib", predictor=3),
         "BigTIFF": tiff(deep[..., 0], bigtiff=True),
+        "TIFF of a thumbnail": thumbnail(),
+        "GeoTIFF": tiff(values.astype(np.float32)[..., 0], metadata=None, extratags=ground),
+        "GeoTIFF 8 bit": tiff(values[..., :3], photometric="rgb", metadata=None, extratags=ground),
+        "animated PNG, over": saved("RGBA", "PNG", **several, blend=1, disposal=2),
     }
+    bodies = {
+        b"gAMA": bytes(4),
+        b"cHRM": bytes(32),
+        b"cICP": bytes((12, 13, 0, 1)),
+        b"pHYs": struct.pack(">IIB", 2, 1, 0),
+    }
+    chunks = b"".join(chunk(*pair) for pair in bodies.items())
+    files |= {f"{name}, chunks": files[name][:33] + chunks + files[name][33:] for name in ("PNG RGB", "PNG 16 bit 3")}
     return files
 
 

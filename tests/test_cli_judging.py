@@ -113,7 +113,7 @@ def test_fit_stops_at_its_target(cli):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["a.png"], "choose one of --scale"),
+        (["a.png"], "choose one of scale, size"),
         (["a.png", "-s", "2", "--frames", "film.mp4"], "--frames must end in .gif .webp .png"),
         (["a.png", "-s", "2", "--save", "a.pt"], "--save must end in .safetensors"),
         (["a.png", "-s", "2", "-o", "a.png"], "is the input"),
@@ -416,7 +416,7 @@ def test_benchmark_logs_its_rows(cli):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["none"], 1, "none: no such folder; give a folder with images"),
+        (["none"], 1, "none: no such folder; choose a folder with images"),
         (["photos", "-o", "photos/0.png/out"], 2, "cannot be created (Not a directory); choose another --output"),
         (["photos", "--scales", "2,x"], 2, "--scales must be numbers from 1 to 64"),
         (["photos", "--scales", "0.5"], 2, "--scales must be numbers from 1 to 64"),

@@ -2,6 +2,8 @@ import io
 import random
 import resource
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -439,19 +441,37 @@ def test_a_directory_is_not_overwritten_by_a_picture(tmp_path):
         write_picture(noise(2, 2), tmp_path / "a.png")
 
 
-@pytest.mark.parametrize(("suffix", "longest"), [(".webp", 16_383), (".jpg", 65_500), (".jpeg", 65_500)])
-def test_a_picture_too_long_for_its_format_is_refused_and_the_longest_is_not(tmp_path, suffix, longest):
-    check_output(tmp_path / f"a{suffix}", (longest, 1))
-
-    with pytest.raises(ImageError, match=rf"1x{longest + 1} pixels are more than .* can hold .*; choose PNG or TIFF"):
-        check_output(tmp_path / f"a{suffix}", (longest + 1, 1))
+LONGEST = [(".webp", 16_383), (".jpg", 65_500), (".jpeg", 65_500), (".avif", 32_768)]
 
 
-@pytest.mark.parametrize(("suffix", "longest"), [(".webp", 16_383), (".jpg", 65_500)])
-def test_the_longest_picture_that_is_not_refused_can_be_written(tmp_path, suffix, longest):
-    write_picture(Image.new("L", (longest, 1)), tmp_path / f"a{suffix}")
+@pytest.mark.parametrize(("suffix", "longest"), LONGEST)
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_picture_too_long_for_its_format_is_refused_and_the_longest_is_not(tmp_path, suffix, longest, tall):
+    check_output(tmp_path / f"a{suffix}", (longest, 1) if tall else (1, longest))
 
-    assert read_picture(tmp_path / f"a{suffix}").size == (longest, 1)
+    with pytest.raises(ImageError, match=rf"are more than .* can hold \({longest:,} a side\); choose PNG or TIFF"):
+        check_output(tmp_path / f"a{suffix}", (longest + 1, 1) if tall else (1, longest + 1))
+
+
+@pytest.mark.parametrize(("suffix", "longest"), [*LONGEST, (".png", 1_000_000)])
+@pytest.mark.parametrize("tall", [False, True])
+def test_the_longest_picture_that_is_not_refused_can_be_written_and_read(tmp_path, suffix, longest, tall):
+    size = (1, longest) if tall else (longest, 1)
+    write_picture(Image.new("L", size), tmp_path / f"a{suffix}")
+
+    assert read_picture(tmp_path / f"a{suffix}").size == size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "count"), [("png", 4), ("bmp", 2)])
+def test_the_script_that_tries_the_limits_of_formats_finds_them_right(name, count):
+    """TIFF takes minutes; the others are tried above."""
+    script = Path(__file__).parent.parent / "scripts" / "check_format_limits.py"
+
+    done = subprocess.run([sys.executable, script, "--format", name], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("| ok |") == count
 
 
 def test_more_pixels_than_the_limit_are_refused(tmp_path):

@@ -52,6 +52,19 @@ def test_numbers_of_kindred_types_become_plain_ones():
     assert done.stdout == "(8, 10) True x4 SizeRequest(scale=None, size=None, width=9, height=None, longest=None)\n"
 
 
+@pytest.mark.parametrize("size", ["64", "(64,)", "(2, 3, 4)", "array(64)", "(2.5, 4)", "'ab'", "(0, 4)"])
+def test_a_size_that_is_not_two_numbers_is_a_sentence(size):
+    """In a process of its own: in this one the types of arguments are checked, and complain first."""
+    script = (
+        "from numpy import array\nfrom amortized_sr.sizes import SizeRequest, check_size\n"
+        "for use in (check_size, lambda size: SizeRequest(size=size)):\n"
+        f"    try:\n        use({size})\n    except ValueError as error:\n        print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    said = f"size must be (height, width) in whole pixels, at least 1 each, got {size}"
+    assert done.stdout.splitlines() == [said, said]
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from amortized_sr.choices import FieldName
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights import load_weights, save_weights
@@ -81,7 +82,7 @@ class TouchWhenLoaded:
 # --- what is saved comes back ---
 
 
-@pytest.mark.parametrize("field", ["hyper", "learned", "concat", "film"])
+@pytest.mark.parametrize("field", get_args(FieldName))
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_loaded_model_draws_bit_for_bit_what_the_saved_one_did(tmp_path, small_config, field, channels):
     config = dataclasses.replace(small_config, field=field, channels=channels, field_width=8, field_depth=2)

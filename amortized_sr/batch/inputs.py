@@ -1,16 +1,16 @@
 """Finds the files that a command names: files, folders, patterns, lists."""
 
-import dataclasses
 import glob
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from amortized_sr.batch.manifest import listed_outputs
-from amortized_sr.batch.standard_streams import STREAM, path_or_stream
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError
+
+STREAM = Path("-")
+"""Stands for standard input as an input, for standard output as an output."""
 
 # Names that this program gives to outputs: a_x4.png, a_640x480.png, a_w640.png.
 _OUTPUT_NAME = re.compile(r"(?P<stem>.+)_(x\d[\d.e+-]*|\d+x\d+|[whl]\d+)", re.DOTALL)
@@ -44,18 +44,19 @@ class Found:
     unreadable: list[ImageError] = field(default_factory=list)
 
 
+def path_or_stream(text: str) -> Path:
+    """Return the path that a user wrote; only `-` itself is the stream, `./-` is a file of that name."""
+    path = Path(text)
+    return path.absolute() if path == STREAM and text != str(STREAM) else path
+
+
 def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
-    """Return the files that a name stands for, a folder's in the order of their paths.
+    """Return the files that a file, folder or pattern stands for, a folder's in the order of their paths.
 
     Folders are searched for files with the suffix of an image. Hidden files and outputs of this program are passed
     over, as is everything in an output folder below the one that was named: an output is never an input by accident. An
     output is recognised by its name beside its input's (`a_x4.png` beside `a.jpg`), which is a guess, or from the
-    manifest of a folder below the one that was named.
-
-    Args:
-        named: A file, folder or pattern; a missing file is returned too, and reported in its turn.
-        recursive: Whether folders are searched to their bottom.
-        output: The folder for the outputs, if there is one.
+    manifest of a folder below the one that was named. A missing file is returned too, and reported in its turn.
 
     Raises:
         ImageError: If a folder or pattern holds no image files, or a manifest cannot be read.
@@ -101,9 +102,9 @@ def _search(folder: Path, recursive: bool, output: Path | None) -> Found:
     for searched, folders, names in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         images += [Path(searched) / name for name in names if _is_image(name)]
-    found = dataclasses.replace(_without_outputs(folder, images, output), unreadable=unreadable)
-    if found.inputs or found.outputs or found.unreadable:
-        return found
+    inputs, outputs = _split(folder, images, output)
+    if inputs or outputs or unreadable:
+        return Found([Input(path, path.relative_to(folder)) for path in inputs], outputs, unreadable)
     if recursive:
         raise ImageError(folder, "no image files in this folder or below", "check the path")
     raise ImageError(folder, "no image files in this folder", "search the folders below as well", "recursive")
@@ -113,18 +114,18 @@ def _match(pattern: Path, recursive: bool, output: Path | None) -> Found:
     matches = map(Path, glob.glob(str(pattern), recursive=recursive))
     images = [path for path in matches if _is_image(path.name) and not path.is_dir()]
     named = next(folder for folder in pattern.parents if not glob.has_magic(str(folder)))
-    found = _without_outputs(named, images, output)
-    if not (found.inputs or found.outputs):
+    inputs, outputs = _split(named, images, output)
+    if not (inputs or outputs):
         raise ImageError(pattern, "no image files match this pattern", "check the path")
-    return Found([Input(source.path, Path(source.path.name)) for source in found.inputs], found.outputs)
+    return Found([Input(path, Path(path.name)) for path in inputs], outputs)
 
 
-def _without_outputs(named: Path, images: list[Path], output: Path | None) -> Found:
+def _split(named: Path, images: list[Path], output: Path | None) -> tuple[list[Path], list[Path]]:
     """Split the images below a folder into inputs and outputs of this program."""
     output_folder = None if output is None else os.path.realpath(output)
-    outputs = set(_named_like_outputs(images))
+    outputs = _named_like_outputs(images)
     left_out: set[Path] = set()
-    for folder in {folder for path in images for folder in path.parents if _is_below(folder, named)}:
+    for folder in {folder for path in images for folder in path.parents if folder.is_relative_to(named)}:
         is_output = os.path.realpath(folder) == output_folder
         # The files in the folder of an earlier batch are inputs if that folder itself was named.
         if folder != named or is_output:
@@ -132,22 +133,15 @@ def _without_outputs(named: Path, images: list[Path], output: Path | None) -> Fo
         if folder != named and is_output:
             left_out.add(folder)
     images = sorted(path for path in images if left_out.isdisjoint(path.parents))
-    inputs = [Input(path, path.relative_to(named)) for path in images if path not in outputs]
-    return Found(inputs, [path for path in images if path in outputs])
-
-
-def _is_below(folder: Path, named: Path) -> bool:
-    return folder == named or named in folder.parents
+    return [path for path in images if path not in outputs], [path for path in images if path in outputs]
 
 
 def _is_image(name: str) -> bool:
     return Path(name).suffix.lower() in READABLE_SUFFIXES and not name.startswith(".")
 
 
-def _named_like_outputs(images: list[Path]) -> Iterator[Path]:
-    """Yield the images whose names this program would give to outputs of others among them."""
+def _named_like_outputs(images: list[Path]) -> set[Path]:
+    """Return the images whose names this program would give to outputs of others among them."""
     originals = {(path.parent, path.stem) for path in images}
-    for path in images:
-        match = _OUTPUT_NAME.fullmatch(path.stem)
-        if match is not None and (path.parent, match["stem"]) in originals:
-            yield path
+    matches = ((path, _OUTPUT_NAME.fullmatch(path.stem)) for path in images)
+    return {path for path, match in matches if match and (path.parent, match["stem"]) in originals}

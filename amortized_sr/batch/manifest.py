@@ -36,7 +36,6 @@ class Manifest:
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self._path = folder / NAME
         self._folder = folder
         self._settings = settings
         self._known = _read(folder)
@@ -61,8 +60,11 @@ class Manifest:
         self._known |= _parse(line)
         # One write in append mode: several processes may share a folder. A line cut by a full disk or a killed process
         # is ended first.
-        with self._path.open("ab") as file:
-            file.write((b"\n" if self._ends_within_a_line() else b"") + line.encode() + b"\n")
+        with (self._folder / NAME).open("a+b") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else f"\n{line}"
+            file.write(line.encode() + b"\n")
 
     def _made_from(self, source: Path) -> dict[str, Any]:
         try:
@@ -73,14 +75,6 @@ class Manifest:
 
     def _name(self, output_path: Path) -> str:
         return output_path.relative_to(self._folder).as_posix()
-
-    def _ends_within_a_line(self) -> bool:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(-1, os.SEEK_END)
-                return file.read(1) != b"\n"
-        except OSError:
-            return False
 
 
 def _read(folder: Path) -> dict[str, dict[str, Any]]:

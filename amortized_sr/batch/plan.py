@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from amortized_sr.batch.inputs import Input, find_inputs, read_list
+from amortized_sr.batch.inputs import STREAM, Input, find_inputs, read_list
 from amortized_sr.batch.manifest import NAME
 from amortized_sr.batch.options import BatchOptions
-from amortized_sr.batch.standard_streams import STREAM
 from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.picture import check_place
 from amortized_sr.pictures.conversion import output_format
@@ -165,12 +164,9 @@ def _pair(inputs: list[Input], output: Path | None, folder: Path | None, options
 
 def _shard(jobs: list[Job], number: int, count: int) -> list[Job]:
     """Return one of `count` parts of the jobs, the same on every machine and whatever other files there are."""
-
-    def part(job: Job) -> int:
-        digest = hashlib.sha256(os.fsencode(job.source.relative.as_posix())).digest()
-        return int.from_bytes(digest[:8], "big") % count
-
-    return [job for job in jobs if part(job) == number - 1]
+    names = (os.fsencode(job.source.relative.as_posix()) for job in jobs)
+    numbers = (int.from_bytes(hashlib.sha256(name).digest()[:8], "big") for name in names)
+    return [job for job, own in zip(jobs, numbers, strict=True) if own % count == number - 1]
 
 
 def _identity(path: Path) -> str:

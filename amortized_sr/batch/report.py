@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from amortized_sr.batch.plan import BatchPlan
 from amortized_sr.coords import Size
@@ -75,22 +75,15 @@ class Report:
         """Report an output that has been written."""
         for sentence in notices:
             self.note(path, sentence)
-        facts: dict[str, str | int | float | list[str]] = {"notices": notices} if notices else {}
-        self._tell(
-            f"{path}  {image_size[1]}x{image_size[0]} -> {size[1]}x{size[0]}  {seconds:.2f} s  {output_path}",
-            input=str(path),
-            status="done",
-            output=str(output_path),
-            width=size[1],
-            height=size[0],
-            seconds=round(seconds, 4),
-            **facts,
-        )
+        line = f"{path}  {image_size[1]}x{image_size[0]} -> {size[1]}x{size[0]}  {seconds:.2f} s  {output_path}"
+        facts: dict[str, object] = {"width": size[1], "height": size[0], "seconds": round(seconds, 4)}
+        if notices:
+            facts["notices"] = notices
+        self._tell(line, "done", path, output=str(output_path), **facts)
 
     def skipped(self, path: Path, output_path: Path, why: ImageError) -> None:
         """Report an output that existed."""
-        line = f"{path}  skipped: {self.sentence(why)}"
-        self._tell(line, input=str(path), status="skipped", output=str(output_path))
+        self._tell(f"{path}  skipped: {self.sentence(why)}", "skipped", path, output=str(output_path))
 
     def failed(self, path: Path, error: ImageError, notices: Iterable[str] = ()) -> None:
         """Report an input that could not be upscaled; the errors are printed together at the end."""
@@ -98,7 +91,7 @@ class Report:
             self.note(path, notice)
         sentence = self.sentence(error)
         self._errors.append(sentence)
-        self._tell("", input=str(path), status="failed", error=sentence)
+        self._tell("", "failed", path, error=sentence)
 
     def finish(self) -> int:
         """Print the errors and the totals, and return the exit code."""
@@ -119,17 +112,17 @@ class Report:
     def _speed(self) -> str:
         return f"{self.counts['done'] / (time.perf_counter() - self._start):.2f} images/s"
 
-    def _tell(self, line: str, status: str, **facts: str | int | float | list[str]) -> None:
+    def _tell(self, line: str, status: str, path: Path, **facts: object) -> None:
         self.counts[status] += 1
         if self.as_json:
-            self._print(json.dumps({"status": status, **facts}))
+            self._print(json.dumps({"status": status, "input": str(path), **facts}))
         elif self._bar is not None:
             self._bar[0].update(self._bar[1], advance=1, speed=self._speed())
         elif line and not self.quiet:
             self._print(line)
 
     def _print(self, line: str, error: bool = False) -> None:
-        stream: TextIO = sys.stderr if error or self.to_stderr else sys.stdout
+        stream = sys.stderr if error or self.to_stderr else sys.stdout
         # A name may hold characters that end a line or control a terminal.
         shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         try:

@@ -1,11 +1,12 @@
 """Runs a batch: reads, draws and writes at the same time; an input that fails does not stop the others."""
 
 import contextlib
-import functools
 import os
+import shutil
+import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +14,18 @@ from typing import final
 
 import torch
 
+from amortized_sr.batch.inputs import STREAM
 from amortized_sr.batch.manifest import Manifest
 from amortized_sr.batch.options import BatchBounds, BatchOptions
 from amortized_sr.batch.plan import BatchPlan, Job
 from amortized_sr.batch.report import Report
-from amortized_sr.batch.standard_streams import STREAM, open_output, read_input
-from amortized_sr.image_io import ImageError
+from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 from amortized_sr.pictures.conversion import Conversion, convert
-from amortized_sr.pictures.upscale import draw_frames, read_picture, write_picture
+from amortized_sr.pictures.picture_file import open_temporary
+from amortized_sr.pictures.upscale import draw_frames, write_picture
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import load_weights
 from amortized_sr.weights_header import find_weights, sha256
@@ -40,14 +43,9 @@ def run(
     bounds: BatchBounds = BatchBounds(),  # noqa: B008 (frozen)
     limit_threads: bool = False,
 ) -> None:
-    """Upscale every input that is not done yet, and report the result of each.
+    """Upscale every input that is not done yet, and report the result of each, in the order of the plan.
 
-    Args:
-        plan: Inputs and outputs.
-        options: How.
-        report: Gets the result of every input, in the order of the plan.
-        bounds: How much is held at once.
-        limit_threads: Whether torch may be given fewer threads meanwhile, in the whole process.
+    `limit_threads` says whether torch may be given fewer threads meanwhile, in the whole process.
 
     Raises:
         UnusableError: If the model, the device or the manifest cannot be used.
@@ -128,9 +126,9 @@ class _Batch:
 
     def _read_ahead(
         self, jobs: list[Job], reader: ThreadPoolExecutor
-    ) -> Iterator[tuple[Job, Future[ImageFile] | ImageError]]:
-        """Yield each job with its input being decoded, or with the reason to skip it."""
-        waiting: deque[tuple[Job, Future[ImageFile] | ImageError]] = deque()
+    ) -> Iterator[tuple[Job, Callable[[], ImageFile] | ImageError]]:
+        """Yield each job with what waits for its input, or with the reason to skip it."""
+        waiting: deque[tuple[Job, Callable[[], ImageFile] | ImageError]] = deque()
         for job in jobs:
             waiting.append((job, self._reason_to_skip(job) or self._start_reading(job.source.path, reader)))
             if len(waiting) > self.bounds.read_ahead:
@@ -146,35 +144,31 @@ class _Batch:
             return None
         return ImageError(job.output_path, "exists", "overwrite it to replace it", "overwrite")
 
-    def _start_reading(self, path: Path, reader: ThreadPoolExecutor) -> Future[ImageFile]:
+    def _start_reading(self, path: Path, reader: ThreadPoolExecutor) -> Callable[[], ImageFile]:
+        limits = self.options.pictures.max_pixels, self.options.pictures.allow_truncated
         if path != STREAM:
-            return reader.submit(read_picture, path, self.options.pictures)
+            return reader.submit(read_image, path, None, *limits).result
         # Not in a thread: one that waits for a pipe could not be interrupted.
-        try:
-            content = read_input(self.bounds.pipe_bytes)
-        except ImageError as error:
-            failed: Future[ImageFile] = Future()
-            failed.set_exception(error)
-            return failed
-        return reader.submit(read_picture, Path("stdin"), self.options.pictures, content)
+        return lambda: read_image(Path("stdin"), _read_stream(self.bounds.pipe_bytes), *limits)
 
-    def _upscale(self, job: Job, reading: Future[ImageFile], writer: ThreadPoolExecutor) -> None:
+    def _upscale(self, job: Job, read: Callable[[], ImageFile], writer: ThreadPoolExecutor) -> None:
         start, fallbacks = time.perf_counter(), []
         name = Path("stdin") if job.source.path == STREAM else job.source.path
         try:
-            image = reading.result()
+            image = read()
             self.report.detail(f"{job.source.path}  is {image.kind}")
             output_path = None if job.output_path == STREAM else job.output_path
             conversion = convert(name, image, self.options.pictures, output_path)
             self.upscaler = self.upscaler or self._load()
-            drawn = functools.partial(draw_frames, conversion, self.upscaler, fallbacks.append)
             if conversion.is_small(self.bounds.whole_bytes):
-                future = writer.submit(_write, job.output_path, conversion, drawn(whole=True))
+                frames = draw_frames(conversion, self.upscaler, fallbacks.append, whole=True)
+                future = writer.submit(_write, job.output_path, conversion, frames)
                 self.writing.append(_Written(job, conversion, fallbacks, start, future))
                 return
             self._drain(0)
             with _torch_threads(self.threads):
-                _write(job.output_path, conversion, drawn(whole=False))
+                frames = draw_frames(conversion, self.upscaler, fallbacks.append, whole=False)
+                _write(job.output_path, conversion, frames)
             self._report_done(job, conversion, fallbacks, start)
         except ImageError as error:
             self._drain(0)
@@ -212,6 +206,21 @@ class _Batch:
         self.report.done(job.source.path, job.output_path, *sizes, seconds, notices)
 
 
+def _read_stream(limit: int) -> bytes:
+    if sys.stdin is None:
+        raise ImageError("stdin", "is closed", "send a picture into it or give the path of a file")
+    content = sys.stdin.buffer.read(limit + 1)
+    if len(content) > limit:
+        raise ImageError("stdin", f"more than {limit:,} bytes came in", "give the path of a file")
+    return content
+
+
 def _write(output_path: Path, conversion: Conversion, frames: list[Iterable[Pixels]]) -> None:
-    with open_output(output_path) as file:
+    """Write an output: it appears whole or not at all, on the disk as in a pipe."""
+    is_stream = output_path == STREAM
+    with named_write_errors(output_path), open_temporary() if is_stream else replacing(output_path) as file:
         write_picture(file, conversion, frames)
+        if is_stream:
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()

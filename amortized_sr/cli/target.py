@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from amortized_sr.coords import Size
     from amortized_sr.sizes import SizeRequest
-
-Size = tuple[int, int]
-"""`(height, width)` in pixels."""
 
 ScaleOption = Annotated[
     float | None, typer.Option("--scale", "-s", help="Output size over input size, such as 4 or 3.7.")
@@ -39,7 +37,7 @@ def parse_target(
         raise typer.BadParameter(str(error), param_hint=given) from None
 
 
-def _parse_size(text: str) -> Size:
+def _parse_size(text: str) -> "Size":
     """Return the size that a text like `1024x768`, width first, names."""
     parts = text.lower().split("x")
     # Python refuses to read numbers of thousands of digits.

@@ -34,7 +34,7 @@ def export(
 ) -> None:
     """Write the weights of a training checkpoint as a .safetensors."""
     with failures_as_sentences(export):
-        from amortized_sr.training.export import export_checkpoint
+        from amortized_sr.training.checkpoint import export_checkpoint
 
         written = output or checkpoint.with_suffix(".safetensors")
         export_checkpoint(checkpoint, written, weights)

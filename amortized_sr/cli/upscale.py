@@ -83,20 +83,19 @@ def upscale(
         raise typer.BadParameter("choose one of --quiet and --verbose")
     if overwrite and resume:
         raise typer.BadParameter("choose one of --overwrite and --resume")
-    # Loading libraries costs a second.
-    with ended_at_once():
-        target = parse_target(scale, size, width, height, longest)
     if not inputs and list_ is None:
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
     part, budget = _parse_shard(shard), _parse_memory(memory)
+    # Loading libraries costs a second.
     with ended_at_once():
+        target = parse_target(scale, size, width, height, longest)
+        from amortized_sr.batch.inputs import STREAM, path_or_stream
         from amortized_sr.batch.options import BatchOptions
         from amortized_sr.batch.plan import plan_batch
         from amortized_sr.batch.report import Report
-        from amortized_sr.batch.standard_streams import STREAM, path_or_stream
         from amortized_sr.compute import Compute
         from amortized_sr.image_io import ImageError
-        from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
+        from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
         from amortized_sr.pictures.options import PictureOptions
         from amortized_sr.weights_header import DEFAULT_MODEL
 
@@ -105,16 +104,9 @@ def upscale(
         raise typer.BadParameter("standard output is closed; name a file with -o")
     if output_path == STREAM and sys.stdout.isatty():
         raise typer.BadParameter("a terminal cannot show a picture; redirect it to a file with > or name one with -o")
+    colour, limit = _parse_colour(background), max_pixels or DEFAULT_MAX_PIXELS
     pictures = PictureOptions(
-        target,
-        format_,
-        quality,
-        compression,
-        _parse_colour(background),
-        strip_metadata,
-        max_pixels or DEFAULT_MAX_PIXELS,
-        allow_truncated,
-        tta,
+        target, format_, quality, compression, colour, strip_metadata, limit, allow_truncated, tta
     )
     options = BatchOptions(pictures, model or DEFAULT_MODEL, Compute(device, budget, precision), overwrite, resume)
     named = [path_or_stream(text) for text in inputs or []]
@@ -132,7 +124,6 @@ def upscale(
             report.start(plan)
             run(plan, options, report, limit_threads=True)
     except UnusableError as error:
-        report.stop()
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt as interruption:
         report.finish()

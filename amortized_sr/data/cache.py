@@ -1,8 +1,10 @@
 """Decoded images in one block of bytes, in memory or in a file, so that training never waits for decoding."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, final
 
@@ -34,37 +36,28 @@ class ImageStore:
 
     def __getitem__(self, index: int) -> Pixels:
         """Return an image `(height, width, channels)` without copying it."""
-        height, width, channels = self.shapes[index]
-        start = self.starts[index]
-        return self.pixels[start : start + height * width * channels].reshape(height, width, channels)
+        shape, start = self.shapes[index], self.starts[index]
+        return self.pixels[start : start + math.prod(shape)].reshape(shape)
 
     def select(self, indices: Iterable[int]) -> "ImageStore":
         """Return a store of some of the images, without copying them."""
         chosen = list(indices)
-        return ImageStore(
-            self.pixels,
-            [self.shapes[index] for index in chosen],
-            [self.starts[index] for index in chosen],
-        )
+        return ImageStore(self.pixels, [self.shapes[one] for one in chosen], [self.starts[one] for one in chosen])
 
     def moments(self) -> tuple[float, float]:
         """Return mean and standard deviation of all values, in [0, 1]."""
-        total = sum(int(self[index].sum(dtype=np.uint64)) for index in range(len(self)))
-        squares = sum(
-            float(np.square(self[index], dtype=np.float32).sum(dtype=np.float64)) for index in range(len(self))
-        )
-        count = sum(height * width * channels for height, width, channels in self.shapes)
-        mean = total / count
-        return mean / 255, max(squares / count - mean**2, 0) ** 0.5 / 255
+        # How often each of the 256 values occurs: exact, and one image at a time in memory.
+        counts = sum(np.bincount(self[index].reshape(-1), minlength=256) for index in range(len(self)))
+        levels = np.arange(256) / 255
+        mean = float(np.average(levels, weights=counts))
+        return mean, float(np.average((levels - mean) ** 2, weights=counts)) ** 0.5
 
 
 def pack(images: Iterable[Pixels]) -> ImageStore:
     """Return a store of the given `(height, width, channels)` images, in memory."""
     arrays = list(images)
     shapes = [(array.shape[0], array.shape[1], array.shape[2]) for array in arrays]
-    starts = np.cumsum([0, *(array.size for array in arrays)])[:-1].tolist()
-    pixels = np.concatenate([array.reshape(-1) for array in arrays]) if arrays else np.empty(0, np.uint8)
-    return ImageStore(pixels, shapes, starts)
+    return ImageStore(np.concatenate([array.reshape(-1) for array in arrays]), shapes, _ends(shapes)[:-1])
 
 
 def save_store(path: Path, store: ImageStore, notes: dict[str, Any]) -> None:
@@ -85,7 +78,12 @@ def load_store(path: Path) -> tuple[ImageStore, dict[str, Any]] | None:
         pixels = np.load(path, mmap_mode="r")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    ends = np.cumsum([0, *(height * width * channels for height, width, channels in shapes)])
+    ends = _ends(shapes)
     if not shapes or pixels.dtype != np.uint8 or pixels.ndim != 1 or ends[-1] != len(pixels):
         return None
-    return ImageStore(pixels, shapes, ends[:-1].tolist()), notes
+    return ImageStore(pixels, shapes, ends[:-1]), notes
+
+
+def _ends(shapes: list[tuple[int, int, int]]) -> list[int]:
+    """Return 0 and where each image ends."""
+    return [0, *accumulate(map(math.prod, shapes))]

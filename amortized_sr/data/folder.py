@@ -21,28 +21,29 @@ class FolderReport:
 
     Attributes:
         root: The folder.
-        sizes: `(height, width)` of each readable image, in the order of the store.
+        shapes: `(height, width, channels)` of each readable image.
         modes: How many images were grey (`L`) and colour (`RGB`).
         unreadable: Why each unreadable file was left out, by path.
     """
 
     root: Path
-    sizes: list[tuple[int, int]]
+    shapes: list[tuple[int, int, int]]
     modes: Counter[str]
     unreadable: dict[str, str]
 
     def __str__(self) -> str:
         """Return a few lines for a person."""
-        lines = [f"{self.root}: {len(self.sizes)} images, {len(self.unreadable)} unreadable"]
-        heights, widths = zip(*self.sizes, strict=True)
-        megapixels = sum(height * width for height, width in self.sizes) / 1e6
+        heights, widths, _ = zip(*self.shapes, strict=True)
+        megapixels = sum(height * width for height, width, _ in self.shapes) / 1e6
         modes = ", ".join(f"{count} {mode}" for mode, count in self.modes.most_common())
-        lines.append(
-            f"  width {min(widths)}-{max(widths)}, height {min(heights)}-{max(heights)}, "
-            f"{megapixels:.1f} megapixels, {modes}"
+        return "\n".join(
+            [
+                f"{self.root}: {len(self.shapes)} images, {len(self.unreadable)} unreadable",
+                f"  width {min(widths)}-{max(widths)}, height {min(heights)}-{max(heights)}, {megapixels:.1f} "
+                f"megapixels, {modes}",
+                *(f"  left out: {reason}" for reason in self.unreadable.values()),
+            ]
         )
-        lines += [f"  left out: {reason}" for reason in self.unreadable.values()]
-        return "\n".join(lines)
 
 
 def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) -> tuple[ImageStore, FolderReport]:
@@ -64,7 +65,7 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
     file = None if cache is None else cache / f"{_fingerprint(paths, channels)}.npy"
     if file is not None and (cached := load_store(file)) is not None:
         store, notes = cached
-        return store, FolderReport(root, _sizes(store), Counter(notes["modes"]), notes["unreadable"])
+        return store, FolderReport(root, store.shapes, Counter(notes["modes"]), notes["unreadable"])
     modes: Counter[str] = Counter()
     unreadable: dict[str, str] = {}
     arrays: list[Pixels] = []
@@ -83,7 +84,7 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
     store = pack(arrays)
     if file is not None:
         save_store(file, store, {"modes": modes, "unreadable": unreadable})
-    return store, FolderReport(root, _sizes(store), modes, unreadable)
+    return store, FolderReport(root, store.shapes, modes, unreadable)
 
 
 def image_files(root: Path) -> list[Path]:
@@ -99,10 +100,6 @@ def image_files(root: Path) -> list[Path]:
         suffixes = " ".join(sorted(READABLE_SUFFIXES))
         raise ImageError(root, "no image files in this folder or below it", f"add files ending in {suffixes}")
     return paths
-
-
-def _sizes(store: ImageStore) -> list[tuple[int, int]]:
-    return [(height, width) for height, width, _ in store.shapes]
 
 
 def _looks_like_image(path: Path, root: Path) -> bool:

@@ -6,6 +6,7 @@ see the same pairs as one process with N times the batch.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, final
 
 import numpy as np
@@ -118,6 +119,7 @@ class ScaleRange:
 
 
 @final
+@dataclass(eq=False)
 class StepSampler(Sampler[list[tuple[int, int]]]):
     """Batches of `(step, sample number)`, epoch after epoch, starting at any step.
 
@@ -130,14 +132,11 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         world_size: Number of processes, which share the samples of a step.
     """
 
-    def __init__(
-        self, steps_per_epoch: int, batch_size: int, steps_done: Callable[[], int], rank: int, world_size: int
-    ) -> None:
-        self.steps_per_epoch = steps_per_epoch
-        self.batch_size = batch_size
-        self.steps_done = steps_done
-        self.rank = rank
-        self.world_size = world_size
+    steps_per_epoch: int
+    batch_size: int
+    steps_done: Callable[[], int]
+    rank: int
+    world_size: int
 
     def __len__(self) -> int:
         """Return the number of steps of a whole epoch, also if the run resumes within one."""
@@ -152,6 +151,7 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
 
 
 @final
+@dataclass(eq=False)
 class CropDataset(Dataset[tuple[int, int, Tensor]]):
     """Random crops of a store's images.
 
@@ -164,12 +164,10 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
         seed: Seed of order, crops and augmentation.
     """
 
-    def __init__(self, store: ImageStore, crop_size: int, augment: bool, seed: int) -> None:
-        self.store = store
-        self.crop_size = crop_size
-        self.augment = augment
-        self.seed = seed
-        self._order: tuple[int, Pixels | np.ndarray] = (-1, np.empty(0, np.int64))
+    store: ImageStore
+    crop_size: int
+    augment: bool
+    seed: int
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -183,10 +181,7 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
 
     def _image_index(self, number: int) -> int:
         cycle, position = divmod(number, len(self.store))
-        if self._order[0] != cycle:
-            order = np.random.default_rng((self.seed, _ORDER, cycle)).permutation(len(self.store))
-            self._order = cycle, order
-        return int(self._order[1][position])
+        return int(_order(self.seed, cycle, len(self.store))[position])
 
     def _crop(self, image: Pixels, number: int) -> Pixels:
         random = np.random.default_rng((self.seed, _CROP, number))
@@ -199,33 +194,20 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
         return np.array(crop, order="C")
 
 
+@lru_cache(maxsize=2)
+def _order(seed: int, cycle: int, count: int) -> np.ndarray:
+    return np.random.default_rng((seed, _ORDER, cycle)).permutation(count)
+
+
 def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:
     """Stack the samples of one step."""
     return TargetBatch(torch.stack([crop for _, _, crop in samples]), samples[0][0], samples[0][1])
 
 
-def make_pair(
-    target: UInt8[Tensor, "batch channel height width"],
-    image_size: Size,
-    target_size: Size | None = None,
-    degradation: Degradation = Degradation(),  # noqa: B008 (frozen)
-    seed: int = 0,
-    first: int = 0,
-) -> Pair:
-    """Degrade 8-bit targets to low-resolution images, on their device.
-
-    Args:
-        target: The truth.
-        image_size: `(height, width)` of the low-resolution images.
-        target_size: Shrink the targets to this size first.
-        degradation: How the images are made.
-        seed: Decides all that is random, together with the samples' numbers.
-        first: Number of the first sample.
-    """
+def make_pair(target: UInt8[Tensor, "batch channel height width"], image_size: Size) -> Pair:
+    """Shrink 8-bit targets to low-resolution images, on their device."""
     exact = target.float() / 255
-    if target_size is not None:
-        exact = Degradation()(exact, target_size).image
-    return Pair(degradation(exact, image_size, seed, first).planes, exact)
+    return Pair(Degradation()(exact, image_size).planes, exact)
 
 
 def cut_pair(
@@ -235,9 +217,18 @@ def cut_pair(
     seed: int = 0,
     first: int = 0,
 ) -> Pair:
-    """Return the pair that a training step makes of its crops."""
+    """Return the pair that a training step makes of its crops, on their device.
+
+    Args:
+        crops: 8-bit crops, of which the targets are made.
+        sides: Which part of them is used, and the sides of the pair.
+        degradation: How the low-resolution images are made.
+        seed: Decides all that is random, together with the samples' numbers.
+        first: Number of the first sample.
+    """
     region, target, image = sides
-    return make_pair(crops[..., :region, :region], (image, image), (target, target), degradation, seed, first)
+    exact = Degradation()(crops[..., :region, :region].float() / 255, (target, target)).image
+    return Pair(degradation(exact, (image, image), seed, first).planes, exact)
 
 
 def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> Int[Tensor, "batch query"]:

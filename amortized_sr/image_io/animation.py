@@ -4,25 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import Blend, Disposal
 
-from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
-from amortized_sr.image_io.orientation import orientation_of, upright
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels, upright
+from amortized_sr.image_io.opening import orientation_of
 
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats whose further pictures are an animation."""
 
-_TO_NOTHING, _TO_PREVIOUS = 1, 2
-_OVER = 1
-
 
 def read_animation(image: Image.Image, metadata: Metadata, notices: list[str]) -> ImageFile:
-    """Decode every picture of an open animation.
-
-    Args:
-        image: An image that Pillow has opened.
-        metadata: What the file says about it.
-        notices: Sentences for the result.
-    """
+    """Decode every picture of an animation that Pillow has opened."""
     orientation = orientation_of(image)
     name, mode, repeats = str(image.format), image.mode, image.info.get("loop", 1 if image.format == "GIF" else 0)
     pictures: list[Image.Image] = []
@@ -55,14 +47,14 @@ def _composed(image: Image.Image) -> Iterator[Image.Image]:
         image.blend_op = image.dispose_op = 0  # pyright: ignore[reportAttributeAccessIssue]
         image.load()
         part, before = image.crop(box).convert("RGBA"), canvas.copy()
-        if blend == _OVER:
+        if blend == Blend.OP_OVER:
             canvas.alpha_composite(part, box[:2])
         else:
             canvas.paste(part, box)
         # Without transparency in the file, only places that no part covers are transparent.
         opaque = not image.has_transparency_data and canvas.getchannel("A").getextrema() == (255, 255)
         yield canvas.convert("RGB") if opaque else canvas.copy()
-        if disposal == _TO_PREVIOUS and number > first:
+        if disposal == Disposal.OP_PREVIOUS and number > first:
             canvas = before
-        elif disposal in (_TO_NOTHING, _TO_PREVIOUS):
+        elif disposal in (Disposal.OP_BACKGROUND, Disposal.OP_PREVIOUS):
             canvas.paste((0, 0, 0, 0), box)

@@ -11,9 +11,6 @@ import numpy as np
 from amortized_sr.image_io.opening import DAMAGE
 from amortized_sr.image_io.profile import profile_problem, srgb_profile
 
-CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM")
-"""PNG's chunks about colours, which stay true of a picture of another size."""
-
 # x and y of white, red, green and blue: sRGB, BT.2020, P3.
 _PRIMARIES = {
     1: (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06),
@@ -38,18 +35,11 @@ def avif_colours(content: bytes) -> dict[bytes, bytes]:
     return {} if 2 in codes or max(codes) > 255 else {b"cICP": bytes((*codes, 0, 1))}
 
 
-def usable_profile(
-    icc: object, mode: str, notices: list[str], chunks: dict[bytes, bytes] | None = None
-) -> bytes | None:
+def usable_profile(icc: object, mode: str, notices: list[str], chunks: dict[bytes, bytes]) -> bytes | None:
     """Return the profile of a picture, or None for sRGB.
 
-    Args:
-        icc: The file's ICC profile; empty for one that cannot be read, None if there is none.
-        mode: The mode that a profile must be for.
-        notices: Gets a sentence for everything that cannot be used.
-        chunks: What the file says besides.
+    `icc` is the file's own, None if there is none, and `mode` the one that a profile must be for.
     """
-    chunks = chunks or {}
     code = chunks.get(b"cICP", b"")
     if code and code[1] in _HDR:
         notices.append(f"the tones are those of HDR ({_HDR[code[1]]}); they are processed as if they were of sRGB")

@@ -28,6 +28,6 @@ class DamagedError(ImageError):
     """An image file whose content breaks the rules of its format."""
 
 
-def reason(error: OSError | ValueError) -> str:
+def reason(error: Exception) -> str:
     """Return why something cannot be written, in the system's words."""
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -1,4 +1,4 @@
-"""File formats: names, what each can hold, how large it can be."""
+"""File formats: names, what each can hold, how large files and images can be."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,18 @@ from typing import Literal
 from amortized_sr.choices import FormatName
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError
-from amortized_sr.image_io.limits import MAX_FILE_PIXELS, MAX_OUTPUT_PIXELS
+
+MAX_INPUT_PIXELS = 2**24
+"""Most pixels of one image as a function: 16 megapixels, whose latent takes about 10 GB of memory."""
+
+MAX_OUTPUT_PIXELS = 2**28
+"""Most pixels of one rendering in memory: 268 megapixels."""
+
+MAX_FILE_PIXELS = 2**32
+"""Most pixels of one rendering that is written strip by strip: 4.3 gigapixels, 13 GB of 8-bit colour."""
+
+DEFAULT_MAX_PIXELS = 89_478_485
+"""Most pixels that a file's header may announce, if nothing else is said; Pillow's limit, 256 MiB of 8-bit colour."""
 
 READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 """Formats that Pillow decodes itself; EPS, PDF and the like would start other programs."""
@@ -85,41 +96,29 @@ def unreadable_format(path: Path, content: bytes) -> str | None:
 
 
 def format_of(path: Path) -> Format:
-    """Return the format that a file's suffix names.
-
-    Raises:
-        ImageError: If the suffix names no format that can be written.
-    """
+    """Return the format that a file's suffix names; an `ImageError` if it names none that can be written."""
     name = _SUFFIXES.get(path.suffix.lower())
     if name is not None:
         return FORMATS[name]
     known = " ".join(_SUFFIXES)
     if path.suffix:
         raise ImageError(path, f"cannot write files of type {path.suffix!r}", f"use one of {known}", setting="format")
-    raise ImageError(
-        path,
-        "there is no such folder, and no suffix says what kind of file to write",
-        f"create the folder first or use one of {known}",
-    )
+    problem = "there is no such folder, and no suffix says what kind of file to write"
+    raise ImageError(path, problem, f"create the folder first or use one of {known}")
 
 
-def check_size(path: Path | str, format_: Format, size: Size, frames: int = 1) -> None:
-    """Check that a format can hold a picture of `size`, before anything is computed.
-
-    Raises:
-        ImageError: If it cannot.
-    """
+def check_size(path: Path | str, format_: Format, size: Size, frames: int = 1, whole: bool = False) -> None:
+    """Check that a format can hold a picture of `size`, drawn as a whole or in strips; an `ImageError` if not."""
     height, width = size
-    pictures = f"{frames} pictures of " if frames > 1 else ""
-    limit = MAX_FILE_PIXELS if format_.streams and frames == 1 else MAX_OUTPUT_PIXELS
+    limit = MAX_FILE_PIXELS if format_.streams and frames == 1 and not whole else MAX_OUTPUT_PIXELS
     if height * width * frames > limit:
+        pictures = f"{frames} pictures of " if frames > 1 else ""
         problem = f"{pictures}{width}x{height} pixels are above the limit of {limit:,}"
-        streamed = limit == MAX_OUTPUT_PIXELS and frames == 1
+        streamed = not format_.streams and frames == 1 and not whole
     elif max(size) > format_.longest:
         problem = f"{width}x{height} pixels are more than {format_.name} can hold ({format_.longest:,} a side)"
         streamed = format_.longest < FORMATS["png"].longest
     else:
         return
-    if streamed:
-        raise ImageError(path, problem, "choose PNG or TIFF", setting="format")
-    raise ImageError(path, problem, "ask for a smaller size", setting="scale")
+    remedy, setting = ("choose PNG or TIFF", "format") if streamed else ("ask for a smaller size", "scale")
+    raise ImageError(path, problem, remedy, setting)

@@ -1,12 +1,13 @@
 """GeoTIFF tags: where on the earth a picture lies, and which pixels hold no data."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 
 import numpy as np
 
 from amortized_sr.coords import Size
-from amortized_sr.image_io.image_file import GeoTags, Pixels
+from amortized_sr.image_io.image_file import GeoTags, Metadata, Pixels
 
 NODATA = 42113
 _PIXEL_SIZE, _TIE_POINTS, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34735, 34736, 34737
@@ -41,30 +42,26 @@ def resize_geo(tags: GeoTags, image_size: Size, size: Size) -> GeoTags:
     return resized
 
 
-def mask_nodata(pixels: Pixels, nodata: str | None, notices: list[str]) -> tuple[Pixels, str | None]:
+def mask_nodata(pixels: Pixels, metadata: Metadata, notices: list[str]) -> tuple[Pixels, Metadata]:
     """Make pixels without data transparent, so that their value does not spread into the others.
 
-    Args:
-        pixels: The picture.
-        nodata: Value of pixels without data, as the file spells it, or None.
-        notices: Gets a sentence if it is no value that pixels can have.
-
-    Returns:
-        The pixels, and `nodata` if writing it again restores them.
+    The metadata returned have a nodata value only if writing it again restores the pixels.
     """
+    nodata = metadata.nodata
     if nodata is None:
-        return pixels, None
+        return pixels, metadata
+    without = dataclasses.replace(metadata, nodata=None)
     try:
         value = pixels.dtype.type(float(nodata) if pixels.dtype.kind == "f" else int(float(nodata)))
     except (ValueError, OverflowError):
         notices.append(f"the nodata value {nodata!r} is no value of these pixels and is left out")
-        return pixels, None
+        return pixels, without
     alpha = pixels.shape[2] in (2, 4)
     colours = pixels[..., :-1] if alpha else pixels
     absent = (np.isnan(colours) if math.isnan(value) else colours == value).all(axis=2, keepdims=True)
     opacity = pixels[..., -1:] if alpha else np.full_like(pixels[..., :1], _WHITE[pixels.dtype.name])
     masked = np.where(absent, pixels.dtype.type(0), np.concatenate((colours, opacity), axis=2))
-    return masked, None if alpha else nodata
+    return masked, without if alpha else metadata
 
 
 def unmask_nodata(pixels: Pixels, nodata: str) -> Pixels:

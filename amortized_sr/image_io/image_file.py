@@ -7,11 +7,14 @@ import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
 
 from amortized_sr.coords import Size
-from amortized_sr.image_io.formats import Depth
+from amortized_sr.image_io.formats import Depth, Format
 
 # The axes have no names, because a picture may be turned.
 Pixels = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"] | Float32[np.ndarray, "_ _ _"]
 """Height, width and channels: grey, grey and alpha, RGB, or RGB and alpha; alpha is not multiplied into the colours."""
+
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Pillow's names for numbers of channels."""
 
 GeoTags = dict[int, str | tuple[float, ...]]
 """GeoTIFF tags by their numbers."""
@@ -89,6 +92,30 @@ class ImageFile:
         return self.frames[0].shape[2] in (2, 4)
 
 
+@final
+@dataclass(frozen=True)
+class Output:
+    """What is to be written.
+
+    Attributes:
+        format: The file's format.
+        size: `(height, width)` in pixels.
+        channels: 1 to 4.
+        depth: How a channel is stored.
+        metadata: What to say about the picture.
+        quality: 1 to 100 for the formats that lose something (95 is the default), or None for lossless WebP.
+        compression: Effort of lossless compression, 0 to 9.
+    """
+
+    format: Format
+    size: Size
+    channels: int
+    depth: Depth
+    metadata: Metadata
+    quality: int | None = None
+    compression: int = 1
+
+
 def depth_of(pixels: Pixels) -> Depth:
     """Return how a channel is stored."""
     match pixels.dtype.name:
@@ -96,3 +123,13 @@ def depth_of(pixels: Pixels) -> Depth:
             return name
         case name:
             raise TypeError(f"pixels of type {name} are not uint8, uint16 or float32")
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Return what a viewer that knows the orientation (1 to 8) shows; other numbers mean upright."""
+    turned = pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return np.ascontiguousarray(turned)

@@ -1,11 +1,11 @@
 """Metadata of a picture: kept as far as it stays true of a picture of another size."""
 
-import contextlib
 import dataclasses
 import re
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast, final
+from fractions import Fraction
+from typing import final
 
 from PIL import Image
 
@@ -13,17 +13,11 @@ from amortized_sr.coords import Size
 from amortized_sr.image_io.colours import lost_colours, usable_profile
 from amortized_sr.image_io.formats import Format
 from amortized_sr.image_io.georeference import NODATA, read_geo, resize_geo
-from amortized_sr.image_io.image_file import GeoTags, Metadata
+from amortized_sr.image_io.image_file import Metadata
 from amortized_sr.image_io.opening import DAMAGE
-from amortized_sr.image_io.orientation import ORIENTATION, upright_xmp
-
-if TYPE_CHECKING:
-    from typing import IO
-
-    import tifffile
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_XMP, _PROFILE, _PRIMARIES = 700, 34675, 319
+XMP, PROFILE, _PRIMARIES = 700, 34675, 319
 _NO_UNIT = 1
 # Colours in other ways than a profile, and functions from the old picture's pixels to the ground.
 _LOST_TAGS = {
@@ -43,6 +37,9 @@ _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 # Size of the picture, interoperability, and maker's notes, whose inner addresses would be wrong.
 _LEFT_OUT = (0xA002, 0xA003, 0xA005, 0x927C)
 
+# As an attribute and as an element. The pixels are upright.
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))\s*[2-8]")
+
 # The limit of a JPEG segment. More is not a description.
 _MAX_BYTES = 65_000
 
@@ -53,63 +50,51 @@ _OTHER_TEXTS = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type 
 def read_metadata(
     image: Image.Image, mode: str, chunks: dict[bytes, bytes], notices: list[str], orientation: int = 1
 ) -> Metadata:
-    """Return the metadata of an open file.
+    """Return the metadata of an image that Pillow has opened.
 
-    Args:
-        image: An image that Pillow has opened.
-        mode: The mode that a profile must be for.
-        chunks: What the file says about colours, as PNG chunks.
-        notices: Gets a sentence for everything that is left out.
-        orientation: Of a TIFF before it was decoded; Pillow turns its pixels itself.
+    `orientation` is a TIFF's before it was decoded, because Pillow turns its pixels itself.
     """
     info, tags = image.info, getattr(image, "tag_v2", {}).get
+    if info.get("jfif_unit") == 0:
+        chunks = {**chunks, **_aspect_chunk(info.get("jfif_density"))}
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    metadata = collect_metadata(tags, image.getexif, info.get("icc_profile"), xmp, mode, orientation, notices, chunks)
     text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _OTHER_TEXTS}
-    # A profile of which segments are missing is there, but None.
-    icc = (info["icc_profile"] or b"") if "icc_profile" in info else None
-    geo, nodata = _read_tags(tags, orientation, notices)
-    density = info.get("jfif_density") if info.get("jfif_unit") == 0 else _tiff_density(tags)
-    return Metadata(
-        profile=usable_profile(icc, mode, notices, chunks),
-        exif=_read_exif(image.getexif, notices),
-        xmp=_read_xmp(xmp.encode() if isinstance(xmp, str) else xmp, notices),
-        dpi=_read_dpi(info.get("dpi")) or _exif_dpi(image.getexif),
-        text=text if _small("text", "".join(text.values()).encode(), notices) else {},
-        chunks=_kept_chunks(chunks, density),
-        geo=geo,
-        nodata=nodata,
-    )
+    text = text if _small("text", "".join(text.values()).encode(), notices) else {}
+    return dataclasses.replace(metadata, text=text, dpi=_read_dpi(info.get("dpi")) or metadata.dpi)
 
 
-def read_tiff_metadata(file: "tifffile.TiffFile", page: "tifffile.TiffPage", mode: str, notices: list[str]) -> Metadata:
-    """Return the metadata of a page of an open TIFF, whose pixels Pillow may not be able to read.
+def collect_metadata(
+    tags: Callable[[int], object],
+    load_exif: Callable[[], Image.Exif],
+    icc: object,
+    xmp: object,
+    mode: str,
+    orientation: int,
+    notices: list[str],
+    chunks: dict[bytes, bytes],
+) -> Metadata:
+    """Return metadata from where they are in a file.
 
-    Args:
-        file: The file.
-        page: The page.
-        mode: The mode that a profile must be for.
-        notices: Gets a sentence for everything that is left out.
+    `tags` returns the value of a TIFF tag or None, `load_exif` may fail, `icc` is what `usable_profile` takes, `mode`
+    Pillow's name for the channels, and `chunks` are those of a PNG, or the same said by another format.
     """
-    if is_foreign(file):
-        notices.append("EXIF data and resolution are left out; they are not read from a big-endian BigTIFF")
-    tags = page.tags.valueof
-    xmp = tags(_XMP)
-    geo, nodata = _read_tags(tags, tags(ORIENTATION, 1), notices)
-
-    def load() -> Image.Exif:
-        exif = Image.Exif()
-        exif.bigtiff, exif.endian = file.is_bigtiff, file.byteorder
-        exif.load_from_fp(cast("IO[bytes]", file.filehandle), page.offset)
-        return exif
-
+    # A profile says more than the tags about colours, which some programs write beside it.
+    lost = [name for tag, name in _LOST_TAGS.items() if tags(tag) is not None and not (tag <= _PRIMARIES and icc)]
+    if lost:
+        notices.append(f"the TIFF tags {', '.join(lost)} are left out")
+    if tags(_RESOLUTION_UNIT) == _NO_UNIT:
+        chunks = {**chunks, **_aspect_chunk((tags(_X_RESOLUTION), tags(_Y_RESOLUTION)))}
+    packet, nodata = xmp.encode() if isinstance(xmp, str) else xmp, tags(NODATA)
     return Metadata(
-        exif=None if is_foreign(file) else _read_exif(load, notices),
-        profile=usable_profile(tags(_PROFILE), mode, notices),
-        xmp=_read_xmp(xmp if isinstance(xmp, bytes) else None, notices),
-        dpi=None if is_foreign(file) else _exif_dpi(load),
-        chunks=_kept_chunks({}, _tiff_density(tags)),
-        geo=geo,
-        nodata=nodata,
+        profile=usable_profile(icc, mode.removesuffix("A"), notices, chunks),
+        exif=_read_exif(load_exif, notices),
+        xmp=_small("XMP", _XMP_ORIENTATION.sub(rb"\g<1>1", packet), notices) if isinstance(packet, bytes) else None,
+        dpi=_exif_dpi(load_exif),
+        # A resolution that is no aspect is told as `dpi`.
+        chunks={name: body for name, body in chunks.items() if name != b"pHYs" or pixel_aspect(chunks)},
+        geo=read_geo(tags, orientation, notices),
+        nodata=(nodata.strip(" \0") or None) if isinstance(nodata, str) else None,
     )
 
 
@@ -129,24 +114,6 @@ def fit_metadata(metadata: Metadata, format_: Format, image_size: Size, size: Si
     return dataclasses.replace(metadata, geo={}, nodata=None)
 
 
-def is_foreign(file: "tifffile.TiffFile") -> bool:
-    """Return whether a TIFF is of the form that Pillow does not know: BigTIFF with the high bytes first."""
-    return file.is_bigtiff and file.byteorder == ">"
-
-
-def _read_tags(tags: Callable[[int], object], orientation: int, notices: list[str]) -> tuple[GeoTags, str | None]:
-    """Return the GeoTIFF tags of a page, and its nodata value, as it is spelled."""
-    # A profile says more than the tags about colours, which some programs write beside it.
-    names = [
-        name for tag, name in _LOST_TAGS.items() if tags(tag) is not None and (tag > _PRIMARIES or not tags(_PROFILE))
-    ]
-    if names:
-        notices.append(f"the TIFF tags {', '.join(names)} are left out")
-    text = tags(NODATA)
-    nodata = text.strip(" \0") if isinstance(text, str) else ""
-    return read_geo(tags, orientation, notices), nodata or None
-
-
 def _exif_dpi(load: Callable[[], Image.Exif]) -> tuple[float, float] | None:
     try:
         tags = load()
@@ -156,19 +123,14 @@ def _exif_dpi(load: Callable[[], Image.Exif]) -> tuple[float, float] | None:
         return None
 
 
-def _tiff_density(tags: Callable[[int], object]) -> object:
-    """Return a TIFF's pixels per length if it names no unit."""
-    return (tags(_X_RESOLUTION), tags(_Y_RESOLUTION)) if tags(_RESOLUTION_UNIT) == _NO_UNIT else None
-
-
-def _kept_chunks(chunks: dict[bytes, bytes], density: object) -> dict[bytes, bytes]:
-    """Return chunks to keep: the resolution (pHYs) is one only if it is an aspect, pixels per unknown unit."""
-    if density is not None:
-        with contextlib.suppress(*DAMAGE):
-            # tifffile gives pairs of integers, Pillow fractions.
-            x, y = (n[0] / n[1] if isinstance(n, tuple) else float(n) for n in density)  # pyright: ignore[reportGeneralTypeIssues]
-            chunks = {**chunks, b"pHYs": struct.pack(">IIB", round(x), round(y), 0)}
-    return {name: body for name, body in chunks.items() if name != b"pHYs" or pixel_aspect(chunks)}
+def _aspect_chunk(density: object) -> dict[bytes, bytes]:
+    """Return the chunk that tells the aspect of pixels, of which there are so many per unknown unit along x and y."""
+    try:
+        # tifffile gives pairs of integers, Pillow fractions.
+        x, y = (n[0] / n[1] if isinstance(n, tuple) else float(n) for n in density)  # pyright: ignore[reportGeneralTypeIssues]
+        return {b"pHYs": struct.pack(">IIB", *Fraction(x / y).limit_denominator(1000).as_integer_ratio(), 0)}
+    except DAMAGE:
+        return {}
 
 
 def pixel_aspect(chunks: dict[bytes, bytes]) -> tuple[int, int] | None:
@@ -177,24 +139,24 @@ def pixel_aspect(chunks: dict[bytes, bytes]) -> tuple[int, int] | None:
     return (x, y) if unit == 0 and x != y and x and y else None
 
 
-def _read_xmp(xmp: bytes | None, notices: list[str]) -> bytes | None:
-    return _small("XMP", None if xmp is None else upright_xmp(xmp), notices)
+def parse_exif(exif: bytes | None) -> Image.Exif:
+    """Return EXIF data as Pillow's mapping of tags."""
+    parsed = Image.Exif()
+    if exif is not None:
+        parsed.load(exif)
+    return parsed
 
 
 def with_resolution(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
     """Return EXIF data that tells the resolution too, for formats that have no other place for it."""
-    known = Image.Exif()
-    if exif is not None:
-        known.load(exif)
-    told = _copied(known)
+    told = _copied(parse_exif(exif))
     told[_X_RESOLUTION], told[_Y_RESOLUTION], told[_RESOLUTION_UNIT] = *dpi, 2
     return told.tobytes()
 
 
 def has_details(exif: bytes) -> bool:
     """Return whether EXIF data tells of the camera or the place, beyond the main texts."""
-    known = Image.Exif()
-    known.load(exif)
+    known = parse_exif(exif)
     return bool(known.get_ifd(_EXIF_IFD) or known.get_ifd(_GPS_IFD))
 
 

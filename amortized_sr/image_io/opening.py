@@ -30,19 +30,15 @@ DAMAGE = (
 )  # fmt: skip
 """Exceptions that decoders raise for damaged files."""
 
+ORIENTATION = 0x0112
+"""EXIF's and TIFF's tag for how the pixels are turned."""
+
 
 @contextlib.contextmanager
 def opened(path: Path, content: bytes, max_pixels: int, allow_truncated: bool = False) -> Iterator[Image.Image]:
-    """Open an image with Pillow; a failure to decode its pixels inside the block becomes a sentence as well.
+    """Open an image with Pillow; a failure to decode its pixels inside the block is an `ImageError` as well.
 
-    Args:
-        path: The file's name for sentences; the content decides the format.
-        content: The file's bytes.
-        max_pixels: Most pixels that the header may announce.
-        allow_truncated: Whether missing pixels of a cut file may be grey.
-
-    Raises:
-        ImageError: If the file is not an image or is damaged.
+    With `allow_truncated`, missing pixels of a cut file are grey.
     """
     with _decoding, mapped_errors(path, content), warnings.catch_warnings(), _silent_libtiff():
         # Pillow warns of damaged metadata, which does not change the picture; size is checked below.
@@ -64,16 +60,16 @@ def opened(path: Path, content: bytes, max_pixels: int, allow_truncated: bool = 
 def _silent_libtiff() -> Iterator[None]:
     """Keep Pillow's libtiff from printing; impossible where it is built into Pillow, as on Windows."""
     library = ctypes.CDLL(Image.core.__file__)
-    setters = [getattr(library, f"TIFFSet{kind}Handler", None) for kind in ("Error", "Warning")]
-    for setter in filter(None, setters):
+    names = ("TIFFSetErrorHandler", "TIFFSetWarningHandler")
+    setters = [getattr(library, name) for name in names if hasattr(library, name)]
+    for setter in setters:
         setter.restype, setter.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-    before = [setter and setter(None) for setter in setters]
+    before = [setter(None) for setter in setters]
     try:
         yield
     finally:
         for setter, handler in zip(setters, before, strict=True):
-            if setter:
-                setter(handler)
+            setter(handler)
 
 
 def _scale_transparency(image: Image.Image) -> None:
@@ -84,38 +80,34 @@ def _scale_transparency(image: Image.Image) -> None:
         image.info["transparency"] = (named & steps) * 255 // steps
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file that may be an image.
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; an unreadable one counts as upright."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except DAMAGE:
+        return 1
+    return value if value in range(1, 9) else 1
 
-    Raises:
-        ImageError: If it is missing, too large, a directory, or a pipe or device, which may never end.
-    """
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file that may be an image; a pipe or a device is none, because it may never end."""
     with mapped_errors(path):
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise ImageError(
-                path, "is a directory, not an image file", f"name the files in it, for example {path}/*.png"
-            )
+            remedy = f"name the files in it, for example {path}/*.png"
+            raise ImageError(path, "is a directory, not an image file", remedy)
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError(path, "is a pipe or a device, not an image file", "use - to read from a pipe")
+            raise ImageError(path, "is a pipe or a device, not an image file", "save its content as a file first")
         if status.st_size > _MAX_BYTES:
             raise ImageError(path, f"has more than {_MAX_BYTES:,} bytes", "crop the image first")
         return path.read_bytes()
 
 
 def check_pixels(path: Path, pixels: int, limit: int) -> None:
-    """Refuse an image whose header announces too many pixels: it is an attack or an accident.
-
-    Raises:
-        ImageError: If it does.
-    """
+    """Refuse an image whose header announces too many pixels: it is an attack or an accident."""
     if pixels > limit:
-        raise ImageError(
-            path,
-            f"the header announces more than {limit:,} pixels",
-            "crop the image first or raise the limit of pixels",
-            setting="max_pixels",
-        )
+        problem = f"the header announces more than {limit:,} pixels"
+        raise ImageError(path, problem, "crop the image first or raise the limit of pixels", setting="max_pixels")
 
 
 @contextlib.contextmanager
@@ -134,9 +126,8 @@ def mapped_errors(path: Path, content: bytes = b"") -> Iterator[None]:
             raise ImageError(path, "the file is empty", "give an image file") from None
         if name := unreadable_format(path, content):
             raise ImageError(path, f"{name} images cannot be read", "convert it to PNG, TIFF or JPEG first") from None
-        raise ImageError(
-            path, f"not an image in a known format ({', '.join(READABLE)})", "give an image file"
-        ) from None
+        known = ", ".join(READABLE)
+        raise ImageError(path, f"not an image in a known format ({known})", "give an image file") from None
     except MemoryError:
         raise ImageError(path, "not enough memory to decode it", "crop the image first") from None
     except DAMAGE as error:

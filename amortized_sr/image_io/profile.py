@@ -9,6 +9,7 @@ import functools
 import io
 import math
 
+import numpy as np
 from PIL import Image, ImageCms
 
 # A profile of a display or printer has at most 3 MB; a larger one is an accident or an attack.
@@ -30,7 +31,7 @@ def profile_problem(profile: bytes, mode: str) -> str | None:
         space = parsed.xcolor_space
         if space == _SPACES[mode]:
             # A profile may be well-formed and still have no usable tables.
-            tone_gamma(profile, mode) if mode in ("RGB", "L") else to_srgb(Image.new(mode, (1, 1)), profile)
+            to_srgb(Image.new(mode, (1, 1)), profile)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return "is damaged"
     if space != _SPACES[mode]:
@@ -41,18 +42,14 @@ def profile_problem(profile: bytes, mode: str) -> str | None:
 @functools.lru_cache(maxsize=32)
 def tone_gamma(profile: bytes, mode: str) -> float:
     """Return the gamma that brings a profile's tones near to those of sRGB; 1 where they are near already."""
-    grey = Image.new(mode, (1, 1), 128 if mode == "L" else (128, 128, 128))
-    converted = ImageCms.profileToProfile(grey, _parse(profile), ImageCms.createProfile("sRGB"), outputMode="RGB")
-    assert converted is not None
-    pixel = converted.getpixel((0, 0))
-    assert isinstance(pixel, tuple)
-    middle = min(max(sum(pixel) / 3 / 255, 0.05), 0.95)
+    grey = Image.new("L", (1, 1), 128).convert(mode)
+    middle = min(max(float(np.array(to_srgb(grey, profile)).mean()) / 255, 0.05), 0.95)
     gamma = math.log(middle) / math.log(128 / 255)
     return 1.0 if abs(gamma - 1) < _NEGLIGIBLE else gamma
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a CMYK or Lab picture in sRGB; without a profile, CMYK is plain inverted ink."""
+    """Return a picture in sRGB; without a profile, CMYK is plain inverted ink, and other colours are Lab."""
     if profile is None and picture.mode == "CMYK":
         return picture.convert("RGB")
     source = ImageCms.createProfile("LAB") if profile is None else _parse(profile)

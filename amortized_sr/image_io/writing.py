@@ -1,124 +1,65 @@
 """Strips of pixels -> image file, of any size where the format allows it."""
 
 import contextlib
+import dataclasses
+import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError, reason
-from amortized_sr.image_io.formats import Depth, Format
-from amortized_sr.image_io.image_file import Metadata, Pixels
+from amortized_sr.image_io.image_file import Metadata, Output, Pixels
 from amortized_sr.image_io.metadata import with_resolution
-from amortized_sr.image_io.png import write_png
+from amortized_sr.image_io.png import with_metadata, write_png
 from amortized_sr.image_io.tiff import write_tiff
-
-
-@dataclass(frozen=True)
-class Output:
-    """What is to be written.
-
-    Attributes:
-        format: The file's format.
-        size: `(height, width)` in pixels.
-        channels: 1 to 4.
-        depth: How a channel is stored.
-        metadata: What to say about the picture.
-        quality: 1 to 100 for the formats that lose something (95 is the default), or None for lossless WebP.
-        compression: Effort of lossless compression, 0 to 9.
-    """
-
-    format: Format
-    size: Size
-    channels: int
-    depth: Depth
-    metadata: Metadata
-    quality: int | None = None
-    compression: int = 1
 
 
 def write_strips(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> None:
     """Write a picture that comes in strips of rows, from the top to the bottom."""
     if output.format.streams:
         write = write_png if output.format.name == "PNG" else write_tiff
-        write(file, output.size, output.channels, output.depth, strips, output.metadata, output.compression)
-        return
-    pixels = np.empty((*output.size, output.channels), np.uint8)
-    row = 0
-    for strip in strips:
-        pixels[row : row + len(strip)] = strip
-        row += len(strip)
-    _save(file, output, [pixels], {})
+        write(file, output, strips)
+    else:
+        _save(file, output, [np.concatenate(list(strips))])
 
 
 def write_frames(file: BinaryIO, output: Output, frames: list[Pixels], durations: list[float], repeats: int) -> None:
-    """Write an animation.
-
-    Args:
-        file: Where to write.
-        output: What is to be written.
-        frames: The pictures.
-        durations: Milliseconds that each is shown.
-        repeats: How often all are shown; 0 means forever.
-    """
-    # Every picture is whole, so it replaces the one before instead of being laid over it.
-    options: dict[str, Any] = {
-        "save_all": True,
-        "duration": [round(duration) for duration in durations],
-        "loop": repeats,
-    }
-    if output.format.name == "PNG":
-        options["blend"] = 0
-    if output.format.name == "AVIF":
-        options.pop("loop")
-    _save(file, output, frames, options)
+    """Write an animation; `durations` are milliseconds, 0 `repeats` mean forever."""
+    # PNG's pictures are whole, so each replaces the one before (0) instead of being laid over it.
+    animation = {"duration": [round(duration) for duration in durations], "loop": repeats, "blend": 0}
+    if output.format.name != "PNG":
+        _save(file, output, frames, **animation)
+        return
+    # Of the chunks, Pillow would leave out those that it does not know.
+    bare = io.BytesIO()
+    _save(bare, dataclasses.replace(output, metadata=Metadata()), frames, **animation)
+    with_metadata(file, bare.getvalue(), output.metadata)
 
 
-def _save(file: BinaryIO, output: Output, frames: list[Pixels], options: dict[str, Any]) -> None:
-    metadata = output.metadata
-    exif = metadata.exif
+def _save(file: BinaryIO | io.BytesIO, output: Output, frames: list[Pixels], **options: Any) -> None:  # noqa: ANN401 (Pillow's)
+    metadata, exif = output.metadata, output.metadata.exif
     if metadata.dpi is not None and output.format.name in ("WEBP", "AVIF"):
         exif = with_resolution(exif, metadata.dpi)
-    if exif is not None:
-        options["exif"] = exif
-    if output.format.name == "PNG":
-        options["pnginfo"] = _texts(metadata)
-    if metadata.xmp is not None and output.format.name in ("JPEG", "WEBP", "AVIF"):
-        options["xmp"] = metadata.xmp
-    if metadata.dpi is not None and output.format.name in ("JPEG", "BMP", "PNG"):
-        options["dpi"] = metadata.dpi
-    if metadata.profile is not None and output.format.profile:
-        options["icc_profile"] = metadata.profile
+    # A format ignores what it has no place for.
+    said = {"exif": exif, "xmp": metadata.xmp, "dpi": metadata.dpi, "icc_profile": metadata.profile}
+    options |= {name: value for name, value in said.items() if value is not None}
     pictures = [Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in frames]
     if not output.format.grey:
         pictures = [picture.convert("RGBA" if output.channels in (2, 4) else "RGB") for picture in pictures]
     if len(pictures) > 1:
-        options["append_images"] = pictures[1:]
+        options |= {"save_all": True, "append_images": pictures[1:]}
     pictures[0].save(file, output.format.name, **_effort(output), **options)
-
-
-def _texts(metadata: Metadata) -> PngInfo:
-    texts = PngInfo()
-    for kind, body in metadata.chunks.items():
-        texts.add(kind, body)
-    if metadata.xmp is not None:
-        texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
-    for keyword, text in metadata.text.items():
-        texts.add_itxt(keyword, text)
-    return texts
 
 
 def _effort(output: Output) -> dict[str, Any]:
     quality = 95 if output.quality is None else output.quality
+    # Colour at half the resolution would be the first thing to be lost again.
     match output.format.name:
         case "JPEG":
-            # Colour at half the resolution would be the first thing to be lost again.
             return {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
         case "WEBP":
             return {"lossless": True, "method": 2} if output.quality is None else {"quality": quality, "method": 4}
@@ -132,11 +73,7 @@ def _effort(output: Output) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def named_write_errors(path: Path) -> Iterator[None]:
-    """Turn an error in writing a file into a sentence that names the file.
-
-    Raises:
-        ImageError: If there is one.
-    """
+    """Turn an error in writing a file into an `ImageError` that names the file."""
     try:
         yield
     except (ImageError, BrokenPipeError):
@@ -144,8 +81,9 @@ def named_write_errors(path: Path) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" in str(error):
             raise
-        why = reason(error) if isinstance(error, OSError | ValueError) else str(error)
-        raise ImageError(path, f"cannot be written ({why})", "choose another place", setting="output") from None
+        raise ImageError(
+            path, f"cannot be written ({reason(error)})", "choose another place", setting="output"
+        ) from None
 
 
 def with_first_ready(strips: Iterator[Pixels]) -> Iterator[Pixels]:

@@ -8,12 +8,11 @@ from typing import final
 
 from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.formats import FORMATS, Depth, Format, check_size, format_of
-from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Output, Pixels
 from amortized_sr.image_io.metadata import fit_metadata, has_details
 from amortized_sr.image_io.picture import check_place
-from amortized_sr.image_io.profile import profile_problem, tone_gamma
-from amortized_sr.image_io.writing import Output
-from amortized_sr.pictures.options import WHOLE_BYTES, Colour, PictureOptions
+from amortized_sr.image_io.profile import tone_gamma
+from amortized_sr.pictures.options import Colour, PictureOptions
 
 # How many rows are compared at once; most pictures with colours show one in the first of them.
 _ROWS = 64
@@ -46,34 +45,26 @@ class Conversion:
 
     Attributes:
         source: The file that was read, or a name for it.
-        image: What was read.
-        frames: The pictures to draw.
-        drawing: How.
+        image: What was read, with only the pictures to draw.
+        drawing: How they are drawn.
         output: What is to be written.
         notices: Sentences about what could not be kept.
     """
 
     source: Path
     image: ImageFile
-    frames: list[Pixels]
     drawing: Drawing
     output: Output
     notices: list[str]
 
-    def is_small(self, whole_bytes: int = WHOLE_BYTES) -> bool:
+    def is_small(self, whole_bytes: int) -> bool:
         """Return whether the output is drawn as a whole before it is written; animations always are."""
         height, width = self.output.size
-        return len(self.frames) > 1 or height * width * self.output.channels <= whole_bytes
+        return len(self.image.frames) > 1 or height * width * self.output.channels <= whole_bytes
 
 
 def convert(source: Path, image: ImageFile, options: PictureOptions, output_path: Path | None) -> Conversion:
-    """Decide how an image is drawn and written.
-
-    Args:
-        source: The file that was read, or a name for it.
-        image: What was read.
-        options: How.
-        output_path: The output's file, if it gets one.
+    """Decide how the image of a file is drawn and written; `output_path` is None for one that stays in memory.
 
     Raises:
         ImageError: If the output's size, format or path makes that impossible.
@@ -84,42 +75,43 @@ def convert(source: Path, image: ImageFile, options: PictureOptions, output_path
         problem, _, remedy = str(error).rpartition("; ")
         raise ImageError(source, problem, remedy, setting="scale") from None
     format_ = output_format(output_path, options)
-    name, frames, notices, background = output_path or source, image.frames, list(image.notices), None
-    if len(frames) > 1 and not format_.frames:
-        kept = f"only the first of {len(frames)} pictures is written"
+    name, notices, metadata, background = output_path or source, list(image.notices), image.metadata, None
+    if len(image.frames) > 1 and not format_.frames:
+        kept = f"only the first of {len(image.frames)} pictures is written"
         notices.append(f"{kept}; {format_.name} holds one, choose PNG to keep all")
-        frames = frames[:1]
-    check_size(name, format_, size, len(frames))
+        image = dataclasses.replace(image, frames=image.frames[:1])
+    check_size(name, format_, size, len(image.frames))
     if image.alpha and not format_.alpha:
         background = options.background
-        colour = "#" + bytes(background).hex()
-        notices.append(
-            f"transparency is put on the background {colour}; {format_.name} has none, choose PNG to keep it"
-        )
-    channels = frames[0].shape[2] - (background is not None)
-    profile = image.metadata.profile
-    gamma = gamma_of(profile, channels)
+        behind = f"the background #{bytes(background).hex()}"
+        notices.append(f"transparency is put on {behind}; {format_.name} has none, choose PNG to keep it")
+    channels = image.frames[0].shape[2] - (background is not None)
+    profile = metadata.profile
+    gamma = tone_gamma(profile, "L" if channels < 3 else "RGB") if profile else 1.0
     if profile is not None and not format_.profile:
         problem = f"{format_.name} cannot hold the picture's colour profile"
         raise ImageError(name, problem, "choose PNG or TIFF", setting="format")
     if profile is not None and channels < 3 and not format_.grey:
         notices.append(f"the grey colour profile is left out; {format_.name} has no grey, choose PNG to keep it")
         profile = None
-    metadata = image.metadata
     if options.strip_metadata:
         # Statements about colours and missing data stay: they decide what the pixels mean.
         metadata = Metadata(chunks=metadata.chunks, nodata=metadata.nodata)
     notices += _lost(metadata, format_)
-    metadata = fit_metadata(metadata, format_, image.size, size, notices)
-    if len(frames) > 1 and image.repeats and format_.name == "AVIF":
+    metadata = dataclasses.replace(fit_metadata(metadata, format_, image.size, size, notices), profile=profile)
+    if len(image.frames) > 1 and image.repeats and format_.name == "AVIF":
         notices.append("the number of repetitions is left out; AVIF has none, choose PNG to keep it")
-    metadata = dataclasses.replace(metadata, profile=profile)
-    depth = _depth(name, image.depth, format_, notices)
+    depth = image.depth
+    if depth not in format_.depths:
+        if depth == "float32":
+            raise ImageError(name, f"{format_.name} cannot hold floating point", "choose TIFF", setting="format")
+        notices.append(f"16 bits become 8; {format_.name} holds no more, choose PNG or TIFF to keep them")
+        depth = "uint8"
     if output_path is not None:
         check_place(output_path)
-    drawing = Drawing(depth, gamma, background, is_neutral(frames), options.tta)
+    drawing = Drawing(depth, gamma, background, _is_neutral(image.frames), options.tta)
     output = Output(format_, size, channels, depth, metadata, options.quality, options.compression)
-    return Conversion(source, image, frames, drawing, output, notices)
+    return Conversion(source, image, drawing, output, notices)
 
 
 def output_format(path: Path | None, options: PictureOptions) -> Format:
@@ -136,15 +128,9 @@ def output_format(path: Path | None, options: PictureOptions) -> Format:
     return named
 
 
-def gamma_of(profile: bytes | None, channels: int) -> float:
-    """Return the exponent that brings a profile's tones to those of sRGB; 1 for none that can be used."""
-    mode = "L" if channels < 3 else "RGB"
-    return 1.0 if profile is None or profile_problem(profile, mode) else tone_gamma(profile, mode)
-
-
-def is_neutral(frames: list[Pixels]) -> bool:
+def _is_neutral(frames: list[Pixels]) -> bool:
     """Return whether the colour channels of all pixels that can be seen are three and equal, in all pictures."""
-    return all(_has_equal_channels(pixels) for pixels in frames)
+    return frames[0].shape[2] >= 3 and all(_has_equal_channels(pixels) for pixels in frames)
 
 
 def is_constant(alpha: Pixels) -> bool:
@@ -153,8 +139,6 @@ def is_constant(alpha: Pixels) -> bool:
 
 
 def _has_equal_channels(pixels: Pixels) -> bool:
-    if pixels.shape[2] < 3:
-        return False
     hides = pixels.shape[2] == 4 and not is_constant(pixels[..., 3:])
     for top in range(0, len(pixels), _ROWS):
         rows = pixels[top : top + _ROWS]
@@ -172,12 +156,3 @@ def _lost(metadata: Metadata, format_: Format) -> Iterator[str]:
         yield "EXIF and XMP data are left out; BMP holds none, choose PNG to keep them"
     if format_.name == "TIFF" and metadata.exif and has_details(metadata.exif):
         yield "only the main texts of the EXIF data are kept in a TIFF; choose PNG to keep all"
-
-
-def _depth(name: Path, depth: Depth, format_: Format, notices: list[str]) -> Depth:
-    if depth in format_.depths:
-        return depth
-    if depth == "float32":
-        raise ImageError(name, f"{format_.name} cannot hold floating point", "choose TIFF", setting="format")
-    notices.append(f"16 bits become 8; {format_.name} holds no more, choose PNG or TIFF to keep them")
-    return "uint8"

@@ -9,7 +9,7 @@ Neutral pictures: if the three channels are equal everywhere, one is drawn and w
 equal.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -23,8 +23,7 @@ from amortized_sr.coords import Size
 from amortized_sr.image_io.formats import Depth
 from amortized_sr.image_io.image_file import Pixels, depth_of
 from amortized_sr.pictures.conversion import Drawing, is_constant
-from amortized_sr.resize import shrink
-from amortized_sr.strips import ReadRows
+from amortized_sr.strips import ReadRows, shrink_strips
 from amortized_sr.upscaler import Upscaler
 
 _WHITE: dict[Depth, float] = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
@@ -41,38 +40,33 @@ def draw(
     drawing: Drawing = Drawing(),  # noqa: B008 (frozen)
     notify: Notify = ignore,
 ) -> Iterator[Pixels]:
-    """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows.
-
-    Args:
-        upscaler: The model.
-        pixels: Grey, grey and alpha, RGB, or RGB and alpha.
-        size: Size of the result.
-        drawing: How.
-        notify: Called with a sentence when a fallback is used.
-
-    Yields:
-        Strips of the kind of `pixels`, of any height.
-    """
+    """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows of any height."""
     white, gamma, background = _WHITE[depth_of(pixels)], drawing.tone_gamma, drawing.background
     depth = drawing.depth or depth_of(pixels)
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else None
     if drawing.neutral:
         pixels = pixels[..., :1] if alpha is None else pixels[..., [0, 3]]
+    rendering = Rendering(size, (pixels.shape[0], pixels.shape[1]))
 
-    def render(read_rows: ReadRows, size: Size, batch: int = 1) -> Iterator[Tensor]:
-        rendering = Rendering(size, (pixels.shape[0], pixels.shape[1]))
-        return upscaler.strips(read_rows, rendering, batch, drawing.tta, notify)
+    def strips(read_rows: ReadRows, rendering: Rendering, batch: int) -> Iterator[Tensor]:
+        def read_planes(first: int, stop: int) -> Tensor:
+            return upscaler.clean_planes(read_rows(first, stop))
+
+        return upscaler.strips(read_planes, rendering, batch, drawing.tta, notify)
 
     if alpha is None or is_constant(alpha):
-        strips = _draw_opaque(render, pixels if alpha is None else pixels[..., :-1], size, white, gamma)
+        colours = pixels if alpha is None else pixels[..., :-1]
         constant = 1.0 if alpha is None else float(alpha.flat[0]) / white
-        drawn = ((strip, torch.full_like(strip[:, :1], constant)) for strip in strips)
+        opaque = strips(lambda first, stop: _power(_as_tensor(colours[first:stop], white), gamma), rendering, 1)
+        drawn = ((strip, torch.full_like(strip[:, :1], constant)) for strip in opaque)
     else:
-        drawn = _draw_transparent(render, pixels, size, white, gamma)
+        whole = Rendering(rendering.drawn, rendering.image_size)
+        drawn = _separated(strips(_rows_of_both(pixels, white, gamma), whole, 2), rendering)
     for colour, opacity in drawn:
-        shown = colour.expand(-1, 3, -1, -1) if drawing.neutral else colour
+        shown = _power(colour, 1 / gamma)
+        shown = shown.expand(-1, 3, -1, -1) if drawing.neutral else shown
         if alpha is not None and background is not None:
-            behind = colour.new_tensor(background).div_(255)[None, :, None, None]
+            behind = shown.new_tensor(background).div_(255)[None, :, None, None]
             behind = behind if shown.shape[1] == 3 else behind.mean(dim=1, keepdim=True)
             shown = shown * opacity + behind * (1 - opacity)
         elif alpha is not None:
@@ -80,21 +74,8 @@ def draw(
         yield quantised(shown, depth)
 
 
-_Render = Callable[..., Iterator[Tensor]]
-"""Takes what reads rows, a size, and how many pictures are read; gives strips of rows."""
-
-
-def _draw_opaque(render: _Render, pixels: Pixels, size: Size, white: float, gamma: float) -> Iterator[Tensor]:
-    def read_rows(first: int, stop: int) -> Tensor:
-        return _to_tones(_as_tensor(pixels[first:stop], white), gamma)
-
-    for strip in render(read_rows, size):
-        yield _from_tones(strip, gamma)
-
-
-def _draw_transparent(
-    render: _Render, pixels: Pixels, size: Size, white: float, gamma: float
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _rows_of_both(pixels: Pixels, white: float, gamma: float) -> ReadRows:
+    """Return what reads rows as two pictures, colour and alpha, that are drawn together."""
     visible = pixels[..., -1] > 0
     # Pixels with nothing visible around get the picture's mean.
     mean = torch.tensor(pixels[visible][:, :-1].mean(axis=0) / white, dtype=torch.float32)[None, :, None, None]
@@ -103,36 +84,28 @@ def _draw_transparent(
         top = max(0, first - _SPREAD)
         values = _as_tensor(pixels[top : stop + _SPREAD], white)
         colour, alpha = values[:, :-1], values[:, -1:]
-        filled = _continue_colours(_to_tones(colour, gamma), alpha, _to_tones(mean, gamma))
-        # Two pictures, colour and alpha, drawn together: a colour model sees grey as three equal channels.
+        filled = _continue_colours(_power(colour, gamma), alpha, _power(mean, gamma))
+        # A colour model sees grey as three equal channels.
         both = torch.cat((filled, alpha.expand_as(filled)))
         return both[:, :, first - top : stop - top]
 
-    drawn = max(size[0], pixels.shape[0]), max(size[1], pixels.shape[1])
-    strips = render(read_rows, drawn, 2)
-    if drawn == size:
-        pairs = ((strip[:1], strip[1:].mean(dim=1, keepdim=True).clamp(0, 1)) for strip in strips)
-    else:
-        pairs = iter([_shrunk(strips, size)])
-    for colour, opacity in pairs:
-        yield _from_tones(colour, gamma), opacity
+    return read_rows
 
 
-def _shrunk(strips: Iterator[Float[Tensor, "2 channel rows width"]], size: Size) -> tuple[Tensor, Tensor]:
-    """Shrink colour and alpha drawn together: an average over pixels, in which invisible ones do not count."""
-    # First along x, so that what is collected is no larger than the picture.
-    planes = torch.cat([_premultiplied(strip, size[1]).cpu() for strip in strips], dim=2)
-    channels = planes.shape[1] // 2
-    colour, seen, opacity = shrink(planes, size).split((channels, channels, 1), dim=1)
-    opacity = opacity.clamp(0, 1)
-    return torch.where(opacity > 0, seen / opacity.clamp(min=1e-6), colour), opacity
-
-
-@torch.inference_mode()
-def _premultiplied(strip: Float[Tensor, "2 channel rows width"], width: int) -> Float[Tensor, "1 plane rows columns"]:
-    """Return colour, colour times alpha, and alpha of colour and alpha drawn together, shrunk along x."""
-    colour, alpha = strip[:1], strip[1:].mean(dim=1, keepdim=True).clamp(0, 1)
-    return shrink(torch.cat((colour, colour * alpha, alpha), dim=1), (strip.shape[-2], width))
+def _separated(
+    strips: Iterator[Float[Tensor, "2 channel rows width"]], rendering: Rendering
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield colour and alpha, shrunk as an average over pixels in which invisible ones do not count."""
+    pairs = ((strip[:1], strip[1:].mean(dim=1, keepdim=True).clamp(0, 1)) for strip in strips)
+    if rendering.drawn == rendering.size:
+        yield from pairs
+        return
+    planes = (torch.cat((colour, colour * alpha, alpha), dim=1) for colour, alpha in pairs)
+    for strip in shrink_strips(planes, rendering):
+        channels = strip.shape[1] // 2
+        colour, seen, alpha = strip.split((channels, channels, 1), dim=1)
+        alpha = alpha.clamp(0, 1)
+        yield torch.where(alpha > 0, seen / alpha.clamp(min=1e-6), colour), alpha
 
 
 def _continue_colours(
@@ -142,10 +115,7 @@ def _continue_colours(
 ) -> Float[Tensor, "batch channel height width"]:
     """Return the colours with those of (nearly) transparent pixels replaced by those of visible ones around.
 
-    Args:
-        colour: Any values where alpha is 0.
-        alpha: Opacity in [0, 1].
-        elsewhere: Colour of pixels with nothing visible around.
+    Colours may be anything where alpha is 0; they become `elsewhere` where nothing around is visible.
     """
     # A pixel keeps its colour as far as it is as opaque as its surroundings: an even veil keeps all its detail.
     around = functional.max_pool2d(alpha, 5, stride=1, padding=2)
@@ -163,26 +133,18 @@ def _continue_colours(
 
 
 def _as_tensor(pixels: Pixels, white: float) -> Float[Tensor, "1 channel rows width"]:
-    values = pixels.astype(np.float32)
-    return torch.from_numpy(values).div_(white).permute(2, 0, 1)[None]
+    return torch.from_numpy(pixels.astype(np.float32)).div_(white).permute(2, 0, 1)[None]
 
 
-def _to_tones(colour: Tensor, gamma: float) -> Tensor:
+def _power(colour: Tensor, gamma: float) -> Tensor:
     return colour if gamma == 1 else colour.clamp(min=0) ** gamma
-
-
-def _from_tones(colour: Tensor, gamma: float) -> Tensor:
-    return colour if gamma == 1 else colour.clamp(min=0) ** (1 / gamma)
 
 
 @torch.inference_mode()
 def quantised(colour: Float[Tensor, "1 channel rows width"], depth: Depth) -> Pixels:
     """Return colours in [0, 1] as pixels of a depth; floats are not clamped."""
     values = colour[0].permute(1, 2, 0)
-    match depth:
-        case "float32":
-            return values.contiguous().cpu().numpy()
-        case "uint16":
-            return (values.clamp(0, 1) * 65535).round_().int().cpu().numpy().astype(np.uint16)
-        case "uint8":
-            return (values.clamp(0, 1) * 255).round_().to(torch.uint8).contiguous().cpu().numpy()
+    if depth != "float32":
+        # Not every device has 16 bits without a sign.
+        values = (values.clamp(0, 1) * _WHITE[depth]).round_().to(torch.uint8 if depth == "uint8" else torch.int32)
+    return values.contiguous().cpu().numpy().astype(depth, copy=False)

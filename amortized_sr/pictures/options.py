@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from amortized_sr.choices import FormatName
-from amortized_sr.image_io.limits import DEFAULT_MAX_PIXELS
+from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
 from amortized_sr.sizes import SizeRequest
 
 Colour = tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""A picture file that was written, on the disk or in memory."""
+"""A picture file that was written, on the disk or in memory; Pillow's pictures <-> pixels at their own depth."""
 
 import contextlib
 import io
@@ -13,12 +13,11 @@ from PIL import Image
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
-from amortized_sr.image_io.formats import Format, format_of
-from amortized_sr.image_io.image_file import ImageFile
-from amortized_sr.image_io.limits import MAX_FILE_PIXELS
-from amortized_sr.image_io.reading import read_image
+from amortized_sr.image_io.colours import usable_profile
+from amortized_sr.image_io.formats import MAX_FILE_PIXELS, Format, format_of
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
+from amortized_sr.image_io.reading import as_pixels, read_image
 from amortized_sr.image_io.writing import named_write_errors
-from amortized_sr.pictures.pillow import picture_of
 
 # A notebook shows no larger picture by itself.
 _SHOWN_PIXELS = 2**24
@@ -83,6 +82,39 @@ class PictureFile:
         eight = np.rint(image.frames[0].astype(np.float32).clip(0, white) * (255 / white)).astype(np.uint8)
         picture_of(eight, image.metadata.profile).save(shown, "PNG")
         return shown.getvalue()
+
+
+def image_of(picture: Image.Image) -> ImageFile:
+    """Return a picture as if it came from a file: palettes and inks become RGB, transparency of any kind alpha.
+
+    Raises:
+        ValueError: If the picture is empty or of a mode that cannot be kept.
+    """
+    if 0 in picture.size:
+        raise ValueError(f"a picture of {picture.width}x{picture.height} pixels is empty; give one with pixels")
+    deep = picture.mode in ("I;16", "F")
+    if not deep and picture.mode.startswith(("I", "HSV")):
+        raise ValueError(f"a picture of mode {picture.mode} cannot be kept; convert it to RGB, I;16 or F first")
+    pixels = np.array(picture)[..., None] if deep else as_pixels(picture, [])
+    # Inks became sRGB.
+    profile = None if picture.mode in ("CMYK", "LAB") else picture.info.get("icc_profile")
+    profile = usable_profile(profile, "L" if pixels.shape[2] < 3 else "RGB", [], {})
+    return ImageFile([pixels], "Pillow", picture.mode, Metadata(profile))
+
+
+def picture_of(pixels: Pixels, profile: bytes | None = None) -> Image.Image:
+    """Return pixels as a picture of mode L, LA, RGB, RGBA, I;16 (16-bit grey) or F (grey floats).
+
+    Raises:
+        ValueError: If Pillow has no mode for them.
+    """
+    if pixels.dtype != np.uint8 and pixels.shape[2] > 1:
+        depth = "16 bits" if pixels.dtype == np.uint16 else "floating point"
+        raise ValueError(f"Pillow cannot hold {depth} with {pixels.shape[2]} channels; use `read` for the pixels")
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    if profile:
+        picture.info["icc_profile"] = profile
+    return picture
 
 
 @contextlib.contextmanager

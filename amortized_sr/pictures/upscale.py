@@ -11,16 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from amortized_sr.choices import FormatName
+from amortized_sr.compute import Notify, ignore
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.image_file import ImageFile, Pixels
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors, with_first_ready, write_frames, write_strips
-from amortized_sr.pictures.conversion import Conversion, Drawing, convert, gamma_of, is_neutral
-from amortized_sr.pictures.drawing import Notify, draw
+from amortized_sr.pictures.conversion import Conversion, convert
+from amortized_sr.pictures.drawing import draw
 from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
-from amortized_sr.pictures.picture_file import PictureFile, open_temporary
-from amortized_sr.pictures.pillow import picture_of, pixels_of
+from amortized_sr.pictures.picture_file import PictureFile, image_of, open_temporary, picture_of
 from amortized_sr.sizes import SizeRequest, check_size
 from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler
@@ -48,48 +48,28 @@ def upscale_file(
     """
     name = source if isinstance(source, Path) else Path("picture")
     content = source if isinstance(source, bytes) else None
-    image = source if isinstance(source, ImageFile) else read_picture(name, options, content)
+    known = source if isinstance(source, ImageFile) else None
+    image = known or read_image(name, content, options.max_pixels, options.allow_truncated)
     conversion = convert(name, image, options, output)
     fallbacks: list[str] = []
     frames = draw_frames(conversion, upscaler, fallbacks.append, conversion.is_small(whole_bytes))
-    written = None
-    if output is not None:
-        with named_write_errors(output), replacing(output) as file:
-            write_picture(file, conversion, frames)
-    else:
-        with open_temporary() as file:
-            write_picture(file, conversion, frames)
-            file.seek(0)
-            written = file.read()
+    with named_write_errors(output or name), open_temporary() if output is None else replacing(output) as file:
+        write_picture(file, conversion, frames)
+        file.seek(0)
+        written = file.read() if output is None else None
     format_, size = conversion.output.format, conversion.output.size
     return PictureFile(output, written, format_, image.size, size, image.kind, (*conversion.notices, *fallbacks))
 
 
-def read_picture(path: Path, options: PictureOptions, content: bytes | None = None) -> ImageFile:
-    """Read a picture file, or its bytes; then `path` is only a name for errors.
-
-    Raises:
-        ImageError: If it cannot be read.
-    """
-    return read_image(path, content, options.max_pixels, options.allow_truncated)
-
-
 def draw_frames(conversion: Conversion, upscaler: Upscaler, notify: Notify, whole: bool) -> list[Iterable[Pixels]]:
-    """Draw the pictures of an output in strips of rows.
-
-    Args:
-        conversion: What to draw.
-        upscaler: The model.
-        notify: Called with a sentence when a fallback is used.
-        whole: Whether to draw everything now, or only the first strip and the others while it is written.
+    """Draw the pictures of an output in strips of rows: all now, or only the first strip and the others when written.
 
     Raises:
         ImageError: If there is not enough memory.
     """
+    size, drawing = conversion.output.size, conversion.drawing
     with _named_memory_errors(conversion):
-        drawings = (
-            draw(upscaler, frame, conversion.output.size, conversion.drawing, notify) for frame in conversion.frames
-        )
+        drawings = (draw(upscaler, frame, size, drawing, notify) for frame in conversion.image.frames)
         # Drawing and compressing take turns: both use all cores, and side by side they took twice the time.
         return [list(strips) if whole else with_first_ready(strips) for strips in drawings]
 
@@ -170,7 +150,9 @@ def upscale(
         raise ValueError("output and format are for image files; save the picture that is returned instead")
     if isinstance(source, Tensor):
         return upscaler.upscale(source, scale, size)
-    pixels, profile = pixels_of(source), source.info.get("icc_profile")
-    drawing = Drawing(tone_gamma=gamma_of(profile, pixels.shape[2]), neutral=is_neutral([pixels]))
-    strips = draw(upscaler, pixels, check_size(request.resolve((source.height, source.width))), drawing)
-    return picture_of(np.concatenate(list(strips)), profile)
+    image = image_of(source)
+    request = SizeRequest(size=check_size(request.resolve(image.size)))
+    # A TIFF could keep every depth.
+    conversion = convert(Path("picture"), image, PictureOptions(request, "tif"), None)
+    (strips,) = draw_frames(conversion, upscaler, ignore, whole=True)
+    return picture_of(np.concatenate(list(strips)), image.metadata.profile)

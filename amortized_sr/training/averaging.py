@@ -1,6 +1,6 @@
 """The exponential moving average of the weights, which is what is validated and exported."""
 
-from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import torch
@@ -20,14 +20,13 @@ class MovingAverage(WeightAveraging):
     def __init__(self, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"ema_decay must be at least 0 and below 1, got {decay}")
-        super().__init__(multi_avg_fn=_WarmAverage(decay))
+        # No closure: spawned processes receive it pickled.
+        super().__init__(multi_avg_fn=partial(_move_average, decay))
         self._swapped = False
 
     def averaged(self, task: LightningModule) -> dict[str, Tensor]:
         """Return the averaged parameters and buffers of a module, under the module's own names."""
-        if self._average_model is None or self._swapped:
-            return task.state_dict()
-        return self._average_model.module.state_dict()
+        return (self._average_model.module if self._average_model else task).state_dict()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Move the average to the training device, which Lightning chooses after it has made the copy."""
@@ -50,16 +49,9 @@ class MovingAverage(WeightAveraging):
             self.on_validation_epoch_end(trainer, pl_module)
 
 
-@final
-@dataclass(frozen=True)
-class _WarmAverage:
-    """Updates averaged tensors; an object and not a closure, because spawned processes receive it pickled."""
-
-    decay: float
-
-    def __call__(self, averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        # Keep the count a tensor: converting a GPU's to a number would wait for the GPU in every step.
-        count = torch.as_tensor(count, dtype=torch.float32)
-        new = 1 - ((1 + count) / (10 + count)).clamp(max=self.decay)
-        for mean, value in zip(averaged, current, strict=True):
-            mean.lerp_(value, new)
+def _move_average(decay: float, averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+    # Keep the count a tensor: converting a GPU's to a number would wait for the GPU in every step.
+    count = torch.as_tensor(count, dtype=torch.float32)
+    new = 1 - ((1 + count) / (10 + count)).clamp(max=decay)
+    for mean, value in zip(averaged, current, strict=True):
+        mean.lerp_(value, new)

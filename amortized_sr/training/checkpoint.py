@@ -1,23 +1,108 @@
-"""Checkpoints of a run: found, read, and compared with what is about to be trained."""
+"""Checkpoints of a run and the weights in them: compared with what is to be trained, and written for users."""
 
+import platform
+import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, final
 from zipfile import is_zipfile
 
+import lightning
 import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 
+import amortized_sr
+from amortized_sr.choices import CheckpointWeights
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.training.averaging import MovingAverage
+from amortized_sr.training.data import SuperResolutionData
+from amortized_sr.training.expansion import merged_state
+from amortized_sr.training.retrying_writes import RetryingWrites
+from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.weights import save_weights
+
+
+@final
+@dataclass(eq=False)
+class ExportWeights(Callback):
+    """Writes the averaged weights as the product's `.safetensors`, at every validation and at the end.
+
+    Checkpoints receive the same configuration and facts, so that weights can be exported from them as well.
+
+    Args:
+        path: The file.
+        average: Holds the averaged weights.
+        writes: Records a file that could not be written.
+        seed: The run's seed, for the header.
+        seconds_before: Duration of earlier parts of the run.
+    """
+
+    path: Path
+    average: MovingAverage
+    writes: RetryingWrites
+    seed: int
+    seconds_before: float = 0.0
+    start: float = field(default_factory=time.monotonic)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self.start = time.monotonic()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Export the current state."""
+        if not trainer.sanity_checking:
+            self._export(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Export the result."""
+        self._export(trainer, pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the configuration and the facts."""
+        assert isinstance(pl_module, SuperResolutionTask)
+        checkpoint["network"] = asdict(pl_module.network) | {"expansion": pl_module.expansion}
+        checkpoint["facts"] = self._facts(trainer, pl_module)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Continue counting the seconds."""
+        self.seconds_before = checkpoint.get("facts", {}).get("seconds", 0.0)
+
+    def _facts(self, trainer: Trainer, task: SuperResolutionTask) -> dict[str, Any]:
+        data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        assert isinstance(data, SuperResolutionData)
+        values = trainer.callback_metrics.items()
+        return {
+            "data": data.facts(),
+            "loss": task.loss,
+            "learning_rate": task.learning_rate,
+            **({"final": [task.final_loss, task.final_share]} if task.final_share else {}),
+            "metrics": {name: round(float(value), 3) for name, value in values if name.startswith("val/")},
+            "precision": str(trainer.precision),
+            "seconds": round(self.seconds_before + time.monotonic() - self.start),
+            "seed": self.seed,
+            "steps": trainer.global_step,
+            "versions": {
+                "amortized_sr": amortized_sr.__version__,
+                "lightning": lightning.__version__,
+                "python": platform.python_version(),
+                "torch": str(torch.__version__),
+            },
+        }
+
+    @rank_zero_only
+    def _export(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, SuperResolutionTask)
+        state = _of_model(self.average.averaged(pl_module), pl_module.network, pl_module.expansion)
+        with self.writes.writing(self.path):
+            save_weights(self.path, state, pl_module.network, self._facts(trainer, pl_module))
 
 
 def checkpoint_path(run_dir: Path, chosen: str) -> Path:
-    """Return the file of `last` or `best` of a run folder, or the path itself.
-
-    Raises:
-        ValueError: If there is no such file.
-    """
+    """Return the file of `last` or `best` of a run folder, or the path itself; a ValueError says that it is missing."""
     path = run_dir / "checkpoints" / f"{chosen}.ckpt" if chosen in ("last", "best") else Path(chosen)
     if not path.is_file():
         raise ValueError(f"no checkpoint {path}; choose a folder that holds a run, or another checkpoint")
@@ -25,11 +110,7 @@ def checkpoint_path(run_dir: Path, chosen: str) -> Path:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return the content of a checkpoint.
-
-    Raises:
-        ValueError: If it cannot be read without running code.
-    """
+    """Return the content of a checkpoint, or raise a ValueError if it cannot be read without running code."""
     if is_zipfile(path):
         with suppress(RuntimeError, EOFError, KeyError, OSError, UnpicklingError):
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -37,11 +118,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def check_network(path: Path, checkpoint: dict[str, Any], network: ModelConfig, expansion: int) -> None:
-    """Compare the network of a checkpoint with the one to be trained.
-
-    Raises:
-        ValueError: If they differ, with every setting that does.
-    """
+    """Raise a ValueError with every setting in which a checkpoint's network differs from the one to be trained."""
     wanted = asdict(network) | {"expansion": expansion}
     stored = checkpoint.get("network", wanted)
     differences = [
@@ -58,3 +135,38 @@ def is_finished(checkpoint: dict[str, Any], max_steps: int, max_epochs: int | No
     """Return whether nothing is left to train."""
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     return checkpoint["global_step"] >= max_steps >= 0 or epochs >= (max_epochs or -1) >= 0
+
+
+def export_checkpoint(checkpoint: Path, output: Path, weights: CheckpointWeights = "averaged") -> None:
+    """Write the weights of a training checkpoint as a `.safetensors`.
+
+    Args:
+        checkpoint: A `.ckpt` file of a run.
+        output: The file to write.
+        weights: The moving average, which is what a run exports, or the weights of the last step.
+
+    Raises:
+        ValueError: If the file is not a checkpoint of a run, or one of a version that stored no configuration.
+    """
+    state, config, facts = read_weights(checkpoint, weights)
+    save_weights(output, state, config, facts | {"weights": weights})
+
+
+def read_weights(
+    checkpoint: Path, weights: CheckpointWeights = "averaged"
+) -> tuple[dict[str, Tensor], ModelConfig, dict[str, Any]]:
+    """Return the state of the plain model, its configuration and the training facts; errors as `export_checkpoint`."""
+    content = read_checkpoint(checkpoint)
+    if not {"network", "facts", "current_model_state"} <= content.keys():
+        raise ValueError(f"{checkpoint}: the checkpoint holds no configuration; resume its run with this version")
+    network = dict(content["network"])
+    expansion = network.pop("expansion")
+    config = ModelConfig(**network)
+    state = content["state_dict" if weights == "averaged" else "current_model_state"]
+    return _of_model(state, config, expansion), config, content["facts"]
+
+
+def _of_model(state: dict[str, Tensor], config: ModelConfig, expansion: int) -> dict[str, Tensor]:
+    """Return a task's state as that of the plain model that users get."""
+    names = {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
+    return merged_state(config, expansion, names)

@@ -11,8 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from amortized_sr.image_io import ImageError
 from amortized_sr.training.data import SuperResolutionData
-from amortized_sr.training.guard import TrainingDivergedError
-from amortized_sr.training.run import TRAINER_SETTINGS
+from amortized_sr.training.stopping import TrainingDivergedError
 from amortized_sr.training.task import SuperResolutionTask
 from amortized_sr.training.train_cli import TrainCLI
 
@@ -46,7 +45,14 @@ def _run(command: str, description: str, args: list[str]) -> int:
                     "exit_on_error": False,
                     "allow_abbrev": False,
                 },
-                trainer_defaults=TRAINER_SETTINGS,
+                # Settings may override them.
+                trainer_defaults={
+                    "max_epochs": -1,
+                    "gradient_clip_val": 1.0,
+                    "log_every_n_steps": 20,
+                    # The data module shares the samples of a step among processes itself.
+                    "use_distributed_sampler": False,
+                },
             )
             work = cli.prepare_validation() if command == "validate" else cli.prepare_fit()
         except (ArgumentError, MisconfigurationException, OSError, ValueError) as error:

@@ -101,8 +101,6 @@ class SuperResolutionData(LightningDataModule):
         self.num_workers = num_workers
         self.cache = cache
         self.seed = seed
-        self.train_store: ImageStore | None = None
-        self.val_store: ImageStore | None = None
 
     def prepare_data(self) -> None:
         """Fetch MNIST, or decode the folder into its cache, in one process before the others look for it."""
@@ -112,16 +110,10 @@ class SuperResolutionData(LightningDataModule):
             read_folder(self.root, self.channels, self.cache)
 
     def setup(self, stage: str) -> None:
-        """Read the images and divide them into training and validation images."""
-        if self.train_store is not None:
-            return
-        match self.source:
-            case "mnist":
-                store, val_store = read_mnist(self.root, train=True), None
-            case "folder":
-                store = self._read(self.root)
-                val_store = self._read(self.val_root) if self.val_root else None
-        hint = ""
+        """Read the images into `train_store` and `val_store`."""
+        mnist, hint = self.source == "mnist", ""
+        store = read_mnist(self.root, train=True) if mnist else self._read(self.root)
+        val_store = self._read(self.val_root) if self.val_root and not mnist else None
         if val_store is None:
             hint = f", or lower val_count, which holds out {self.val_count} of {len(store)} images"
             store, val_store = self._hold_out(store)
@@ -131,8 +123,8 @@ class SuperResolutionData(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[tuple[int, int, Tensor]]:
         """Return a loader that resumes at the trainer's current step."""
-        assert self.train_store is not None
         assert self.trainer is not None
+        loop = self.trainer.fit_loop.epoch_loop
         steps, run_steps = self.steps_per_epoch, self.trainer.max_steps * self.trainer.accumulate_grad_batches
         if 0 < run_steps < steps:
             steps = max(1, run_steps // 5)
@@ -140,13 +132,13 @@ class SuperResolutionData(LightningDataModule):
         sampler = StepSampler(
             steps,
             self.batch_size,
-            self._steps_done,
-            rank=self.trainer.global_rank,
-            world_size=self.trainer.world_size,
+            # Batches, also those before interruptions.
+            lambda: loop.batch_progress.total.completed,
+            self.trainer.global_rank,
+            self.trainer.world_size,
         )
-        dataset = CropDataset(self.train_store, self.crop_size, self.augment, self.seed)
         return DataLoader(
-            dataset,
+            CropDataset(self.train_store, self.crop_size, self.augment, self.seed),
             batch_sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=collate_crops,
@@ -157,8 +149,7 @@ class SuperResolutionData(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Return a loader of 8-bit `(batch, channel, height, width)` targets, each with images of one size."""
-        assert self.val_store is not None
-        return DataLoader(_SameSizeBatches(self.val_store, limit=256), batch_size=None)
+        return DataLoader(_SameSizeBatches(self.val_store), batch_size=None)
 
     def on_after_batch_transfer(self, batch: TargetBatch | Tensor, dataloader_idx: int) -> Pair | Tensor:
         """Degrade training targets on the training device."""
@@ -172,8 +163,6 @@ class SuperResolutionData(LightningDataModule):
 
     def facts(self) -> dict[str, object]:
         """Return facts about the data for the header of weights, without paths."""
-        assert self.train_store is not None
-        assert self.val_store is not None
         return {
             "source": self.source,
             "train_images": len(self.train_store),
@@ -183,11 +172,6 @@ class SuperResolutionData(LightningDataModule):
             "scales": asdict(self.scales),
             **({"degradation": asdict(self.degradation)} if self.degradation != Degradation() else {}),
         }
-
-    def _steps_done(self) -> int:
-        """Return the number of batches that the run has finished, including those before interruptions."""
-        assert self.trainer is not None
-        return self.trainer.fit_loop.epoch_loop.batch_progress.total.completed
 
     def _read(self, root: Path) -> ImageStore:
         store, report = read_folder(root, self.channels, self.cache)
@@ -214,11 +198,7 @@ class SuperResolutionData(LightningDataModule):
         return store.select(order[:kept].tolist()), store.select(order[kept:].tolist())
 
     def _at_least(self, side: int, store: ImageStore, setting: str, kind: str, hint: str = "") -> ImageStore:
-        """Return the images whose sides are all at least `side` pixels.
-
-        Raises:
-            ImageError: If there are none.
-        """
+        """Return the images whose sides are all at least `side` pixels; it is an error if there are none."""
         smaller = [min(height, width) for height, width, _ in store.shapes]
         chosen = [index for index, length in enumerate(smaller) if length >= side]
         if not chosen:
@@ -242,7 +222,7 @@ def _ignore_interrupts(worker: int) -> None:
 class _SameSizeBatches(Dataset[Tensor]):
     """Whole images, in batches of one size, because images of several sizes do not stack."""
 
-    def __init__(self, store: ImageStore, limit: int) -> None:
+    def __init__(self, store: ImageStore) -> None:
         self.store = store
         groups: dict[tuple[int, int, int], list[int]] = {}
         for index, shape in enumerate(store.shapes):
@@ -250,7 +230,7 @@ class _SameSizeBatches(Dataset[Tensor]):
         self.batches: list[list[int]] = []
         for (height, width, _), group in groups.items():
             # A quarter of a megapixel a batch: large images go one by one, digits by hundreds.
-            size = max(1, min(limit, 2**18 // (height * width)))
+            size = max(1, min(256, 2**18 // (height * width)))
             self.batches += [group[start : start + size] for start in range(0, len(group), size)]
 
     def __len__(self) -> int:

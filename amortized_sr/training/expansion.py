@@ -54,7 +54,8 @@ def build_trainable(config: ModelConfig, expansion: int) -> AmortizedSR:
     model = build_model(config)
     if expansion:
         expand_convolutions(model, expansion)
-    return model
+    # Convolutions train twice as fast with the channels together, on CPUs and on tensor cores.
+    return model.to(memory_format=torch.channels_last)
 
 
 def merged_state(config: ModelConfig, expansion: int, state: dict[str, Tensor]) -> dict[str, Tensor]:

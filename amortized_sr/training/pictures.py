@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -35,6 +36,7 @@ _Pictures = Float[Tensor, "image channel height width"]
 
 
 @final
+@dataclass(eq=False)
 class ValidationPictures(Callback):
     """Draws the middles of the first validation images: input, bicubic, model and target, `samples/step_N.png`.
 
@@ -50,15 +52,17 @@ class ValidationPictures(Callback):
         settings: How networks are fitted.
     """
 
-    def __init__(self, folder: Path, writes: RetryingWrites, compare_every: int, settings: FitSettings) -> None:
-        if compare_every < 0:
-            raise ValueError(f"compare_every must not be negative, got {compare_every}")
-        self.folder = folder
-        self.writes = writes
-        self.compare_every = compare_every
-        self.settings = settings
-        self.validations = 0
-        self._fits: Tensor | None = None
+    folder: Path
+    writes: RetryingWrites
+    compare_every: int
+    settings: FitSettings
+    validations: int = 0
+    _fits: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Check the number of validations."""
+        if self.compare_every < 0:
+            raise ValueError(f"compare_every must not be negative, got {self.compare_every}")
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, while the averaged weights are in place."""
@@ -78,18 +82,13 @@ class ValidationPictures(Callback):
         drawn["model"] = pl_module.render(pair.image.to(pl_module.device), size).cpu()
         drawn = {name: pictures.clamp(0, 1) for name, pictures in drawn.items()}
         ratios = {name: psnr(pictures, pair.target).tolist() for name, pictures in drawn.items()}
-        rows = [
-            Comparison(
-                name=f"image {index}",
-                image=pair.image[index : index + 1],
-                target=pair.target[index : index + 1],
-                predictions={
-                    name: Prediction(pictures[index : index + 1], _quality(ratios[name][index]))
-                    for name, pictures in drawn.items()
-                },
-            )
-            for index in range(len(pair.image))
-        ]
+        rows: list[Comparison] = []
+        for index in range(len(pair.image)):
+            one = slice(index, index + 1)
+            predictions = {
+                name: Prediction(pictures[one], _quality(ratios[name][index])) for name, pictures in drawn.items()
+            }
+            rows.append(Comparison(f"image {index}", pair.image[one], pair.target[one], predictions))
         picture, samples = grid(rows), self.folder / "samples"
         with self.writes.writing(samples):
             samples.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, final
 
 from lightning.fabric.plugins import TorchCheckpointIO
@@ -12,6 +14,7 @@ from amortized_sr.image_io import ImageError
 
 
 @final
+@dataclass
 class RetryingWrites:
     """Records which files of a run could not be written, until a later attempt succeeds.
 
@@ -19,8 +22,7 @@ class RetryingWrites:
         missing: Reason by file; a file that is still listed when the run ends is lost.
     """
 
-    def __init__(self) -> None:
-        self.missing: dict[str, str] = {}
+    missing: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def writing(self, path: object) -> Iterator[None]:
@@ -37,11 +39,7 @@ class RetryingWrites:
 
 @final
 class RetryingCheckpoints(TorchCheckpointIO):
-    """Writes Lightning's checkpoints; a failed write leaves the previous file as it was.
-
-    Args:
-        writes: Records failures.
-    """
+    """Writes Lightning's checkpoints; a failed write leaves the previous file as it was."""
 
     def __init__(self, writes: RetryingWrites) -> None:
         super().__init__()
@@ -55,15 +53,10 @@ class RetryingCheckpoints(TorchCheckpointIO):
 
 @final
 class RetryingLog(CSVLogger):
-    """Lightning's metrics.csv; rows that cannot be written stay in memory until they can.
+    """Lightning's metrics.csv in a folder; rows that cannot be written stay in memory until they can."""
 
-    Args:
-        writes: Records failures.
-        settings: CSVLogger's.
-    """
-
-    def __init__(self, writes: RetryingWrites, **settings: Any) -> None:  # noqa: ANN401 (CSVLogger's)
-        super().__init__(**settings)
+    def __init__(self, writes: RetryingWrites, folder: Path) -> None:
+        super().__init__(folder.parent, folder.name, version="")
         self.writes = writes
 
     def save(self) -> None:

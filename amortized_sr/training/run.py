@@ -1,27 +1,20 @@
-"""Settings and callbacks that every run has."""
+"""Callbacks that every run has, and its progress: a bar on a terminal, otherwise one line per validation."""
 
+import sys
+import time
 from pathlib import Path
+from typing import Any, final
 
 import torch
-from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 
 from amortized_sr.baselines.fitting import FitSettings
 from amortized_sr.training.averaging import MovingAverage
-from amortized_sr.training.export import ExportWeights
-from amortized_sr.training.guard import NonFiniteGuard
-from amortized_sr.training.interruption import StopBetweenSteps
+from amortized_sr.training.checkpoint import ExportWeights
 from amortized_sr.training.pictures import ValidationPictures
 from amortized_sr.training.retrying_writes import RetryingWrites
-
-TRAINER_SETTINGS = {
-    "max_epochs": -1,
-    "gradient_clip_val": 1.0,
-    "log_every_n_steps": 20,
-    # The data module shares the samples of a step among processes itself.
-    "use_distributed_sampler": False,
-}
-"""Arguments of Lightning's Trainer; settings may override them."""
+from amortized_sr.training.stopping import NonFiniteGuard, StopBetweenSteps
 
 
 def run_callbacks(
@@ -60,3 +53,38 @@ def has_bfloat16(accelerator: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+
+
+@final
+class Progress(TQDMProgressBar):
+    """Lightning's bar with the time left for the whole run, or plain lines for logs and pipes."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=1 if sys.stdout.isatty() else 0)
+        self._first: tuple[float, int] | None = None
+
+    def on_train_start(self, *_: Any) -> None:  # noqa: ANN401 (Lightning's signature)
+        """Start the clock."""
+        super().on_train_start(*_)
+        self._first = time.monotonic(), self.trainer.global_step
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write a line, if there is no bar."""
+        super().on_validation_end(trainer, pl_module)
+        if self.refresh_rate or trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        metrics = self.get_metrics(trainer, pl_module)
+        values = [f"{name} {v:#.4g}" if isinstance(v, float) else f"{name} {v}" for name, v in metrics.items()]
+        step = f"step {trainer.global_step} of {trainer.estimated_stepping_batches}"
+        sys.stdout.write(f"{', '.join([step, *values])}\n")
+        sys.stdout.flush()
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Return the logged values and the time left."""
+        metrics = {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+        start, first = self._first or (0.0, 0)
+        steps, total = trainer.global_step - first, trainer.estimated_stepping_batches
+        if steps > 0 and total != float("inf"):
+            left = int((time.monotonic() - start) / steps * (total - trainer.global_step))
+            metrics["left"] = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+        return metrics

@@ -1,20 +1,28 @@
 """Records of a run: config.yaml, metrics.csv, the learning curve, and wandb on request."""
 
+import csv
 import itertools
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
+from PIL import Image, ImageDraw
 
 from amortized_sr.choices import WandbMode
+from amortized_sr.image_io import write_picture
 from amortized_sr.tracking import finish_run, start_run
-from amortized_sr.training.curve import draw_curve
 from amortized_sr.training.retrying_writes import RetryingLog, RetryingWrites
+
+_SIZE = (640, 400)
+_LEFT, _TOP, _RIGHT, _BOTTOM = 60, 30, 620, 370
 
 
 @final
+@dataclass(eq=False)
 class RunFolder(Callback):
     """Writes config.yaml and starts the loggers, once data and checkpoint are known to be usable.
 
@@ -26,17 +34,15 @@ class RunFolder(Callback):
         mode: Whether to log to wandb.
         settings: Settings of the run, for wandb.
         writes: Records rows that could not be written.
+        tracked: The run of wandb, once training has started.
     """
 
-    def __init__(
-        self, folder: Path, config: str, mode: WandbMode, settings: Mapping[str, Any], writes: RetryingWrites
-    ) -> None:
-        self.folder = folder
-        self.writes = writes
-        self.config = config
-        self.mode: WandbMode = mode
-        self.settings = settings
-        self.tracked: Any = None
+    folder: Path
+    config: str
+    mode: WandbMode
+    settings: Mapping[str, Any]
+    writes: RetryingWrites
+    tracked: Any = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the files."""
@@ -45,8 +51,7 @@ class RunFolder(Callback):
             self._keep_log()
             (self.folder / "config.yaml").write_text(self.config)
             self.tracked = start_run(self.mode, self.folder, self.settings, resume=trainer.global_step > 0)
-        folder, name = self.folder.parent, self.folder.name
-        trainer.loggers.append(RetryingLog(self.writes, save_dir=folder, name=name, version=""))
+        trainer.loggers.append(RetryingLog(self.writes, self.folder))
         if self.tracked is not None:
             trainer.loggers.append(WandbLogger(experiment=self.tracked))
 
@@ -67,3 +72,42 @@ class RunFolder(Callback):
         if log.exists():
             kept = (self.folder / f"metrics_before_{number}.csv" for number in itertools.count(1))
             log.rename(next(path for path in kept if not path.exists()))
+
+
+def read_curve(folder: Path) -> dict[int, float]:
+    """Return `val/psnr` by step, from metrics.csv and the logs of earlier parts of the run."""
+    parts = sorted(folder.glob("metrics_before_*.csv"), key=lambda path: int(path.stem.rpartition("_")[2]))
+    curve: dict[int, float] = {}
+    for path in (*parts, folder / "metrics.csv"):
+        if path.exists():
+            with path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if row.get("val/psnr")]
+            curve |= {int(row["step"]) + 1: float(row["val/psnr"]) for row in rows}
+    return {step: value for step, value in sorted(curve.items()) if math.isfinite(value)}
+
+
+def draw_curve(folder: Path) -> None:
+    """Write `curve.png`: the validation PSNR over the steps; nothing before the first validation."""
+    curve = read_curve(folder)
+    if not curve:
+        return
+    low, high, last = min(curve.values()), max(curve.values()), max(curve)
+    margin = max(0.05, (high - low) / 20)
+    low, high = low - margin, high + margin
+    picture = Image.new("RGB", _SIZE, "white")
+    draw = ImageDraw.Draw(picture)
+    draw.text((_LEFT, 10), f"val/psnr in dB over steps; last {curve[last]:.2f} at step {last}", fill="black")
+    for index in range(5):
+        y = _BOTTOM - (_BOTTOM - _TOP) * index / 4
+        x = _LEFT + (_RIGHT - _LEFT) * index / 4
+        draw.line((_LEFT, y, _RIGHT, y), fill="lightgrey")
+        draw.text((_LEFT - 6, y), f"{low + (high - low) * index / 4:.2f}", fill="black", anchor="rm")
+        draw.text((x, _BOTTOM + 8), f"{last * index / 4:.0f}", fill="black", anchor="mt")
+    points = [
+        (_LEFT + (_RIGHT - _LEFT) * step / last, _BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low))
+        for step, value in curve.items()
+    ]
+    draw.line(points, fill="blue", width=2)
+    for x, y in points:
+        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill="blue")
+    write_picture(picture, folder / "curve.png")

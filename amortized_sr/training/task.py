@@ -69,8 +69,7 @@ class SuperResolutionTask(LightningModule):
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.val_scales = val_scales
-        # Convolutions train twice as fast with the channels together, on CPUs and on tensor cores.
-        self.model = build_trainable(network, expansion).to(memory_format=torch.channels_last)
+        self.model = build_trainable(network, expansion)
 
     def __getstate__(self) -> dict[str, Any]:
         """Replace the model by its weights: expanded convolutions cannot be pickled."""
@@ -80,15 +79,11 @@ class SuperResolutionTask(LightningModule):
         """Build the model again."""
         weights = state.pop("_weights")
         super().__setstate__(state)
-        self.model = build_trainable(self.network, self.expansion).to(memory_format=torch.channels_last)
+        self.model = build_trainable(self.network, self.expansion)
         self.model.load_state_dict(weights)
 
     def on_fit_start(self) -> None:
-        """Check that the training pairs have the conditions that the network reads.
-
-        Raises:
-            MisconfigurationException: If they have others.
-        """
+        """Check that the training pairs have the conditions that the network reads."""
         data = getattr(self.trainer, "datamodule", None)
         known = getattr(data, "degradation", Degradation()).conditions
         if known != self.network.conditions:
@@ -153,7 +148,4 @@ class SuperResolutionTask(LightningModule):
             return warm * (1 + math.cos(math.pi * min(1.0, step / max(1, total)))) / 2
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -18,13 +18,11 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_only
 
 from amortized_sr.choices import WandbMode
-from amortized_sr.training.checkpoint import check_network, checkpoint_path, is_finished, read_checkpoint
-from amortized_sr.training.export import read_weights
-from amortized_sr.training.interruption import StopBetweenSteps
-from amortized_sr.training.progress import Progress
+from amortized_sr.training.checkpoint import check_network, checkpoint_path, is_finished, read_checkpoint, read_weights
 from amortized_sr.training.retrying_writes import RetryingCheckpoints, RetryingWrites
-from amortized_sr.training.run import has_bfloat16, run_callbacks
+from amortized_sr.training.run import Progress, has_bfloat16, run_callbacks
 from amortized_sr.training.run_folder import RunFolder
+from amortized_sr.training.stopping import StopBetweenSteps
 from amortized_sr.training.task import SuperResolutionTask
 from amortized_sr.weights import load_weights
 
@@ -49,8 +47,9 @@ class TrainCLI(LightningCLI):
             "file, `last` or `best`; default: model.safetensors of the run folder.",
         )
         parser.add_argument("--wandb", type=WandbMode, default="disabled", help="Whether to log to wandb as well.")
-        average = "Decay of the moving average of the weights."
-        parser.add_argument("--ema_decay", type=float, default=0.999, help=average)
+        parser.add_argument(
+            "--ema_decay", type=float, default=0.999, help="Decay of the moving average of the weights."
+        )
         parser.add_argument(
             "--compare_every",
             type=int,

@@ -606,7 +606,7 @@ def test_an_output_folder_that_cannot_be_made_is_refused(run):
     assert "choose another output (--output)" in result.err
 
 
-# --- interruptions: rows 32, 33, 57 ---
+# --- interruptions: rows 32, 33, 49 ---
 
 
 def started(small_weights, *options: str) -> subprocess.Popen:

@@ -206,7 +206,7 @@ def test_a_pipe_or_device_is_refused_and_never_waited_for(run, kind):
     result = run("a.png")
 
     assert result.code == 1
-    assert result.err == "error: a.png: is a pipe or a device, not an image file; use - to read from a pipe\n"
+    assert result.err == "error: a.png: is a pipe or a device, not an image file; save its content as a file first\n"
 
 
 def test_outputs_in_the_folder_of_the_inputs_are_no_inputs_the_next_time(run):

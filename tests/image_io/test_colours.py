@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from png_files import chunk, png
 
 from amortized_sr.image_io.formats import FORMATS
-from amortized_sr.image_io.image_file import ImageFile
+from amortized_sr.image_io.image_file import ImageFile, Output
 from amortized_sr.image_io.metadata import fit_metadata
 from amortized_sr.image_io.profile import srgb_profile, tone_gamma
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import Output, write_frames, write_strips
+from amortized_sr.image_io.writing import write_frames, write_strips
 
 ROW = b"\0" + bytes((200, 40, 40))
 P3 = chunk(b"cICP", bytes((12, 13, 0, 1)))
@@ -116,14 +117,22 @@ def test_a_png_keeps_the_chunks_about_its_colours(extra, depth):
     assert notices == []
 
 
-def test_an_animated_png_keeps_the_chunks_about_its_colours():
-    output = Output(FORMATS["png"], (1, 1), 3, "uint8", read(PQ).metadata)
+@pytest.mark.parametrize(
+    "extra",
+    [PQ, chunk(b"mDCV", bytes(24)), chunk(b"cLLI", bytes(8)), chunk(b"pHYs", struct.pack(">IIB", 2, 1, 0))],
+    ids=["cICP", "mDCV", "cLLI", "aspect"],
+)
+def test_an_animated_png_keeps_the_chunks_that_stay_true(extra):
+    image = read(extra)
+    output = Output(FORMATS["png"], (1, 1), 3, "uint8", image.metadata)
     with tempfile.NamedTemporaryFile() as file:
         write_frames(file, output, [np.zeros((1, 1, 3), np.uint8), np.ones((1, 1, 3), np.uint8)], [50.0, 50.0], 0)
         file.seek(0)
         again = read_image(Path("b"), file.read())
 
-    assert again.metadata.chunks == read(PQ).metadata.chunks
+    assert len(again.frames) == 2
+    assert image.metadata.chunks
+    assert again.metadata.chunks == image.metadata.chunks
 
 
 @pytest.mark.parametrize(("extra", "name"), [(PQ, "PQ"), (HLG, "HLG")])
@@ -229,6 +238,21 @@ def test_the_pixel_aspect_of_a_jpeg_is_read():
     content = buffer.getvalue().replace(b"JFIF\0\1\1\0\0\1\0\1", b"JFIF\0\1\1\0\0\2\0\1")
 
     assert read_image(Path("a.jpg"), content).metadata.chunks == {b"pHYs": struct.pack(">IIB", 2, 1, 0)}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("resolution", [(1, 0.5), (72, 36)])
+def test_the_pixel_aspect_of_a_tiff_is_read_whatever_its_numbers(dtype, resolution):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.ones((4, 5), dtype), resolution=resolution, resolutionunit="NONE", metadata=None)
+
+    assert read_image(Path("a.tif"), buffer.getvalue()).metadata.chunks == {b"pHYs": struct.pack(">IIB", 2, 1, 0)}
+
+
+def test_cmyk_keeps_its_pixel_aspect():
+    Image.new("CMYK", (8, 8)).save(buffer := io.BytesIO(), "TIFF", x_resolution=2, y_resolution=1, resolution_unit=1)
+
+    assert read_image(Path("a.tif"), buffer.getvalue()).metadata.chunks == {b"pHYs": struct.pack(">IIB", 2, 1, 0)}
 
 
 def test_square_pixels_are_not_worth_a_word():

@@ -9,12 +9,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from amortized_sr.drawing import draw
 from amortized_sr.image_io.formats import FORMATS
-from amortized_sr.image_io.image_file import ImageFile, Metadata
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Output
 from amortized_sr.image_io.metadata import fit_metadata
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import Output, write_strips
+from amortized_sr.image_io.writing import write_strips
+from amortized_sr.pictures.drawing import draw
 from amortized_sr.upscaler import Upscaler
 
 PIXEL_SIZE, TIE_POINTS, MATRIX, KEYS, DOUBLES, TEXTS, GDAL, NODATA = (

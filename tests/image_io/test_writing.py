@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amortized_sr.image_io.formats import FORMATS
-from amortized_sr.image_io.image_file import Metadata
+from amortized_sr.image_io.image_file import Metadata, Output
 from amortized_sr.image_io.profile import srgb_profile
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import Output, write_frames, write_strips
+from amortized_sr.image_io.writing import write_frames, write_strips
 
 
 def noise(height: int, width: int, channels: int, depth: str) -> np.ndarray:

@@ -51,6 +51,17 @@ def named_transparent(name: str) -> None:
     Image.fromarray(VALUES[..., 0] & 3).save(name, transparency=1)
 
 
+def thumbnail(name: str) -> None:
+    with tifffile.TiffWriter(name) as writer:
+        writer.write(COLOURS, photometric="rgb", metadata=None)
+        writer.write(COLOURS[::2, ::2], photometric="rgb", metadata=None, subfiletype=1)
+
+
+def ground(name: str) -> None:
+    tags = [(42113, 2, 0, "7", True), (33550, 12, 3, (30.0, 30.0, 0.0), True)]
+    tifffile.imwrite(name, VALUES[..., 0] & np.uint16(7), metadata=None, extratags=tags)
+
+
 # The start of a row in the table of docs/upscale.md, and files of that kind.
 KINDS = {
     "1 bit, grey": {
@@ -87,9 +98,12 @@ KINDS = {
     "phones": {
         "phone.jpg": lambda name: PICTURE.save(name, "MPO", save_all=True, append_images=[PICTURE.resize((4, 3))])
     },
+    "TIFF with thumbnails": {"thumbnail.tif": thumbnail},
+    "GeoTIFF": {"ground.tif": ground},
+    "HEIC": {"a.heic": lambda name: Path(name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))},
     "32-bit": {"integers.tif": lambda name: tifffile.imwrite(name, VALUES[..., 0].astype(np.int32))},
 }
-REFUSED = {"integers.tif"}
+REFUSED = {"integers.tif", "a.heic"}
 FILES = {name: make for files in KINDS.values() for name, make in files.items()}
 
 
@@ -288,10 +302,34 @@ def test_a_profile_is_kept_and_decides_the_tones_as_in_a_file(small_weights):
     assert result.info["icc_profile"] == profile
 
 
+@pytest.mark.parametrize(("mode", "profile"), [("L", srgb_profile()), ("CMYK", srgb_profile()), ("CMYK", b"broken")])
+def test_a_profile_that_is_not_for_the_colours_is_left_out_as_from_a_file(small_weights, mode, profile):
+    picture = PICTURE.convert(mode)
+    expected = np.array(amortized_sr.upscale(picture, 2.0, model=small_weights, device="cpu"))
+    picture.info["icc_profile"] = profile
+
+    result = amortized_sr.upscale(picture, 2.0, model=small_weights, device="cpu")
+
+    assert "icc_profile" not in result.info
+    np.testing.assert_array_equal(np.array(result), expected)
+
+
 @pytest.mark.parametrize("mode", ["I", "HSV"])
 def test_a_mode_that_cannot_be_kept_is_named(small_weights, mode):
     with pytest.raises(ValueError, match=f"mode {mode} cannot be kept; convert it to RGB, I;16 or F first"):
         amortized_sr.upscale(Image.new(mode, (4, 4)), 2.0, model=small_weights, device="cpu")
+
+
+@pytest.mark.parametrize("source", [PICTURE, Path("a.png")])
+def test_too_little_memory_is_a_sentence(small_weights, monkeypatch, source):
+    def fail(*arguments: object) -> None:
+        raise MemoryError
+
+    PICTURE.save("a.png")
+    monkeypatch.setattr("amortized_sr.pictures.upscale.draw", fail)
+
+    with pytest.raises(ImageError, match="not enough memory for 22x18 pixels; ask for a smaller size"):
+        amortized_sr.upscale(source, 2.0, model=small_weights, device="cpu")
 
 
 def test_a_tensor_gives_a_tensor(small_weights, upscaler):

@@ -21,8 +21,8 @@ from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.training import command
 from amortized_sr.training.command import TrainCLI, train
-from amortized_sr.training.curve import read_curve
 from amortized_sr.training.losses import pixel_loss
+from amortized_sr.training.run_folder import read_curve
 from amortized_sr.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,6 +131,7 @@ class Interrupt(Callback):
         ["--trainer.max_steps", "-1", "--trainer.max_epochs", "3"],
         ["--trainer.max_steps", "6", "--data.num_queries", "20"],
         ["--trainer.max_steps", "6", "--trainer.accumulate_grad_batches", "2"],
+        ["--trainer.max_steps", "6", "--data.degradation.noise", "[0, 50]", "--model.network.conditions", "[noise]"],
         [
             "--trainer.max_steps",
             "6",
@@ -146,7 +147,7 @@ class Interrupt(Callback):
             "bf16-mixed",
         ],
     ],
-    ids=["steps", "epochs", "queries", "accumulation", "photographs"],
+    ids=["steps", "epochs", "queries", "accumulation", "noise", "photographs"],
 )
 def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     arguments, tmp_path, monkeypatch, capsys, end, step

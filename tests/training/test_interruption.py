@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from amortized_sr.data.pairs import CropDataset
 from amortized_sr.training.averaging import MovingAverage
+from amortized_sr.training.checkpoint import ExportWeights
 from amortized_sr.training.command import train
-from amortized_sr.training.export import ExportWeights
 from amortized_sr.training.pictures import ValidationPictures
 from amortized_sr.training.retrying_writes import RetryingCheckpoints
 from amortized_sr.training.task import SuperResolutionTask

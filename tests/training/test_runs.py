@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from amortized_sr.training.command import train
-from amortized_sr.training.curve import draw_curve, read_curve
+from amortized_sr.training.run_folder import draw_curve, read_curve
 
 ROOT = Path(__file__).resolve().parents[2]
 

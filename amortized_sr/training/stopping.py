@@ -1,33 +1,61 @@
-"""Ctrl-C and SIGTERM: a run ends between two steps, where its checkpoint resumes bit for bit."""
+"""What ends a run early: Ctrl-C and SIGTERM between two steps, and a loss that stays NaN or infinite."""
 
 import os
 import signal
 import threading
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, final
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.optim import Optimizer
 
 
+class TrainingDivergedError(RuntimeError):
+    """The loss stayed NaN or infinite; the message holds advice."""
+
+
 @final
+@dataclass(eq=False)
+class NonFiniteGuard(Callback):
+    """Skips steps whose gradient is NaN or infinite, and stops with advice after `limit` of them in a row."""
+
+    limit: int = 10
+    skipped: int = 0
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        """Drop a gradient that would destroy the weights; in DDP all processes see the same one."""
+        gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
+        if torch.nn.utils.get_total_norm(gradients).isfinite():
+            self.skipped = 0
+            return
+        self.skipped += 1
+        optimizer.zero_grad(set_to_none=True)
+        if self.skipped >= self.limit:
+            raise TrainingDivergedError(
+                f"the loss was not finite for {self.skipped} steps in a row (step {trainer.global_step}); lower the "
+                "learning rate, or train with a precision of 32-true, and resume from the last checkpoint"
+            )
+
+
+@final
+@dataclass(eq=False)
 class StopBetweenSteps(Callback):
     """Lets the step, or the validation, end after the first signal; a second one ends the process at once.
 
-    It belongs before all callbacks that log, and after those that refuse a step.
+    The checkpoint from there resumes bit for bit. The callback belongs before all that log, and after those that refuse
+    a step.
 
     Args:
         checkpoint: Saves the state after an exception, except in the middle of an optimiser's step and while a state
             is being restored: a checkpoint from there would not resume to the same bits.
-
-    Attributes:
         received: Number of the first signal, 0 before.
     """
 
-    def __init__(self, checkpoint: ModelCheckpoint) -> None:
-        self.checkpoint = checkpoint
-        self.received = 0
+    checkpoint: ModelCheckpoint
+    received: int = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Handle the signals from now on; Lightning restores the handlers at the end of the run."""

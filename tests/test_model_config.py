@@ -35,4 +35,4 @@ def test_a_code_holds_one_weight_per_colour_and_product_of_functions(frequencies
 
 
 def test_without_a_head_width_a_single_convolution_makes_the_codes():
-    assert len(build_model(ModelConfig(head_width=0, encoder_blocks=0)).head) == 1
+    assert len(list(build_model(ModelConfig(head_width=0, encoder_blocks=0)).head.children())) == 1
