@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from PIL import Image
@@ -41,8 +41,8 @@ class TrainingAnimation:
     def write(self, path: Path, function: FittedImage) -> None:
         """Write a .gif, .webp or .png file that ends with the result, stays on it for two seconds, and starts again."""
         first, *others = [*self.pictures[:-1], tensor_to_picture(function.render(self.size))]
-        format_ = path.suffix[1:].upper()
-        options: dict[str, Any] = {"quality": 90} if format_ == "WEBP" else {}
         durations = [80] * len(others) + [2000]
         with replacing(path) as file:
-            first.save(file, format=format_, save_all=True, append_images=others, duration=durations, loop=0, **options)
+            # Only WebP has a quality.
+            options = {"save_all": True, "append_images": others, "duration": durations, "loop": 0, "quality": 90}
+            first.save(file, path.suffix[1:].upper(), **options)

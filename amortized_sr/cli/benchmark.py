@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -160,7 +159,7 @@ def benchmark(
         if not quiet:
             psnr = row.quality.psnr
             result = f"{psnr:.2f} dB" if psnr is not None else row.error or "no number"
-            sys.stderr.write(f"{number}/{count}  {row.data}/{row.image} x{row.scale:g} {row.method}  {result}\n")
+            typer.echo(f"{number}/{count}  {row.data}/{row.image} x{row.scale:g} {row.method}  {result}", err=True)
 
     with failures_as_sentences(benchmark, f"interrupted; the same command resumes in {output}"):
         chosen, settings = _find_methods(

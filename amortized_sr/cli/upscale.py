@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from amortized_sr.choices import DeviceName, FormatName, Precision
-from amortized_sr.cli.exit_codes import sentence
-from amortized_sr.cli.signals import Terminated, ended_at_once, ended_in_order
+from amortized_sr.cli.exit_codes import Terminated, ended_at_once, ended_in_order, sentence
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
