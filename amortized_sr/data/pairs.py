@@ -126,8 +126,7 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     Args:
         steps_per_epoch: Training steps between two validations.
         batch_size: Samples per step and process.
-        steps_done: Returns the number of finished steps. It is called at the start of each epoch, because a resumed
-            run knows it only after the sampler is built.
+        steps_done: Returns the number of finished steps; a resumed run knows it only after the sampler is built.
         rank: Number of this process.
         world_size: Number of processes, which share the samples of a step.
     """
@@ -153,15 +152,10 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
 @final
 @dataclass(eq=False)
 class CropDataset(Dataset[tuple[int, int, Tensor]]):
-    """Random crops of a store's images.
+    """Random crops of a store's images, which are all at least `crop_size` high and wide.
 
-    Sample number `n` is a crop of one image; every image is used once before any is used again.
-
-    Args:
-        store: The images, all at least `crop_size` high and wide.
-        crop_size: Side of the crops in pixels.
-        augment: Whether to flip and transpose at random.
-        seed: Seed of order, crops and augmentation.
+    Sample number `n` is a crop of one image; every image is used once before any is used again. Augmentation flips and
+    transposes at random.
     """
 
     store: ImageStore
@@ -175,9 +169,8 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, int, Tensor]:
         """Return step, sample number and crop `(channel, crop, crop)` of a `(step, sample number)`."""
-        step, number = key
-        image = self.store[self._image_index(number)]
-        return step, number, torch.from_numpy(self._crop(image, number)).permute(2, 0, 1)
+        crop = self._crop(self.store[self._image_index(key[1])], key[1])
+        return *key, torch.from_numpy(crop).permute(2, 0, 1)
 
     def _image_index(self, number: int) -> int:
         cycle, position = divmod(number, len(self.store))
@@ -217,14 +210,9 @@ def cut_pair(
     seed: int = 0,
     first: int = 0,
 ) -> Pair:
-    """Return the pair that a training step makes of its crops, on their device.
+    """Return the pair that a training step makes of its 8-bit crops, on their device.
 
-    Args:
-        crops: 8-bit crops, of which the targets are made.
-        sides: Which part of them is used, and the sides of the pair.
-        degradation: How the low-resolution images are made.
-        seed: Decides all that is random, together with the samples' numbers.
-        first: Number of the first sample.
+    The seed and the samples' numbers, of which `first` is the first one, decide all that is random.
     """
     region, target, image = sides
     exact = Degradation()(crops[..., :region, :region].float() / 255, (target, target)).image
