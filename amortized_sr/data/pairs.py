@@ -15,7 +15,6 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from amortized_sr.coords import Size
 from amortized_sr.data.cache import ImageStore, Pixels
 from amortized_sr.degradation import Degradation
 
@@ -197,12 +196,6 @@ def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:
     return TargetBatch(torch.stack([crop for _, _, crop in samples]), samples[0][0], samples[0][1])
 
 
-def make_pair(target: UInt8[Tensor, "batch channel height width"], image_size: Size) -> Pair:
-    """Shrink 8-bit targets to low-resolution images, on their device."""
-    exact = target.float() / 255
-    return Pair(Degradation()(exact, image_size).planes, exact)
-
-
 def cut_pair(
     crops: UInt8[Tensor, "batch channel height width"],
     sides: PairSides,
@@ -224,11 +217,3 @@ def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> In
     numbers = range(batch.first, batch.first + len(batch.target))
     chosen = [np.random.default_rng((seed, _QUERY, number)).integers(0, pixels, count) for number in numbers]
     return torch.from_numpy(np.stack(chosen)).to(batch.target.device)
-
-
-def crop_to_multiple(
-    target: UInt8[Tensor, "batch channel height width"], scale: int
-) -> UInt8[Tensor, "batch channel rows columns"]:
-    """Cut off the last rows and columns so that height and width are multiples of `scale`."""
-    height, width = target.shape[-2:]
-    return target[..., : height - height % scale, : width - width % scale]
