@@ -23,13 +23,7 @@ _ORDER, _CROP, _SCALE, _QUERY = range(4)
 
 
 class TargetBatch(NamedTuple):
-    """8-bit crops, before they are degraded on the training device.
-
-    Attributes:
-        target: `(batch, channel, crop, crop)`.
-        step: Number of the training step, which decides the scale.
-        first: Number of the first sample.
-    """
+    """8-bit crops before they are degraded, with the numbers of their training step and of their first sample."""
 
     target: UInt8[Tensor, "batch channel height width"]
     step: int
@@ -51,13 +45,7 @@ class Pair(NamedTuple):
 
 
 class PairSides(NamedTuple):
-    """Sides of the images of one training step, in pixels.
-
-    Attributes:
-        region: Part of the crop that is used; it is shrunk to the target if it is larger.
-        target: The target.
-        image: The low-resolution image.
-    """
+    """Sides in pixels of a training step's images; the used region of the crop is shrunk to the target if larger."""
 
     region: int
     target: int

@@ -34,9 +34,6 @@ class ExportWeights(Callback):
     Checkpoints receive the same configuration and facts, so that weights can be exported from them as well.
 
     Args:
-        path: The file.
-        average: Holds the averaged weights.
-        writes: Records a file that could not be written.
         seed: The run's seed, for the header.
         seconds_before: Duration of earlier parts of the run.
     """

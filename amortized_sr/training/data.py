@@ -29,6 +29,7 @@ from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import ImageError
 
 
+# No dataclass: Lightning takes dataclasses apart in the processes that it spawns.
 @final
 class SuperResolutionData(LightningDataModule):
     """Random crops at random scales for training, whole images for validation.

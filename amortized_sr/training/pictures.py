@@ -46,8 +46,6 @@ class ValidationPictures(Callback):
     validation scale; the others are at the largest.
 
     Args:
-        folder: The run folder.
-        writes: Records files that could not be written.
         compare_every: Validations from one comparison with fits to the next; 0 draws no fits.
         settings: How networks are fitted.
     """
@@ -87,7 +85,7 @@ class ValidationPictures(Callback):
             one = slice(index, index + 1)
             # A fit that diverged has no number.
             numbers = {name: ratio[index] if math.isfinite(ratio[index]) else None for name, ratio in ratios.items()}
-            predictions = {name: Prediction(drawn[name][one], Quality(psnr)) for name, psnr in numbers.items()}
+            predictions = {name: Prediction(drawn[name][one], Quality(psnr=value)) for name, value in numbers.items()}
             rows.append(Comparison(f"image {index}", pair.image[one], pair.target[one], predictions))
         picture, samples = grid(rows), self.folder / "samples"
         with self.writes.writing(samples):

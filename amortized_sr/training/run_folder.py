@@ -29,11 +29,9 @@ class RunFolder(Callback):
     Loggers of the trainer would replace an earlier log before that.
 
     Args:
-        folder: The run folder.
         config: Content of config.yaml.
         mode: Whether to log to wandb.
         settings: Settings of the run, for wandb.
-        writes: Records rows that could not be written.
         tracked: The run of wandb, once training has started.
     """
 

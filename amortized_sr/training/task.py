@@ -126,7 +126,7 @@ class SuperResolutionTask(LightningModule):
         """Log the PSNR at each scale, and their mean."""
         ratios = []
         for scale in self.val_scales:
-            pair = evaluation_pair(target.float() / 255, scale)
+            pair = evaluation_pair(target.float() / 255, float(scale))
             ratio = psnr(self.render(pair.image, (pair.target.shape[-2], pair.target.shape[-1])), pair.target).mean()
             self.log(f"val/psnr_x{scale}", ratio, batch_size=len(target))
             ratios.append(ratio)
