@@ -403,6 +403,14 @@ def test_callbacks_of_the_command_line_are_kept(arguments, capsys):
         train([*arguments, *stopping])
 
 
+def test_a_single_plugin_of_the_command_line_is_taken(arguments, tmp_path):
+    config = tmp_path / "plugin.yaml"
+    config.write_text(
+        "trainer:\n  plugins: {class_path: lightning.pytorch.plugins.environments.LightningEnvironment}\n"
+    )
+    assert train([*arguments, "--config", str(config)]) == 0
+
+
 def test_a_misspelt_key_in_a_configuration_is_named(arguments, tmp_path, capsys):
     config = tmp_path / "typo.yaml"
     config.write_text("model:\n  network:\n    encoder_widht: 8\n")
