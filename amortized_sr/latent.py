@@ -94,7 +94,7 @@ class Latent:
             (height, width), channels, items, model = (json.loads(header["latent"])[name] for name in _FACTS)
             size, channels, items = (int(height), int(width)), int(channels), int(items)
             codes, image = tensors["codes"], tensors.get("image")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise LatentError(f"{path}: the header is not valid ({error}); encode the image again") from None
         problem = _problem(codes, size, channels, items, image)
         if problem is not None:

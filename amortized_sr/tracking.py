@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.choices import WandbMode
 from amortized_sr.picture_tensor import tensor_to_picture
+
+Run = Any
+"""A run of wandb, whose own class would load it."""
 
 _DATA_DIR = "WANDB_DATA_DIR"
 
@@ -22,23 +24,17 @@ _DATA_DIR = "WANDB_DATA_DIR"
 _TIMEOUT_SECONDS = 20
 
 
-def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume: bool = False) -> Any:  # noqa: ANN401 (wandb's own class)
-    """Return a wandb run that writes below `folder`, or None if logging is disabled.
+def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume: bool = False) -> Run:
+    """Return a wandb run with some settings as its configuration, or None if logging is disabled.
 
-    wandb's environment variables decide project, entity, tags, group and timeouts. A server that does not answer, or a
-    missing key, makes the run an offline one, with a warning on stderr.
-
-    Args:
-        mode: Where the run is logged to.
-        folder: Gets a folder `wandb` with the run's files and its id.
-        settings: The run's configuration.
-        resume: Continue the run whose id is in the folder, if there is one.
+    Its files and its id go into `folder/wandb`; `resume` continues the run whose id is there. wandb's environment
+    variables decide project, entity, tags, group and timeouts. A server that does not answer, or a missing key, makes
+    the run an offline one, with a warning on stderr.
     """
     if mode == "disabled":
         return None
-    from wandb.errors import Error
-
     import wandb
+    from wandb.errors import Error
 
     home = folder / "wandb"
     home.mkdir(parents=True, exist_ok=True)
@@ -68,13 +64,8 @@ def start_run(mode: WandbMode, folder: Path, settings: Mapping[str, Any], resume
     return run
 
 
-def finish_run(run: Any, quiet: bool = False) -> None:  # noqa: ANN401 (wandb's own class)
-    """End a run of `start_run`, and say on stderr where its files are and how to upload an offline run.
-
-    Args:
-        run: The run; None, of disabled logging, is ignored.
-        quiet: Report problems only.
-    """
+def finish_run(run: Run, quiet: bool = False) -> None:
+    """End a run, if there is one, and say on stderr where its files are; `quiet` reports problems only."""
     if run is None:
         return
     from wandb.errors import Error
@@ -92,17 +83,7 @@ def finish_run(run: Any, quiet: bool = False) -> None:  # noqa: ANN401 (wandb's 
         del os.environ[_DATA_DIR]
 
 
-def wandb_image(image: Float[Tensor, "1 channel height width"]) -> Any:  # noqa: ANN401 (wandb's own class)
-    """Return values in [0, 1] as a picture for wandb with exactly the pixels of a PNG file.
-
-    wandb would make a black picture from a float array.
-    """
-    import wandb
-
-    return wandb.Image(tensor_to_picture(image))
-
-
-def log_table(run: Any, name: str, rows: Sequence[Mapping[str, object]]) -> None:  # noqa: ANN401 (wandb's own class)
+def log_table(run: Run, name: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Log records with the same fields as one table.
 
     Tensors are images `(1, channel, height, width)` in [0, 1]. A column without any value is left out.
@@ -111,11 +92,14 @@ def log_table(run: Any, name: str, rows: Sequence[Mapping[str, object]]) -> None
 
     columns = [column for column in rows[0] if any(row[column] is not None for row in rows)]
     cells = [[row[column] for column in columns] for row in rows]
-    data = [[wandb_image(cell) if isinstance(cell, Tensor) else cell for cell in row] for row in cells]
+    # As a picture, which has exactly the pixels of a PNG file: wandb would make a black one from a float array.
+    data = [
+        [wandb.Image(tensor_to_picture(cell)) if isinstance(cell, Tensor) else cell for cell in row] for row in cells
+    ]
     run.log({name: wandb.Table(columns=[*columns], data=data)})
 
 
-def log_means(run: Any, values: Iterable[tuple[str, float | None]]) -> None:  # noqa: ANN401 (wandb's own class)
+def log_means(run: Run, values: Iterable[tuple[str, float | None]]) -> None:
     """Log the mean of each name's values as the run's summary; unknown values are left out."""
     known: dict[str, list[float]] = {}
     for name, value in values:

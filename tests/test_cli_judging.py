@@ -443,6 +443,15 @@ def test_senseless_benchmarks_are_refused(cli, arguments, code, sentence):
     assert sentence in result.err.replace("\n", " ")
 
 
+def test_names_that_are_no_text_are_written_with_escapes(cli):
+    photo(os.fsdecode(b"photos/\xff.png"), 40, 48)
+    arguments = ("--methods", "bicubic", "-q", "-o")
+    assert cli("compare", "photos", "-s", 2, *arguments, "first").code == 0
+    assert cli("benchmark", "photos", "--scales", 2, *arguments, "second").code == 0
+    for name in ("first/compare.html", "first/metrics.csv", "second/rows.csv"):
+        assert "\\udcff.png" in Path(name).read_text()
+
+
 @pytest.mark.parametrize("command", ["fit", "render", "compare", "benchmark"])
 def test_help_of_the_judging_commands_loads_nothing_heavy(command):
     code = (

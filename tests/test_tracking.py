@@ -13,8 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from amortized_sr.benchmark.comparison import Comparison, Prediction, log_comparisons
-from amortized_sr.benchmark.quality import Quality
+from amortized_sr.benchmark.comparison import Comparison, log_comparisons
+from amortized_sr.benchmark.evaluation import Prediction
+from amortized_sr.benchmark.protocol import Quality
 from amortized_sr.tracking import finish_run, log_means, log_table, start_run
 
 DEAD = "http://127.0.0.1:9"

@@ -610,6 +610,9 @@ def test_files_that_hold_no_latent_are_refused_with_a_sentence(small_weights, tm
     save_file({"codes": latent.codes[0].contiguous(), "image": latent.image}, path, header)
     with pytest.raises(LatentError, match="a tensor has the wrong shape"):
         Latent.load(path)
+    save_file({"codes": latent.codes.contiguous()}, path, {**header, "latent": "[" * 100_000})
+    with pytest.raises(LatentError, match="the header is not valid"):
+        Latent.load(path)
     latent.save(path)
     with pytest.raises(WeightsError, match="holds a latent"):
         load_weights(path)

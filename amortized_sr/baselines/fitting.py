@@ -1,7 +1,7 @@
 """Per-image training: one coordinate network for each image, which renders the image at any size."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -23,7 +23,7 @@ _BOUNDS = Bounds(tile=256)
 
 @dataclass(frozen=True)
 class FitLimits:
-    """Numbers of points that bound the memory and decide the speed of fits.
+    """Numbers of points that bound the memory and decide the speed of fits, for a cache of a few megabytes.
 
     Attributes:
         image: Largest number of points of an image; layers of 256 neurons keep about 3 GB for the default.
@@ -35,8 +35,7 @@ class FitLimits:
     together: int = 1 << 14
 
 
-FIT_LIMITS = FitLimits()
-"""The limits for a processor with a few megabytes of cache."""
+_LIMITS = FitLimits()
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,9 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a fit.
+    """The progress of a fit, of which at most `steps` steps are done; the first report precedes the first step.
 
     Attributes:
-        step: Steps done; the first report precedes the first step.
-        steps: Largest number of steps.
-        seconds: Time spent.
         psnr: PSNR of each image's own pixels at this step, in dB.
         function: The images at this step; later steps change it.
     """
@@ -98,19 +94,12 @@ def fit(
     images: Float[Tensor, "image colour height width"],
     settings: FitSettings,
     report: Callable[[Progress], None] | None = None,
-    limits: FitLimits = FIT_LIMITS,
+    limits: FitLimits = _LIMITS,
 ) -> "FittedImage":
-    """Train one network per image, as many at once as save time.
+    """Train one network per image in [0, 1], as many at once as save time, and return the images as functions.
 
-    Args:
-        images: Values in [0, 1], all of one size.
-        settings: Settings of the training.
-        report: Called at every step; many images are fitted and reported in several parts.
-        limits: Bounds of memory.
-
-    Returns:
-        The images as functions. An image's function does not depend on the images fitted beside it, except through
-        `seconds`, which they share.
+    A function does not depend on the images fitted beside it, except through `seconds`, which they share. Each step is
+    reported; many images are fitted and reported in several parts.
 
     Raises:
         ValueError: If a single image has more points than the limit.
@@ -125,7 +114,7 @@ def fit(
         # Copies, because tensors made in inference mode cannot be differentiated.
         parts = images.clone().split(max(1, limits.together // points))
         fitted = [_fit(part, settings, len(part) / len(images), report) for part in parts]
-    return fitted[0] if len(fitted) == 1 else FittedImage.joined(fitted)
+    return replace(fitted[0], networks=CoordinateNetworks.joined([part.networks for part in fitted]))
 
 
 def _fit(
@@ -150,7 +139,9 @@ def _fit(
         progress = Progress(step, steps, time.monotonic() - start, -10 * torch.log10(error.detach()), fitted)
         if report is not None:
             report(progress)
-        if step == steps or _is_done(progress, settings, share):
+        reached = settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all())
+        late = settings.seconds is not None and progress.seconds >= settings.seconds * share
+        if step == steps or reached or late:
             break
         optimizer.zero_grad(set_to_none=True)
         # The sum, because each image's step must not depend on how many there are.
@@ -159,12 +150,6 @@ def _fit(
         schedule.step()
     networks.requires_grad_(False)
     return fitted
-
-
-def _is_done(progress: Progress, settings: FitSettings, share: float) -> bool:
-    if settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all()):
-        return True
-    return settings.seconds is not None and progress.seconds >= settings.seconds * share
 
 
 def _supervised_points(size: Size, region: int) -> Float[Tensor, "query 2"]:
@@ -180,14 +165,7 @@ class FittedImage(ContinuousImage):
     """Images as the coordinate networks that were trained on them.
 
     A network answers for points. With `region` above 1, a footprint is answered by the mean of that many points along
-    each axis, as in the training.
-
-    Args:
-        networks: One network per image.
-        coords: Coordinate system of the networks' inputs; None is the package's own.
-        image_size: `(height, width)` of the images that the networks were trained on, in pixels.
-        region: Points along each axis of a footprint.
-        bounds: How much is rendered at once.
+    each axis, as in the training. `coords` is the system of the networks' inputs; None is the package's own.
     """
 
     networks: CoordinateNetworks
@@ -195,11 +173,6 @@ class FittedImage(ContinuousImage):
     image_size: Size
     region: int
     bounds: Bounds = _BOUNDS
-
-    @staticmethod
-    def joined(parts: Sequence["FittedImage"]) -> "FittedImage":
-        """Return the images of several fits with the same settings as one batch."""
-        return replace(parts[0], networks=CoordinateNetworks.joined([part.networks for part in parts]))
 
     @property
     def size(self) -> Size:

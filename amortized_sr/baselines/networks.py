@@ -19,7 +19,7 @@ from amortized_sr.coords import Size
 class NetworkShape:
     """Size and customary training of a coordinate network for one image.
 
-    Args:
+    Attributes:
         width: Neurons per hidden layer.
         depth: Hidden layers.
         steps: Steps after which little changes.
@@ -64,16 +64,10 @@ def network_shape(name: NetworkName, size: Size, channels: int) -> NetworkShape:
 
 @final
 class CoordinateNetworks(nn.Module):
-    """`count` networks of one kind with the same initial weights, evaluated together by batched products.
+    """`count` networks for images of one size with the same initial weights, evaluated together by batched products.
 
-    The same start makes a fit independent of which other images are fitted beside it.
-
-    Args:
-        name: Kind of network.
-        count: Number of networks, one per image.
-        size: `(height, width)` of the images in pixels.
-        channels: Colour channels.
-        seed: Decides the initial weights, and the frequencies of `fourier`.
+    The same start makes a fit independent of which other images are fitted beside it. `seed` decides it, and the
+    frequencies of `fourier`.
 
     References:
         Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains",
@@ -92,13 +86,9 @@ class CoordinateNetworks(nn.Module):
         shape = network_shape(name, size, channels)
         self.band = shape.band
         random = torch.Generator().manual_seed(seed)
-        inputs = 2
-        frequencies = torch.empty(2, 0)
-        if name == "fourier":
-            frequencies = shape.band * torch.randn(2, shape.width // 2, generator=random)
-            inputs = shape.width
-        self.register_buffer("frequencies", frequencies)
-        widths = [inputs, *[shape.width] * shape.depth, channels]
+        waves = shape.width // 2 if name == "fourier" else 0
+        self.register_buffer("frequencies", shape.band * torch.randn(2, waves, generator=random))
+        widths = [2 * waves or 2, *[shape.width] * shape.depth, channels]
         layers = [
             _initial_layer(name, wide, narrow, index == 0, random)
             for index, (wide, narrow) in enumerate(itertools.pairwise(widths))

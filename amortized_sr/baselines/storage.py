@@ -31,13 +31,7 @@ class ModelWeightsError(FittedFileError):
 
 
 def save_fitted(path: Path, fitted: FittedImage, facts: dict[str, Any]) -> None:
-    """Write the networks of fitted images.
-
-    Args:
-        path: The file; an existing one stays whole if writing fails.
-        fitted: The images.
-        facts: Facts about the fit, as JSON values.
-    """
+    """Write the networks of fitted images, and facts about the fit as JSON; an existing file stays if writing fails."""
     settings = {
         "network": fitted.networks.name,
         "coords": fitted.coords,
@@ -66,9 +60,9 @@ def load_fitted(path: Path) -> FittedImage:
         raise FittedFileError(f"{path}: no such file; fit an image and save its function first") from None
     except (SafetensorError, OSError) as error:
         raise FittedFileError(f"{path}: not a readable .safetensors file ({error}); fit the image again") from None
-    version = header.get("format_version")
     if "config" in header:
         raise ModelWeightsError(f"{path}: holds the weights of a model, not a fitted image; upscale images with it")
+    version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise FittedFileError(
             f"{path}: format_version is {version!r}, a fitted image has {FORMAT_VERSION!r}; fit the image again"
@@ -86,14 +80,8 @@ def load_fitted(path: Path) -> FittedImage:
     return FittedImage(networks.requires_grad_(False), coords, size, region)
 
 
-def _checked(
-    settings: dict[str, Any],
-) -> tuple[NetworkName, Normalization | None, int, Size, int]:
-    """Return the header's settings.
-
-    Raises:
-        ValueError: If one of them is outside its range.
-    """
+def _checked(settings: dict[str, Any]) -> tuple[NetworkName, Normalization | None, int, Size, int]:
+    """Return the header's settings, or raise a `ValueError` if one of them is outside its range."""
     (height, width), sides = settings["size"], range(1, _MAX_SIDE + 1)
     allowed = {
         "network": get_args(NetworkName),

@@ -39,12 +39,7 @@ class TrainingAnimation:
             self.pictures.append(tensor_to_picture(progress.function.render(self.size)))
 
     def write(self, path: Path, function: FittedImage) -> None:
-        """Write the animation, which ends with the result, stays on it for two seconds, and starts again.
-
-        Args:
-            path: A .gif, .webp or .png file; an existing one stays whole if writing fails.
-            function: The result, also of a fit that stopped early.
-        """
+        """Write a .gif, .webp or .png file that ends with the result, stays on it for two seconds, and starts again."""
         first, *others = [*self.pictures[:-1], tensor_to_picture(function.render(self.size))]
         format_ = path.suffix[1:].upper()
         options: dict[str, Any] = {"quality": 90} if format_ == "WEBP" else {}

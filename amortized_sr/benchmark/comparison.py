@@ -1,46 +1,22 @@
-"""One image beside its predictions by several methods."""
+"""Compares several methods on a few images: every method predicts every image."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.benchmark.quality import Quality
-from amortized_sr.tracking import log_means, log_table
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A method's picture of one image, with its measurements.
-
-    Attributes:
-        picture: Values in [0, 1].
-        quality: Its measurements.
-        seconds: From input to picture, if that was measured.
-    """
-
-    picture: Float[Tensor, "1 channel height width"]
-    quality: Quality
-    seconds: float | None = None
-
-    @property
-    def numbers(self) -> dict[str, float | None]:
-        """Measurements and seconds by name."""
-        return {**asdict(self.quality), "seconds": self.seconds}
+from amortized_sr.benchmark.evaluation import Evaluation, Prediction, evaluate
+from amortized_sr.benchmark.methods import Method
+from amortized_sr.benchmark.protocol import Quality, evaluation_pair, mean_quality
+from amortized_sr.choices import Convention
+from amortized_sr.tracking import Run, log_means, log_table
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One image with its predictions by several methods.
-
-    Attributes:
-        name: The image's name.
-        image: The input, in [0, 1].
-        target: The truth, if there is one.
-        predictions: Each method's prediction.
-    """
+    """One image in [0, 1], its target if there is one, and its predictions by method."""
 
     name: str
     image: Float[Tensor, "1 channel rows columns"]
@@ -48,7 +24,91 @@ class Comparison:
     predictions: dict[str, Prediction]
 
 
-def log_comparisons(run: Any, comparisons: Sequence[Comparison], name: str = "comparison") -> None:  # noqa: ANN401 (wandb's own class)
+@dataclass(frozen=True)
+class MethodResult:
+    """A method's means over all images.
+
+    Attributes:
+        method: Its name.
+        quality: Means of the measurements.
+        seconds: Per image, from input to picture.
+        speedup: Time of the best per-image fit over this method's. The best fit has the highest PSNR, or without a
+            truth the shortest time; None without a fit.
+        parameters: Learned numbers behind one image's function.
+        error: The reason why there are no numbers.
+    """
+
+    method: str
+    quality: Quality = Quality()  # noqa: RUF009 (frozen)
+    seconds: float | None = None
+    speedup: float | None = None
+    parameters: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """The means by method, and each image with the predictions of every method that did not fail."""
+
+    methods: list[MethodResult]
+    images: list[Comparison]
+
+
+def compare(
+    named: Sequence[tuple[str, Float[Tensor, "1 _ _ _"]]],
+    scale: float,
+    truth: bool,
+    methods: Sequence[Method],
+    convention: Convention,
+    report: Callable[[str], None],
+) -> ComparisonResult:
+    """Predict every image by every method; images of one size are one batch.
+
+    A method that fails has a result with its error; the other methods continue. With `truth`, inputs are made from the
+    images; otherwise the images are the inputs. The name of each method is reported before it starts.
+
+    Raises:
+        ValueError: If an image is too small for the scale.
+    """
+    images = [
+        Comparison(name, *(evaluation_pair(image, scale) if truth else (image, None)), predictions={})
+        for name, image in named
+    ]
+    batches: dict[tuple[int, ...], list[Comparison]] = {}
+    for one in images:
+        batches.setdefault(tuple(one.image.shape), []).append(one)
+    results: list[MethodResult] = []
+    for method in methods:
+        report(method.name)
+        try:
+            evaluations = [_evaluate(method, batch, scale, convention) for batch in batches.values()]
+        # Any error of a method is a result of the comparison.
+        except Exception as error:
+            results.append(MethodResult(method.name, error=f"{type(error).__name__}: {error}"))
+            continue
+        predictions = [prediction for evaluation in evaluations for prediction in evaluation.predictions]
+        for one, prediction in zip((one for batch in batches.values() for one in batch), predictions, strict=True):
+            one.predictions[method.name] = prediction
+        quality = mean_quality([prediction.quality for prediction in predictions])
+        seconds = sum(prediction.seconds or 0.0 for prediction in predictions) / len(predictions)
+        parameters = max(evaluation.parameters for evaluation in evaluations)
+        results.append(MethodResult(method.name, quality, seconds, parameters=parameters))
+    fits = [one for one in results if one.method.partition(":")[0] == "fit" and not one.error]
+    best = max(fits, key=lambda one: (one.quality.psnr or 0.0, -(one.seconds or 0.0)), default=None)
+    if best is not None and best.seconds is not None:
+        results = [replace(one, speedup=best.seconds / one.seconds) if one.seconds else one for one in results]
+    return ComparisonResult(results, images)
+
+
+def _evaluate(method: Method, batch: Sequence[Comparison], scale: float, convention: Convention) -> Evaluation:
+    image = torch.cat([one.image for one in batch])
+    targets = [one.target for one in batch if one.target is not None]
+    target = torch.cat(targets) if targets else None
+    height, width = (max(1, round(side * scale)) for side in image.shape[-2:]) if target is None else target.shape[-2:]
+    return evaluate(method, image, target, (height, width), convention)
+
+
+def log_comparisons(run: Run, comparisons: Sequence[Comparison], name: str = "comparison") -> None:
     """Log a wandb table with a row per image, and each method's means as the run's summary.
 
     Columns: `image`, `input`, each method's picture, `target`, and `METHOD NUMBER` for each measurement.

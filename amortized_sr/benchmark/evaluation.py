@@ -2,15 +2,14 @@
 
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.benchmark.comparison import Prediction
 from amortized_sr.benchmark.machine import peak_memory
 from amortized_sr.benchmark.methods import Method, render_on_cpu
-from amortized_sr.benchmark.protocol import measure
+from amortized_sr.benchmark.protocol import Quality, measure
 from amortized_sr.choices import Convention
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Size
@@ -18,6 +17,20 @@ from amortized_sr.coords import Size
 # Shorter runs are repeated, and the median counts.
 _SHORT_SECONDS = 0.5
 _REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A method's picture of one image, in [0, 1], with its measurements and the seconds from input to picture."""
+
+    picture: Float[Tensor, "1 channel height width"]
+    quality: Quality
+    seconds: float | None = None
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """Measurements and seconds by name."""
+        return {**asdict(self.quality), "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -42,14 +55,7 @@ def evaluate(
     size: Size,
     convention: Convention,
 ) -> Evaluation:
-    """Predict images with `size` pixels by a method, and measure the predictions.
-
-    Args:
-        method: The method; it sees the images only.
-        image: Inputs in [0, 1].
-        target: The truth, if there is one.
-        size: `(height, width)` of the predictions.
-        convention: The channels and pixels that are measured.
+    """Predict images in [0, 1] with `size` pixels by a method that sees no target, and measure the predictions.
 
     Raises:
         ValueError: If a prediction holds NaN or infinity.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from amortized_sr.benchmark.comparison import Comparison
 from amortized_sr.picture_tensor import tensor_to_picture
@@ -19,23 +19,18 @@ def pictures_of(one: Comparison) -> dict[str, Image.Image]:
     size = next(iter(pictures.values())).size
     # Nearest neighbour shows the pixels of the input as squares.
     enlarged = tensor_to_picture(one.image).resize(size, Image.Resampling.NEAREST)
-    return {
-        "input": enlarged,
-        **pictures,
-        **({} if one.target is None else {"target": tensor_to_picture(one.target)}),
-    }
+    target = {} if one.target is None else {"target": tensor_to_picture(one.target)}
+    return {"input": enlarged, **pictures, **target}
 
 
 def grid(images: Sequence[Comparison]) -> Image.Image:
     """Return a picture with a row per image: the input, each method's prediction, and the target, with captions."""
     rows: list[dict[str, Image.Image]] = []
-    for one in images:
-        pictures = pictures_of(one)
-        width, height = pictures["input"].size
+    for comparison in images:
+        pictures = pictures_of(comparison)
         # Small pictures are enlarged by whole factors, so that captions fit.
-        factor = max(1, -(-_LEAST_WIDTH // width))
-        larger = width * factor, height * factor
-        rows.append({name: picture.resize(larger, Image.Resampling.NEAREST) for name, picture in pictures.items()})
+        factor = max(1, -(-_LEAST_WIDTH // pictures["input"].width))
+        rows.append({name: ImageOps.scale(one, factor, Image.Resampling.NEAREST) for name, one in pictures.items()})
     widths = [sum(picture.width + _GAP for picture in row.values()) for row in rows]
     heights = [row["input"].height + _CAPTION + _GAP for row in rows]
     canvas = Image.new("RGB", (max(widths) + _GAP, sum(heights) + _GAP), "white")

@@ -16,11 +16,7 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 @dataclass
 class PeakMemory:
-    """The result of `peak_memory`.
-
-    Attributes:
-        mebibytes: Rise of the process' memory during the block; None where the system cannot measure it.
-    """
+    """Rise of the process' memory during a block; None where the system cannot measure it."""
 
     mebibytes: float | None = None
 

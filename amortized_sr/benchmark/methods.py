@@ -1,15 +1,15 @@
 """Methods by name: everything that turns an image into a function and can be compared."""
 
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast, final, get_args
+from typing import cast, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.choices import DeviceName, Interpolation, NetworkName
 from amortized_sr.continuous import ContinuousImage
@@ -18,10 +18,9 @@ from amortized_sr.devices import choose_device
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.refinement import RefineSettings, refine
 from amortized_sr.upscaler import Upscaler
-from amortized_sr.weights_header import DEFAULT_MODEL, sha256
+from amortized_sr.weights_header import DEFAULT_MODEL
 
 
-@final
 @dataclass(frozen=True)
 class Method:
     """Turns images into a function of the coordinate.
@@ -64,14 +63,14 @@ def method(name: str, settings: MethodSettings) -> Method:
     if name in get_args(Interpolation):
         interpolation = cast("Interpolation", name)
         return Method(name, lambda images: (InterpolatedImage.like_pillow(images, interpolation), 0))
-    if name == "fit" or (name.startswith("fit:") and name.removeprefix("fit:") in get_args(NetworkName)):
-        network = cast("NetworkName", name.removeprefix("fit:")) if name != "fit" else settings.fit.network
-        return _fitted(name, dataclasses.replace(settings.fit, network=network), choose_device(settings.device))
-    unrefined = name.removesuffix("+refine")
-    base = unrefined.removesuffix("+tta")
-    if base == "amortized" or (len(base) > len("amortized:") and base.startswith("amortized:")):
-        model = base.removeprefix("amortized:") if base != "amortized" else settings.model
-        return _amortized(name, model, settings, tta=base != unrefined, refined=unrefined != name)
+    if name == "fit":
+        return _fitted(name, settings.fit, settings.device)
+    if name in (f"fit:{network}" for network in get_args(NetworkName)):
+        network = cast("NetworkName", name.removeprefix("fit:"))
+        return _fitted(name, dataclasses.replace(settings.fit, network=network), settings.device)
+    if found := re.fullmatch(r"amortized(?::(.+?))?(\+tta)?(\+refine)?", name):
+        model, tta, refined = found.groups()
+        return _amortized(name, model or settings.model, settings, bool(tta), bool(refined))
     raise ValueError(
         f"no method {name!r}; there are {', '.join(get_args(Interpolation))}, "
         f"{', '.join(f'fit:{network}' for network in get_args(NetworkName))}, "
@@ -79,9 +78,11 @@ def method(name: str, settings: MethodSettings) -> Method:
     )
 
 
-def _fitted(name: str, settings: FitSettings, device: torch.device) -> Method:
+def _fitted(name: str, settings: FitSettings, device: DeviceName) -> Method:
+    place = choose_device(device)
+
     def make(images: Tensor) -> tuple[ContinuousImage, int]:
-        function = fit(images.to(device), settings)
+        function = fit(images.to(place), settings)
         return function, function.parameter_count
 
     return Method(name, make)
@@ -93,12 +94,9 @@ def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refin
 
     def make(images: Tensor) -> tuple[ContinuousImage, int]:
         function = upscaler.encode(images, tta)
-        if refined:
-            assert isinstance(function, AmortizedImage)
-            function = refine(function, settings.refine)
-        return function, count
+        return refine(function, settings.refine) if refined else function, count
 
-    return Method(name, make, sha256(upscaler.trained.path))
+    return Method(name, make, upscaler.trained.digest)
 
 
 @torch.inference_mode()

@@ -1,56 +1,77 @@
 """The evaluation protocol: makes inputs from targets, and measures predictions on fixed channels and pixels."""
 
 import math
-from typing import NamedTuple, assert_never
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.benchmark.quality import Quality
 from amortized_sr.choices import Convention
 from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
 
 
-def describe(convention: Convention, truth: bool = True) -> str:
-    """Return the protocol in sentences, to print above a table.
+@final
+@dataclass(frozen=True)
+class Quality:
+    """Measurements of a prediction, or means of them; None without a target or if the picture is too small.
 
-    Args:
-        convention: The channels and pixels that are measured.
-        truth: Whether there are targets; without them only consistency is measured.
+    Attributes:
+        psnr: In dB.
+        ssim: At most 1.
+        lr_consistency: PSNR in dB of the prediction shrunk again, against the input.
+        cross_scale: PSNR in dB of the render at twice the size, averaged over 2x2, against the prediction.
     """
+
+    psnr: float | None = None
+    ssim: float | None = None
+    lr_consistency: float | None = None
+    cross_scale: float | None = None
+
+
+MEASUREMENTS = tuple(field.name for field in fields(Quality))
+"""The names of all measurements."""
+
+
+def mean_quality(qualities: Sequence[Quality]) -> Quality:
+    """Return the means; a measurement that is missing once has no mean."""
+    columns = {name: [getattr(quality, name) for quality in qualities] for name in MEASUREMENTS}
+    return Quality(**{name: None if None in values else sum(values) / len(values) for name, values in columns.items()})
+
+
+def flat(record: object) -> dict[str, Any]:
+    """Return the fields of a record by name, with its quality's numbers as fields of their own."""
+    values: dict[str, Any] = {}
+    for name, value in vars(record).items():
+        values |= asdict(value) if isinstance(value, Quality) else {name: value}
+    return values
+
+
+def describe(convention: Convention, truth: bool = True) -> str:
+    """Return the protocol in sentences, to print above a table; without a truth only consistency is measured."""
     consistency = (
         "LR: PSNR in dB of the prediction shrunk again against the input; cross: of the render at twice the size, "
         "averaged over 2x2, against the prediction; all channels, no border left out."
     )
     if not truth:
         return f"Input: the image as it is; there is no truth to compare with. {consistency}"
-    match convention:
-        case "y":
-            measured = (
-                "Y channel (65.738, 129.057, 25.064 over 256, applied to the difference), border of scale left out"
-            )
-        case "rgb":
-            measured = "all channels, border of scale + 6 left out"
-        case "plain":
-            measured = "all channels, no border left out"
-        case _:
-            assert_never(convention)
+    measured = {
+        "y": "Y channel (65.738, 129.057, 25.064 over 256, applied to the difference), border of scale left out",
+        "rgb": "all channels, border of scale + 6 left out",
+        "plain": "all channels, no border left out",
+    }
     return (
         "Target cropped to a multiple of the scale; input = antialiased bicubic (a = -0.5, Pillow's) of the target, "
-        f"rounded to 8 bits; prediction clamped, not rounded; PSNR and SSIM: {measured}; means over the images. "
-        f"{consistency}"
+        "rounded to 8 bits; prediction clamped, not rounded; PSNR and SSIM: "
+        f"{measured[convention]}; means over the images. {consistency}"
     )
 
 
 class EvaluationPair(NamedTuple):
-    """An input with its target.
-
-    Attributes:
-        image: The low-resolution input of a method.
-        target: The image that the method should predict.
-    """
+    """A method's low-resolution input, and the target that it should predict."""
 
     image: Float[Tensor, "batch channel rows columns"]
     target: Float[Tensor, "batch channel height width"]
@@ -83,19 +104,13 @@ def measure(
     image: Float[Tensor, "batch channel rows columns"],
     scale: float,
 ) -> list[Quality]:
-    """Measure each prediction of a batch.
+    """Measure each prediction of a batch, of `scale` times the size of the input `image`.
 
-    Args:
-        convention: The channels and pixels that are measured.
-        prediction: The predictions, not clamped.
-        fine: The predictions at twice the size, not clamped.
-        target: The truth, if there is one.
-        image: The inputs.
-        scale: Size of a prediction over size of its input.
+    Neither `prediction` nor `fine`, the same at twice the size, is clamped before.
     """
     consistency, across = lr_consistency(prediction, image), cross_scale_consistency(fine, prediction)
     ratios = similarities = torch.full_like(consistency, torch.nan)
-    shave = _shave(convention, scale)
+    shave = {"y": math.ceil(scale), "rgb": math.ceil(scale) + 6, "plain": 0}[convention]
     if target is not None and 2 * shave < min(target.shape[-2:]):
         prediction = prediction.clamp(0, 1)
         if convention == "y":
@@ -104,18 +119,6 @@ def measure(
         ratios, similarities = psnr(prediction, target, shave), ssim(prediction, target, shave)
     columns = zip(ratios, similarities, consistency, across, strict=True)
     return [Quality(*(_finite(value) for value in values)) for values in columns]
-
-
-def _shave(convention: Convention, scale: float) -> int:
-    match convention:
-        case "y":
-            return math.ceil(scale)
-        case "rgb":
-            return math.ceil(scale) + 6
-        case "plain":
-            return 0
-        case _:
-            assert_never(convention)
 
 
 def _finite(value: Tensor) -> float | None:

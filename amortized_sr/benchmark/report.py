@@ -1,31 +1,107 @@
-"""Formats the rows of a benchmark as Markdown and JSON."""
+"""Writes results into files: a comparison as tables and pictures, a benchmark as Markdown, CSV and JSON."""
 
-import functools
+import csv
+import io
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from amortized_sr.benchmark.protocol import describe
-from amortized_sr.benchmark.quality import TABLE_COLUMNS, flat
+from amortized_sr.benchmark.comparison import Comparison, ComparisonResult
+from amortized_sr.benchmark.grid import grid
+from amortized_sr.benchmark.page import write_page
+from amortized_sr.benchmark.protocol import describe, flat
 from amortized_sr.benchmark.runner import Row
 from amortized_sr.choices import Convention
+from amortized_sr.image_io import replacing, write_picture
+
+COMPARISON_FILES = ("compare.html", "grid.png", "metrics.json", "metrics.csv")
+"""The files of a comparison; pictures are missing if every method failed."""
+
+BENCHMARK_FILES = ("report.md", "rows.csv", "report.json")
+"""The files of a benchmark."""
+
+# More images make a page slow and a grid unreadable; the numbers cover all of them.
+_SHOWN = 12
+_SHOWN_PIXELS = 1 << 25
+
+# Header and format of each number in tables for readers.
+_MEASURED = {
+    "psnr": ("PSNR", "{:.2f}"),
+    "ssim": ("SSIM", "{:.4f}"),
+    "lr_consistency": ("LR", "{:.2f}"),
+    "cross_scale": ("cross", "{:.2f}"),
+}
+_COSTS = {"seconds": ("s/image", "{:.5f}"), "speedup": ("speed-up", "{:,.1f}x"), "parameters": ("parameters", "{:,}")}
+
+
+def table(result: ComparisonResult) -> str:
+    """Return a comparison's means as a table of aligned columns."""
+    columns = _MEASURED | _COSTS
+    lines = [["method", *(header for header, _ in columns.values())]]
+    for one in result.methods:
+        numbers = flat(one)
+        cells = ["-" if numbers[name] is None else form.format(numbers[name]) for name, (_, form) in columns.items()]
+        lines.append([one.method, *(["failed", *[""] * (len(cells) - 1)] if one.error else cells)])
+    first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return "\n".join(
+        line[0].ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(line[1:], others, strict=True))
+        for line in lines
+    )
+
+
+def write_comparison(
+    folder: Path, result: ComparisonResult, scale: float, convention: Convention, machine: str
+) -> None:
+    """Write the `COMPARISON_FILES` into an existing folder."""
+    protocol = describe(convention, truth=any(one.target is not None for one in result.images))
+    numbers = [(one.name, {method: made.numbers for method, made in one.predictions.items()}) for one in result.images]
+    methods = [flat(one) for one in result.methods]
+    images = [{"image": image, "methods": found} for image, found in numbers]
+    rows = [{"image": image, "method": method, **row} for image, found in numbers for method, row in found.items()]
+    content = {"protocol": protocol, "scale": scale, "machine": machine, "methods": methods, "images": images}
+    _write(folder / "metrics.json", _dump(content))
+    _write(folder / "metrics.csv", as_csv(rows))
+    shown = _shown(result.images)
+    if not shown:
+        # Pictures of an earlier comparison would be mistaken for this one's.
+        for name in ("grid.png", "compare.html"):
+            (folder / name).unlink(missing_ok=True)
+        return
+    write_picture(grid(shown), folder / "grid.png")
+    title = f"{len(result.images)} image{'s' if len(result.images) > 1 else ''} at scale {scale:g}"
+    write_page(folder / "compare.html", title, protocol, table(result), shown)
+
+
+def _shown(images: Sequence[Comparison]) -> list[Comparison]:
+    """Return the first images that have pictures, as many as a browser can hold."""
+    shown: list[Comparison] = []
+    pixels = 0
+    for one in images:
+        pixels += sum(prediction.picture[0, 0].numel() for prediction in one.predictions.values())
+        if not one.predictions or len(shown) == _SHOWN or (shown and pixels > _SHOWN_PIXELS):
+            break
+        shown.append(one)
+    return shown
+
+
+def write_benchmark(folder: Path, rows: Sequence[Row], convention: Convention) -> None:
+    """Write the `BENCHMARK_FILES` into an existing folder."""
+    contents = markdown(rows, convention), as_csv([flat(row) for row in rows]), as_json(rows, convention)
+    for name, content in zip(BENCHMARK_FILES, contents, strict=True):
+        _write(folder / name, content)
 
 
 def markdown(rows: Sequence[Row], convention: Convention) -> str:
-    """Return the report: the protocol, then for each folder a table of quality and one of costs, then the failures.
-
-    Args:
-        rows: The measurements.
-        convention: The channels and pixels that were measured.
-    """
+    """Return the report: the protocol, then for each folder a table of quality and one of costs, then the failures."""
     parts = ["# Benchmark", describe(convention)]
     for data in dict.fromkeys(row.data for row in rows):
         folder = [row for row in rows if row.data == data]
         count = len({row.image for row in folder})
-        parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(folder)]
         machines = "; ".join(dict.fromkeys(row.machine for row in folder if row.machine))
         costs = f"Costs on {machines}: seconds per image from input to picture, medians over the images."
-        parts += [costs, _costs(folder)]
+        parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(folder), costs, _costs(folder)]
     failed = [f"- {row.data}/{row.image} x{row.scale:g} `{row.method}`: {row.error}" for row in rows if row.error]
     if failed:
         parts += ["## Failed", "\n".join(failed)]
@@ -33,53 +109,65 @@ def markdown(rows: Sequence[Row], convention: Convention) -> str:
 
 
 def _quality(rows: Sequence[Row]) -> str:
-    columns = {
-        f"x{scale:g} {header}": functools.partial(_mean, scale, name, form)
-        for scale in sorted({row.scale for row in rows})
-        for name, (header, form) in TABLE_COLUMNS.items()
-    }
-    return _table(rows, columns)
+    columns = [(scale, name) for scale in sorted({row.scale for row in rows}) for name in _MEASURED]
+    lines = [["method", *(f"x{scale:g} {_MEASURED[name][0]}" for scale, name in columns)]]
+    for method in dict.fromkeys(row.method for row in rows):
+        own = [row for row in rows if row.method == method]
+        lines.append([method, *(_mean([row for row in own if row.scale == scale], name) for scale, name in columns)])
+    return _pipes(lines)
 
 
 def _costs(rows: Sequence[Row]) -> str:
-    seconds = {f"x{scale:g} s": functools.partial(_median, scale) for scale in sorted({row.scale for row in rows})}
-    largest = {
-        "peak MiB": functools.partial(_largest, "peak_mebibytes", "{:.0f}"),
-        "parameters": functools.partial(_largest, "parameters", "{:,}"),
-    }
-    return _table(rows, {**seconds, **largest})
-
-
-def _table(rows: Sequence[Row], columns: Mapping[str, Callable[[Sequence[Row]], str]]) -> str:
-    """Return a Markdown table with a line per method; a column's function makes a cell from the method's rows."""
-    lines = ["| method | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    scales = sorted({row.scale for row in rows})
+    lines = [["method", *(f"x{scale:g} s" for scale in scales), "peak MiB", "parameters"]]
     for method in dict.fromkeys(row.method for row in rows):
-        measured = [row for row in rows if row.method == method]
-        lines.append(f"| {method} | " + " | ".join(cell(measured) for cell in columns.values()) + " |")
-    return "\n".join(lines)
+        own = [row for row in rows if row.method == method]
+        at_scales = [[row for row in own if row.scale == scale] for scale in scales]
+        seconds = [_summary(some, "seconds", statistics.median, "{:.4f}") for some in at_scales]
+        memory = _summary(own, "peak_mebibytes", max, "{:.0f}")
+        lines.append([method, *seconds, memory, _summary(own, "parameters", max, "{:,}")])
+    return _pipes(lines)
 
 
-def _mean(scale: float, name: str, form: str, rows: Sequence[Row]) -> str:
+def _pipes(lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; the first line is its header."""
+    header, *others = (f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join([header, "|---" * len(lines[0]) + "|", *others])
+
+
+def _mean(rows: Sequence[Row], name: str) -> str:
     """Return the mean, marked if rows are missing: a mean over fewer images is not the mean over all."""
-    rows = [row for row in rows if row.scale == scale]
     known = [value for row in rows if (value := getattr(row.quality, name)) is not None]
     if not known:
         return "failed" if any(row.error for row in rows) else "-"
     mark = f" ({len(known)} of {len(rows)})" if len(known) < len(rows) else ""
-    return form.format(sum(known) / len(known)) + mark
+    return _MEASURED[name][1].format(sum(known) / len(known)) + mark
 
 
-def _median(scale: float, rows: Sequence[Row]) -> str:
-    known = [row.seconds for row in rows if row.scale == scale and row.seconds is not None]
-    return f"{statistics.median(known):.4f}" if known else "-"
-
-
-def _largest(name: str, form: str, rows: Sequence[Row]) -> str:
+def _summary(rows: Sequence[Row], name: str, summarize: Callable[[list[float]], float], form: str) -> str:
     known = [value for row in rows if (value := getattr(row, name)) is not None]
-    return form.format(max(known)) if known else "-"
+    return form.format(summarize(known)) if known else "-"
 
 
 def as_json(rows: Sequence[Row], convention: Convention) -> str:
-    """Return protocol and rows as one JSON object."""
-    content = {"protocol": describe(convention), "rows": [flat(row) for row in rows]}
+    """Return a benchmark's protocol and rows as one JSON object."""
+    return _dump({"protocol": describe(convention), "rows": [flat(row) for row in rows]})
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return flat records with the same fields as lines of a CSV file, below a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _dump(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        # A file's name may hold bytes that are no letters.
+        file.write(text.encode(errors="backslashreplace"))

@@ -4,15 +4,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from amortized_sr.benchmark.evaluation import evaluate
 from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.methods import Method
-from amortized_sr.benchmark.protocol import evaluation_pair
-from amortized_sr.benchmark.quality import TABLE_COLUMNS, Quality, flat
+from amortized_sr.benchmark.protocol import MEASUREMENTS, Quality, evaluation_pair, flat
 from amortized_sr.choices import Convention
 from amortized_sr.data.folder import image_files
 from amortized_sr.image_io import read_picture
@@ -21,14 +20,10 @@ from amortized_sr.picture_tensor import picture_to_tensor
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one image at one scale.
+    """One method on one image, whose path in the folder named `data` is `image`, at one scale.
 
     Attributes:
-        data: Name of the folder.
-        image: Path of the image in it.
         scale: Size of the target over size of the input.
-        method: Name of the method.
-        quality: The measurements.
         parameters: Learned numbers behind the image's function.
         seconds: From input to picture.
         peak_mebibytes: Peak memory beyond what was in use before.
@@ -59,8 +54,6 @@ class Plan:
 
     Attributes:
         folders: Folders with images, by unique names.
-        scales: Scales.
-        methods: Names of the methods.
         convention: The channels and pixels that are measured.
         limit: Largest number of images of a folder.
         settings: Everything else that decides the numbers, as JSON values.
@@ -73,19 +66,19 @@ class Plan:
     limit: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def images(self) -> Iterator[tuple[str, Path, Path]]:
-        """Yield `(folder's name, folder, image)`, in the order of the paths.
+    def images(self) -> Iterator[tuple[str, str, Path]]:
+        """Yield the folder's name, the image's path in it, and its whole path, in the order of the paths.
 
         Raises:
             ImageError: If a folder is not there or holds no images.
         """
         for name, folder in self.folders.items():
             for path in image_files(folder)[: self.limit]:
-                yield name, folder, path
+                yield name, str(path.relative_to(folder)), path
 
     def identity(self) -> str:
         """Return a text that two runs must share to continue each other."""
-        files = [(name, str(path.relative_to(folder)), _hash(path)) for name, folder, path in self.images()]
+        files = [(*named, hashlib.sha256(path.read_bytes()).hexdigest()[:16]) for *named, path in self.images()]
         plan = {key: value for key, value in asdict(self).items() if key != "folders"}
         return json.dumps({"files": files, "columns": list(flat(Row("", "", 1.0, ""))), **plan}, sort_keys=True)
 
@@ -94,24 +87,11 @@ class OtherBenchmarkError(ValueError):
     """The folder holds the rows of a benchmark with other settings."""
 
 
-def run(
-    plan: Plan,
-    journal: Path,
-    methods: Sequence[Method],
-    report: Callable[[Row, int, int], None],
-) -> list[Row]:
-    """Measure every row that the journal does not hold yet.
+def run(plan: Plan, journal: Path, methods: Sequence[Method], report: Callable[[Row, int, int], None]) -> list[Row]:
+    """Measure every row that the journal does not hold yet, and return all rows in the plan's order.
 
-    A method that fails gives rows with `error`; the other methods continue.
-
-    Args:
-        plan: The benchmark.
-        journal: File of JSON lines: the plan's identity, then the rows. Its folder exists.
-        methods: The plan's methods.
-        report: Called with every new row, its number and the number of all rows.
-
-    Returns:
-        All rows, in the plan's order.
+    A method that fails gives rows with `error`; the other methods continue. The journal, in an existing folder, has
+    lines of JSON: the plan's identity, then the rows. Every new row is reported with its number and that of all rows.
 
     Raises:
         OtherBenchmarkError: If the journal is another plan's.
@@ -120,38 +100,34 @@ def run(
     identity = plan.identity()
     done = {row.key: row for row in _read(journal, identity)}
     planned = [
-        (name, folder, path, scale, method)
-        for name, folder, path in plan.images()
+        (Row(name, image, scale, method.name), path, method)
+        for name, image, path in plan.images()
         for scale in plan.scales
         for method in methods
     ]
-    rows: list[Row] = []
     with journal.open("a") as file:
         if not done and file.tell() == 0:
             _append(file, identity)
-        for number, (name, folder, path, scale, method) in enumerate(planned, 1):
-            about = Row(name, str(path.relative_to(folder)), scale, method.name)
-            if about.key not in done:
-                row = _measured(about, path, method, plan.convention)
-                _append(file, json.dumps(flat(row)))
-                done[row.key] = row
-                report(row, number, len(planned))
-            rows.append(done[about.key])
-    return rows
+        for number, (row, path, method) in enumerate(planned, 1):
+            if row.key not in done:
+                done[row.key] = _measured(row, path, method, plan.convention)
+                _append(file, json.dumps(flat(done[row.key])))
+                report(done[row.key], number, len(planned))
+    return [done[row.key] for row, _, _ in planned]
 
 
-def _measured(about: Row, path: Path, method: Method, convention: Convention) -> Row:
+def _measured(row: Row, path: Path, method: Method, convention: Convention) -> Row:
     try:
         picture = read_picture(path, background=(255, 255, 255))
-        pair = evaluation_pair(picture_to_tensor(picture), about.scale)
+        pair = evaluation_pair(picture_to_tensor(picture), row.scale)
         size = pair.target.shape[-2], pair.target.shape[-1]
         result = evaluate(method, pair.image, pair.target, size, convention)
     # Any error of a method or an image is a row of the report.
     except Exception as error:
-        return Row(*about.key, error=f"{type(error).__name__}: {error}")
+        return replace(row, error=f"{type(error).__name__}: {error}")
     (prediction,) = result.predictions
-    return Row(
-        *about.key,
+    return replace(
+        row,
         quality=prediction.quality,
         parameters=result.parameters,
         seconds=prediction.seconds,
@@ -167,12 +143,9 @@ def _read(journal: Path, identity: str) -> list[Row]:
     content = journal.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
-        with journal.open("rb+") as file:
-            file.truncate(len(whole))
+        os.truncate(journal, len(whole))
     lines = whole.decode().splitlines()
-    if not lines:
-        return []
-    if lines[0] != identity:
+    if lines and lines[0] != identity:
         raise OtherBenchmarkError(
             f"{journal.parent} holds a benchmark with other images, scales, methods or settings, or of another "
             "version; delete it, or choose another folder"
@@ -181,7 +154,7 @@ def _read(journal: Path, identity: str) -> list[Row]:
 
 
 def _parse(values: dict[str, Any]) -> Row:
-    quality = Quality(**{name: values.pop(name) for name in TABLE_COLUMNS})
+    quality = Quality(**{name: values.pop(name) for name in MEASUREMENTS})
     return Row(**values, quality=quality)
 
 
@@ -189,7 +162,3 @@ def _append(file: TextIO, line: str) -> None:
     file.write(line + "\n")
     file.flush()
     os.fsync(file.fileno())
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from amortized_sr.cli.benchmark import benchmark
-from amortized_sr.cli.compare import compare
+from amortized_sr.cli.benchmark import benchmark, compare
 from amortized_sr.cli.fit import fit
 from amortized_sr.cli.info import info
 from amortized_sr.cli.render import render
@@ -43,21 +42,16 @@ def main(args: list[str] | None = None) -> None:
         rich_markup_mode=None,
     )
     app.callback()(_common)
-    for command in (upscale, fit, render, compare, benchmark):
-        app.command()(command)
     # LightningCLI reads everything after `train` and `validate` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    for command in (train, validate):
-        app.command(context_settings=passed_on)(command)
-    for command in (export, info):
-        app.command()(command)
+    for command in (upscale, fit, render, compare, benchmark, train, validate, export, info):
+        app.command(context_settings=passed_on if command in (train, validate) else None)(command)
     app(args=args)
 
 
 def _common(
     version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     pass

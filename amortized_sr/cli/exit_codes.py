@@ -15,24 +15,16 @@ def sentence(error: Exception, command: Callable[..., None] | None = None) -> st
         command: The command that is running: an option that it does not have is not named.
     """
     setting = getattr(error, "setting", None)
-    if setting is None or (command is not None and setting not in _settings(command)):
+    # A parameter that would hide a built-in function is spelt `format_`.
+    known = [name.rstrip("_") for name in inspect.signature(command).parameters] if command else [setting]
+    if setting is None or setting not in known:
         return str(error)
     return f"{error} (--{setting.replace('_', '-')})"
 
 
-def _settings(command: Callable[..., None]) -> set[str]:
-    # A parameter that would hide a built-in function is spelt `format_`.
-    return {name.rstrip("_") for name in inspect.signature(command).parameters}
-
-
 @contextlib.contextmanager
 def failures_as_sentences(command: Callable[..., None], interrupted: str = "interrupted") -> Iterator[None]:
-    """Turn errors about files into a sentence and exit code 1, and Ctrl-C into exit code 130.
-
-    Args:
-        command: The command that is running.
-        interrupted: The sentence after Ctrl-C.
-    """
+    """Turn errors about files into a sentence and exit code 1, and Ctrl-C into `interrupted` and exit code 130."""
     try:
         yield
     # All of the package's errors about files are ValueErrors.

@@ -1,23 +1,17 @@
 """`amortized-sr fit`."""
 
-import contextlib
 import json
 import math
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from amortized_sr.choices import FitCoords, NetworkName
 from amortized_sr.cli.exit_codes import failures_as_sentences
-from amortized_sr.cli.output_files import OutputOption, OverwriteOption, check_outputs, create_folder, output_path
+from amortized_sr.cli.output_files import OutputOption, OverwriteOption, QuietOption, checked_output, create_folder
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
-
-if TYPE_CHECKING:
-    from amortized_sr.baselines.fitting import FitSettings, FittedImage, Progress
 
 _ANIMATIONS = (".gif", ".webp", ".png")
 
@@ -54,7 +48,7 @@ def fit(
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Train a coordinate network on one image, the older method, and render it at any size."""
     target = parse_target(scale, size, width, height, longest)
@@ -62,21 +56,21 @@ def fit(
         raise typer.BadParameter(f"--frames must end in {' '.join(_ANIMATIONS)}, got {frames}")
     if save is not None and save.suffix != ".safetensors":
         raise typer.BadParameter(f"--save must end in .safetensors, got {save}")
-    path = output_path(output, image, f"{image.stem}_{network}_{target.label}.png")
-    written = [file for file in (path, frames, save) if file is not None]
-    check_outputs(written, image, output, overwrite)
+    path = checked_output(output, image, f"{image.stem}_{network}_{target.label}.png", overwrite, frames, save)
 
-    from amortized_sr.baselines.fitting import FitSettings
-    from amortized_sr.baselines.fitting import fit as train
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from amortized_sr.baselines import fitting
     from amortized_sr.baselines.storage import save_fitted
     from amortized_sr.baselines.training_animation import TrainingAnimation
     from amortized_sr.image_io import check_output, read_picture, write_picture
     from amortized_sr.metrics import psnr
     from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
 
-    own_coords = None if coords == "own" else coords
     try:
-        settings = FitSettings(network, own_coords, steps, learning_rate, target_psnr, seconds, region, seed)
+        normalization = None if coords == "own" else coords
+        settings = fitting.FitSettings(network, normalization, steps, learning_rate, target_psnr, seconds, region, seed)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     with failures_as_sentences(fit):
@@ -88,20 +82,33 @@ def fit(
         values = picture_to_tensor(picture)
         animation = TrainingAnimation(output_size)
         start = time.perf_counter()
-        with _progress_bar(hidden=quiet or as_json) as show:
+        columns = TextColumn("{task.completed}/{task.total}"), BarColumn(), TextColumn("{task.fields[psnr]:.1f} dB")
+        console = Console(stderr=True)
+        hidden = quiet or as_json or not console.is_terminal
+        with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden) as bar:
+            task = bar.add_task("", total=None, psnr=0.0)
 
-            def report(progress: "Progress") -> None:
-                show(progress)
+            def report(step: fitting.Progress) -> None:
+                bar.update(task, total=step.steps, completed=step.step, psnr=float(step.psnr.min()))
                 if frames is not None:
-                    animation.add(progress)
+                    animation.add(step)
 
-            fitted = train(values, settings, report)
+            fitted = fitting.fit(values, settings, report)
         elapsed = time.perf_counter() - start
         reached = float(psnr(fitted.render(image_size), values))
         if math.isnan(reached):
             rate = f"a learning rate of {learning_rate:g}" if learning_rate else "the network's learning rate"
             raise ValueError(f"{image}: the training diverged at {rate}; lower --learning-rate")
-        facts = _facts(settings, fitted, reached, elapsed)
+        facts = {
+            "network": network,
+            "coords": coords,
+            "region": region,
+            "seed": seed,
+            "parameters": fitted.parameter_count,
+            # JSON has no infinity: equal pictures get 200 dB, as in the benchmark.
+            "psnr": round(min(reached, 200.0), 3),
+            "seconds": round(elapsed, 3),
+        }
         enlarged = tensor_to_picture(fitted.render(output_size))
         if picture.info.get("icc_profile"):
             enlarged.info["icc_profile"] = picture.info["icc_profile"]
@@ -110,37 +117,10 @@ def fit(
             animation.write(frames, fitted)
         if save is not None:
             save_fitted(save, fitted, facts)
+    written = [str(file) for file in (path, frames, save) if file is not None]
     if as_json:
-        typer.echo(json.dumps({"input": str(image), "outputs": [str(file) for file in written], **facts}))
+        typer.echo(json.dumps({"input": str(image), "outputs": written, **facts}))
     elif not quiet:
         sizes = f"{picture.width}x{picture.height} -> {output_size[1]}x{output_size[0]}"
         result = f"{reached:.1f} dB on its own pixels, {elapsed:.1f} s"
-        typer.echo(f"{image}  {sizes}  {network}, {result}  {' '.join(map(str, written))}")
-
-
-@contextlib.contextmanager
-def _progress_bar(hidden: bool) -> Iterator[Callable[["Progress"], None]]:
-    """Yield a function that shows the progress of a fit in a bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.completed}/{task.total}"), BarColumn(), TextColumn("{task.fields[psnr]:.1f} dB")
-    console = Console(file=sys.stderr)
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden or not console.is_terminal) as bar:
-        task = bar.add_task("", total=None, psnr=0.0)
-        yield lambda progress: bar.update(
-            task, total=progress.steps, completed=progress.step, psnr=float(progress.psnr.min())
-        )
-
-
-def _facts(settings: "FitSettings", fitted: "FittedImage", reached: float, elapsed: float) -> dict[str, object]:
-    return {
-        "network": settings.network,
-        "coords": settings.coords or "own",
-        "region": settings.region,
-        "seed": settings.seed,
-        "parameters": fitted.parameter_count,
-        # JSON has no infinity: equal pictures get 200 dB, as in the benchmark.
-        "psnr": round(min(reached, 200.0), 3),
-        "seconds": round(elapsed, 3),
-    }
+        typer.echo(f"{image}  {sizes}  {network}, {result}  {' '.join(written)}")

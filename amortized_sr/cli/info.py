@@ -24,42 +24,36 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show versions, devices and bundled models, for bug reports."""
-    if model is None:
-        _show_all(as_json)
-        return
     from amortized_sr.weights import load_weights
     from amortized_sr.weights_header import WeightsError
 
     try:
-        facts = _describe(load_weights(model))
+        facts = _installation() if model is None else _describe(load_weights(model))
     except WeightsError as error:
         raise typer.BadParameter(str(error)) from None
     if as_json:
         typer.echo(json.dumps(facts))
-        return
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            typer.echo(f"{name}:")
-            for key, part in value.items():
+    elif model is None:
+        _show_installation(facts)
+    else:
+        for name, value in facts.items():
+            typer.echo(f"{name}:" if isinstance(value, dict) else f"{name}: {value}")
+            for key, part in value.items() if isinstance(value, dict) else ():
                 typer.echo(f"  {key}: {part if isinstance(part, str) else json.dumps(part)}")
-        else:
-            typer.echo(f"{name}: {value}")
 
 
 def _describe(trained: "TrainedModel") -> dict[str, Any]:
-    from amortized_sr.weights_header import sha256
-
     return {
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
         "channels": trained.config.channels,
         "bytes": trained.path.stat().st_size,
-        "sha256": sha256(trained.path),
+        "sha256": trained.digest,
         "config": dataclasses.asdict(trained.config),
         "training": trained.facts,
     }
 
 
-def _show_all(as_json: bool) -> None:
+def _installation() -> dict[str, Any]:
     import torch
 
     from amortized_sr import __version__
@@ -71,7 +65,7 @@ def _show_all(as_json: bool) -> None:
         name: {"default": name == DEFAULT_MODEL, **_describe(load_weights(path))}
         for name, path in bundled_models().items()
     }
-    facts = {
+    return {
         "amortized_sr": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -80,13 +74,13 @@ def _show_all(as_json: bool) -> None:
         "threads": torch.get_num_threads(),
         "models": models,
     }
-    if as_json:
-        typer.echo(json.dumps(facts))
-        return
-    typer.echo(f"amortized-sr {__version__}, Python {facts['python']}, {facts['platform']}")
+
+
+def _show_installation(facts: dict[str, Any]) -> None:
+    typer.echo(f"amortized-sr {facts['amortized_sr']}, Python {facts['python']}, {facts['platform']}")
     typer.echo(", ".join(f"{name} {version}" for name, version in facts["libraries"].items()))
     typer.echo(f"devices: {', '.join(facts['devices'])}; {facts['threads']} threads")
-    for name, model in models.items():
+    for name, model in facts["models"].items():
         colour = "grey" if model["channels"] == 1 else "colour"
         mark = " (default)" if model["default"] else ""
         typer.echo(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from amortized_sr.cli.exit_codes import failures_as_sentences
-from amortized_sr.cli.output_files import OutputOption, OverwriteOption, check_outputs, create_folder, output_path
+from amortized_sr.cli.output_files import OutputOption, OverwriteOption, checked_output, create_folder
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 
@@ -23,8 +23,7 @@ def render(
 ) -> None:
     """Render an image that `fit --save` has saved, at any size."""
     target = parse_target(scale, size, width, height, longest)
-    path = output_path(output, fitted, f"{fitted.stem}_{target.label}.png")
-    check_outputs([path], fitted, output, overwrite)
+    path = checked_output(output, fitted, f"{fitted.stem}_{target.label}.png", overwrite)
 
     from amortized_sr.baselines.storage import ModelWeightsError, load_fitted
     from amortized_sr.image_io import check_output, write_picture

@@ -16,10 +16,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from amortized_sr.baselines.fitting import FitSettings, fit
-from amortized_sr.benchmark.comparison import Comparison, Prediction, log_comparisons
+from amortized_sr.benchmark.comparison import Comparison, log_comparisons
+from amortized_sr.benchmark.evaluation import Prediction
 from amortized_sr.benchmark.grid import grid
-from amortized_sr.benchmark.protocol import evaluation_pair
-from amortized_sr.benchmark.quality import Quality
+from amortized_sr.benchmark.protocol import Quality, evaluation_pair
 from amortized_sr.coords import Size
 from amortized_sr.image_io import replacing, write_picture
 from amortized_sr.interpolated_image import InterpolatedImage

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from amortized_sr.baselines.fitting import FitSettings
-from amortized_sr.benchmark.compare import compare
-from amortized_sr.benchmark.comparison_report import FILES, table, write_comparison
+from amortized_sr.benchmark.comparison import compare
 from amortized_sr.benchmark.grid import grid
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
-from amortized_sr.benchmark.quality import Quality
+from amortized_sr.benchmark.protocol import Quality
+from amortized_sr.benchmark.report import COMPARISON_FILES, table, write_comparison
 from amortized_sr.metrics import psnr
 
 SETTINGS = MethodSettings(fit=FitSettings(steps=2, region=1))
@@ -78,7 +78,7 @@ def test_files_hold_what_was_found(result, tmp_path):
     assert len(rows) == 9
     assert list(rows[0]) == ["image", "method", "psnr", "ssim", "lr_consistency", "cross_scale", "seconds"]
     assert float(rows[0]["psnr"]) == result.images[0].predictions["bicubic"].quality.psnr
-    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+    assert {path.name for path in tmp_path.iterdir()} == set(COMPARISON_FILES)
     with Image.open(tmp_path / "grid.png") as picture:
         assert picture.size == grid(result.images).size
 

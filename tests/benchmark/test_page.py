@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from amortized_sr.benchmark.comparison import Comparison, Prediction
+from amortized_sr.benchmark.comparison import Comparison
+from amortized_sr.benchmark.evaluation import Prediction
 from amortized_sr.benchmark.page import write_page
-from amortized_sr.benchmark.quality import Quality
+from amortized_sr.benchmark.protocol import Quality
 
 NASTY = "<img src=x onerror=\"document.title='broken'\"> & 'quotes'.png"
 

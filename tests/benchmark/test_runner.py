@@ -9,7 +9,8 @@ from PIL import Image
 
 from amortized_sr.benchmark import report
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
-from amortized_sr.benchmark.quality import as_csv, flat
+from amortized_sr.benchmark.protocol import flat
+from amortized_sr.benchmark.report import as_csv
 from amortized_sr.benchmark.runner import OtherBenchmarkError, Plan, run
 from amortized_sr.image_io import ImageError
 from amortized_sr.interpolated_image import InterpolatedImage
