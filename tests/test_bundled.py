@@ -35,6 +35,7 @@ def test_bundled_weights_say_how_they_were_trained_and_stay_small():
     assert sum(path.stat().st_size for path in photographs) < 6_000_000
 
 
+@pytest.mark.slow
 def test_mnist_weights_reach_their_quality_on_real_test_digits(shared_data, tmp_path):
     shutil.copytree(shared_data / "data" / "MNIST", tmp_path / "MNIST")
     store = read_mnist(tmp_path, train=False)
@@ -58,6 +59,7 @@ def upscaler() -> Upscaler:
     return Upscaler.from_pretrained("photo-tiny", device="cpu")
 
 
+@pytest.mark.slow
 def test_set5_is_drawn_as_well_as_the_model_card_says(upscaler, shared_data):
     card = (ROOT / "docs" / "models.md").read_text()
     row = next(line for line in card.splitlines() if line.startswith("| `photo-tiny` | 141,022 |"))
@@ -74,6 +76,7 @@ def test_set5_is_drawn_as_well_as_the_model_card_says(upscaler, shared_data):
         assert np.mean(found) >= least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [2, 3, 4, 6, 8, 12])
 def test_every_photograph_is_drawn_better_than_by_lanczos(upscaler, photographs, scale):
     for photograph in photographs:
@@ -86,12 +89,14 @@ def test_every_photograph_is_drawn_better_than_by_lanczos(upscaler, photographs,
         assert ours > lanczos
 
 
+@pytest.mark.slow
 def test_every_photograph_comes_back_at_its_own_size(upscaler, photographs):
     for photograph in photographs:
         own = photograph.shape[-2], photograph.shape[-1]
         assert psnr(upscaler.encode(photograph).render(own), photograph) > 45
 
 
+@pytest.mark.slow
 def test_pictures_of_photographs_agree_with_each_other_and_with_their_input(upscaler, photographs):
     across, again = [], []
     for photograph in photographs:
@@ -106,6 +111,7 @@ def test_pictures_of_photographs_agree_with_each_other_and_with_their_input(upsc
     assert np.mean(again) > 42
 
 
+@pytest.mark.slow
 def test_the_default_model_beats_lanczos_on_the_kitten():
     picture = read_picture(EXAMPLES / "kitten_1024.jpg")
     crop = picture.crop((0, 0, picture.width // 24 * 24, picture.height // 24 * 24)).resize(

@@ -656,6 +656,7 @@ def test_help_loads_neither_torch_nor_the_training_stack(command):
     assert TRAINING_STACK.union({"torch", "numpy", "PIL"}).isdisjoint(modules)
 
 
+@pytest.mark.slow
 def test_upscaling_never_loads_the_training_stack(small_weights):
     picture("a.png")
     script = (
@@ -671,6 +672,7 @@ def test_upscaling_never_loads_the_training_stack(small_weights):
     assert TRAINING_STACK.isdisjoint(modules)
 
 
+@pytest.mark.slow
 def test_the_program_upscales_and_says_nothing_on_stderr(small_weights):
     picture("my größe.png")
 
@@ -680,12 +682,14 @@ def test_the_program_upscales_and_says_nothing_on_stderr(small_weights):
     assert read_picture(Path("my größe_x2.png")).size == (16, 12)
 
 
+@pytest.mark.slow
 def test_the_program_leaves_with_1_and_one_line_for_a_bad_input():
     result = process("upscale", "no.png", "-s", 2)
 
     assert result == Result(1, "", "error: no.png: no such file; check the path\n")
 
 
+@pytest.mark.slow
 def test_the_program_leaves_with_2_and_no_traceback_for_a_bad_command_line():
     result = process("upscale", "no.png", "-s", 0)
 
@@ -693,6 +697,7 @@ def test_the_program_leaves_with_2_and_no_traceback_for_a_bad_command_line():
     assert "got 0" in result.complaint
 
 
+@pytest.mark.slow
 def test_names_that_the_terminal_cannot_show_do_not_stop_the_work(small_weights):
     name = os.fsdecode(b"caf\xe9.png")
     try:
@@ -709,6 +714,7 @@ def test_names_that_the_terminal_cannot_show_do_not_stop_the_work(small_weights)
     assert {os.fsdecode(b"caf\xe9_x2.png"), "猫_x2.png"} < listing()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_ctrl_c_leaves_with_130_and_only_whole_outputs(small_weights):
     inputs = [picture(f"{number}.png", 32, 32) for number in range(100)]

@@ -91,6 +91,7 @@ def test_weights_given_to_render_are_named_with_the_command_for_them(cli):
     assert cli(*[word.replace("IMAGE", "a.png") for word in command]).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
 def test_frames_show_the_image_emerging(cli, suffix):
     image = photo("a.png")
@@ -150,6 +151,7 @@ def test_what_cannot_be_fitted_or_rendered_fails_with_a_sentence(cli):
 QUICK = ("--methods", "bicubic,fit:notebook,amortized", "--fit-steps", 2)
 
 
+@pytest.mark.slow
 def test_compare_writes_a_page_a_grid_and_numbers_and_prints_a_table(cli):
     photo("a.png", 40, 48)
     photo("b.png", 44, 40, seed=1)
@@ -165,6 +167,7 @@ def test_compare_writes_a_page_a_grid_and_numbers_and_prints_a_table(cli):
     assert "--overwrite replaces it" in again.err
 
 
+@pytest.mark.slow
 def test_compare_logs_one_table_with_pixel_exact_pictures(cli):
     photo("a.png", 40, 48)
     assert cli("compare", "a.png", "--scale", 2, *QUICK, "-o", "out", "--wandb", "offline", "-q").code == 0
@@ -197,6 +200,7 @@ def test_compare_ends_well_without_its_server(cli, monkeypatch):
     assert logged_table(Path("out"))[1][0][0] == "a.png"
 
 
+@pytest.mark.slow
 def test_compare_goes_on_without_a_method_that_fails_and_without_a_file_that_is_damaged(cli, monkeypatch):
     photo("a.png", 40, 48)
     Path("bad.png").write_bytes(b"nothing")
@@ -210,6 +214,7 @@ def test_compare_goes_on_without_a_method_that_fails_and_without_a_file_that_is_
     assert Path("second/compare.html").exists()
 
 
+@pytest.mark.slow
 def test_compare_enlarges_what_is_given_as_the_input(cli):
     photo("a.png")
     assert cli("compare", "a.png", "--as", "input", "--scale", 3, *QUICK, "-q").code == 0
@@ -274,6 +279,7 @@ def bare(found: list[dict[str, object]]) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow
 def test_benchmark_writes_a_report_and_goes_on_where_it_was(cli):
     benchmark_folder()
     arguments = ("benchmark", "photos", "--scales", "2,3", "--methods", "nearest,bicubic", "--protocol", "y")
@@ -328,6 +334,7 @@ def test_a_benchmark_that_was_killed_ends_as_one_that_was_not(cli, folder):
     assert qualities[0] == qualities[1]
 
 
+@pytest.mark.slow
 def test_a_failing_method_is_a_failed_row_and_not_a_failed_run(cli, monkeypatch):
     benchmark_folder()
     monkeypatch.setattr("amortized_sr.benchmark.methods.fit", lambda images, settings: 1 / 0)
@@ -339,6 +346,7 @@ def test_a_failing_method_is_a_failed_row_and_not_a_failed_run(cli, monkeypatch)
     assert cli("benchmark", "photos", "--scales", "2", "--methods", "bicubic", "-o", "other").code == 1
 
 
+@pytest.mark.slow
 def test_other_weights_of_the_same_name_are_another_benchmark(cli, small_weights):
     benchmark_folder()
     arguments = (
@@ -360,6 +368,7 @@ def test_other_weights_of_the_same_name_are_another_benchmark(cli, small_weights
     assert "choose another folder (--output)" in result.err
 
 
+@pytest.mark.slow
 def test_a_fit_that_diverges_is_a_failed_method(cli, monkeypatch):
     photo("a.png", 40, 48)
 
@@ -374,6 +383,7 @@ def test_a_fit_that_diverges_is_a_failed_method(cli, monkeypatch):
     assert "fit:notebook failed: ValueError: the picture holds NaN" in result.err
 
 
+@pytest.mark.slow
 def test_a_comparison_of_nothing_leaves_no_older_pictures(cli, monkeypatch):
     photo("a.png", 40, 48)
     assert cli("compare", "a.png", "--scale", 2, "--methods", "bicubic", "-o", "out").code == 0
@@ -383,6 +393,7 @@ def test_a_comparison_of_nothing_leaves_no_older_pictures(cli, monkeypatch):
     assert {path.name for path in Path("out").iterdir()} == {"metrics.json", "metrics.csv"}
 
 
+@pytest.mark.slow
 def test_images_that_are_too_small_and_folders_without_images_are_named(cli):
     photo("a.png", 40, 48)
     photo("tiny.png", 3, 3)
@@ -398,6 +409,7 @@ def test_images_that_are_too_small_and_folders_without_images_are_named(cli):
         assert not Path("other").exists()
 
 
+@pytest.mark.slow
 def test_benchmark_logs_its_rows(cli):
     benchmark_folder()
     arguments = ("--scales", "2", "--methods", "bicubic", "--limit", 2, "-o", "out", "--wandb", "offline", "-q")

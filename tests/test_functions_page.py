@@ -26,6 +26,7 @@ def ran(tmp_path_factory):
     return folder, run_in(folder, code).split(MARK + "\n")
 
 
+@pytest.mark.slow
 def test_every_block_prints_what_the_page_shows(ran):
     printed = ran[1]
     assert len(printed) == len(BLOCKS) > 12
@@ -57,6 +58,7 @@ def test_tiles_of_many_threads_are_the_whole(ran):
     assert np.abs(tiles - whole).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_latent_gives_the_same_bits_in_another_process(ran):
     (again,) = [block for block in BLOCKS if "Latent.load" in block.code]
     code = again.code + "\nimport hashlib\nprint(hashlib.sha256(again.render((90, 70)).numpy().tobytes()).hexdigest())"

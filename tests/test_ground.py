@@ -26,6 +26,7 @@ def test_a_header_is_read_without_torch():
     assert "torch" not in loaded(code)
 
 
+@pytest.mark.slow
 def test_loading_a_model_loads_no_compiler():
     modules = loaded("from amortized_sr import Upscaler; Upscaler.from_pretrained('photo-tiny', 'cpu')")
     assert "torch" in modules

@@ -22,6 +22,7 @@ def run(code):
     return result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["import amortized_sr", PUBLIC, MODULES], ids=["package", "names", "modules"])
 def test_importing_gives_no_warning(code):
     assert run(code) == ""

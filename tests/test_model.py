@@ -90,6 +90,7 @@ def test_rendering_equals_querying_away_from_cell_borders(config):
     torch.testing.assert_close(function.render(size), queried, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [config for config in ALL if config.neighbors == 4], ids=name)
 def test_four_neighbours_are_continuous_across_cell_borders(config):
     function = make(config).encode(image(height=4, width=4))
@@ -432,6 +433,7 @@ def test_a_decoded_latent_is_the_function_that_it_came_from():
         make(SMALL).decode(make(dataclasses.replace(SMALL, frequencies=1)).encode(image()).latent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [SMALL, dataclasses.replace(SMALL, field="concat")], ids=name)
 def test_threads_render_windows_of_one_function_as_a_single_one_does(config):
     function = make(config).encode(image(height=12, width=12))

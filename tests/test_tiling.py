@@ -63,6 +63,7 @@ def strips(encoder, image, size, batch=1):
 sides = st.one_of(st.integers(1, 6), st.integers(7, 60))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLED)
 @settings(max_examples=30)
 @given(height=sides, width=sides, side=st.integers(1, 24), scale=st.floats(0.3, 4.5), rows=st.integers(1, 40))
@@ -81,6 +82,7 @@ def test_tiled_equals_untiled_for_the_bundled_weights(models, name, height, widt
     assert (torch.cat(parts, dim=2) - whole).abs().max() < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", FIELDS, ids=lambda config: f"{config.field}-{config.neighbors}")
 @settings(max_examples=10)
 @given(height=sides, width=sides, side=st.integers(1, 20))
@@ -128,6 +130,7 @@ def test_few_rows_are_encoded_for_few_rows_of_the_rendering():
     assert first.shape[2] < 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_strip_needs_no_more_of_the_latent_than_the_memory_allows(batch):
     model, memory = make(SMALL), 1 << 22
@@ -169,6 +172,7 @@ def fail_above(encoder, pixels):
     return calls
 
 
+@pytest.mark.slow
 def test_tiles_are_halved_when_memory_runs_out_and_nothing_else_changes():
     model = make(SMALL)
     image = torch.rand(1, 3, 90, 80)
@@ -189,6 +193,7 @@ def test_tiles_are_halved_when_memory_runs_out_and_nothing_else_changes():
     assert max(calls) <= 40 * 40
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_in_the_middle_of_an_image_changes_nothing():
     model = make(SMALL)
     image = torch.rand(1, 3, 90, 80)
@@ -207,6 +212,7 @@ def test_memory_that_runs_out_in_the_middle_of_an_image_changes_nothing():
     torch.testing.assert_close(codes(encoder, image), whole, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_machine_too_small_for_the_smallest_tile_gets_an_error():
     encoder = tiled(make(SMALL), 60)
     fail_above(encoder, 0)
@@ -215,6 +221,7 @@ def test_a_machine_too_small_for_the_smallest_tile_gets_an_error():
         codes(encoder, torch.rand(1, 3, 90, 80))
 
 
+@pytest.mark.slow
 def test_the_cpu_continues_when_a_device_chosen_by_itself_is_too_small_and_earlier_functions_still_render():
     model = make(SMALL)
     image = torch.rand(1, 3, 50, 40)
@@ -351,6 +358,7 @@ def test_an_even_tile_of_an_even_image_is_not_wrong():
 # --- large inputs ---
 
 
+@pytest.mark.slow
 def test_an_image_above_two_megapixels_is_upscaled(small_weights):
     image = torch.rand(1, 3, 1200, 1800)
     upscaler = Upscaler.from_pretrained(small_weights, device="cpu", memory=1 << 26)

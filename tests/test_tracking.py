@@ -95,6 +95,7 @@ def test_records_are_a_table_without_columns_that_hold_nothing_and_means_leave_o
     assert data[2] == ["a", 2.0, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "about"),
     [
@@ -124,6 +125,7 @@ def test_project_entity_tags_and_group_of_the_environment_are_those_of_the_run(t
     assert "upload it with: wandb sync" in shown.stderr
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_id_that_its_folder_keeps_and_a_new_one_has_not(tmp_path):
     ids = []
     for resume in (False, True, False, True):
@@ -149,6 +151,7 @@ def test_the_end_says_where_the_files_lie_and_how_to_upload_them(tmp_path, capsy
         assert list(files.glob("run-*.wandb"))
 
 
+@pytest.mark.slow
 def test_disabled_is_nothing_and_does_not_load_wandb(tmp_path):
     code = (
         "import sys; from pathlib import Path; from amortized_sr.tracking import finish_run, start_run; "

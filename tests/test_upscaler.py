@@ -291,6 +291,7 @@ def test_a_window_shows_what_the_crop_of_the_whole_does(upscaler, size):
     assert_within_one_step(part, function.render(size).crop((left, top, right, bottom)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [7, 10, 11, 13, 14])
 def test_every_window_at_the_images_own_size_shows_the_crop(upscaler, length):
     """A window's borders are rounded, and half of all windows seem to hold a trace of one more pixel."""
@@ -450,6 +451,7 @@ print(json.dumps(answers))
     return json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", list(CALLS)[:4])
 def test_numbers_and_images_of_kindred_types_are_taken(answers, call):
     assert answers[call] == "(1, 3, 8, 10)"
@@ -482,6 +484,7 @@ def test_bytes_are_refused_instead_of_being_clamped_to_one(small_weights):
         upscaler.upscale(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), scale=2.0)
 
 
+@pytest.mark.slow
 def test_an_image_too_large_for_a_function_in_memory_is_refused_before_it_is_tried(small_weights):
     upscaler = Upscaler.from_pretrained(small_weights, device="cpu")
     with pytest.raises(ValueError, match="5000x4000 pixels as a function is above the limit of 16,777,216"):
@@ -556,6 +559,7 @@ def test_an_upscaler_survives_pickling(upscaler):
 # --- latents on the disk ---
 
 
+@pytest.mark.slow
 def test_a_latent_of_one_process_draws_the_same_bits_in_another(small_weights, tmp_path):
     upscaler = Upscaler.from_pretrained(small_weights, "cpu")
     function = upscaler.encode(torch.rand(1, 3, 9, 7))

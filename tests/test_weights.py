@@ -93,6 +93,7 @@ def test_a_loaded_model_draws_bit_for_bit_what_the_saved_one_did(tmp_path, small
     assert torch.equal(drawing(load_weights(tmp_path / "a.safetensors").model), drawing(model))
 
 
+@pytest.mark.slow
 def test_a_fresh_process_draws_bit_for_bit_what_the_saved_model_did(tmp_path, small_config):
     model = random_model(small_config)
     save_weights(tmp_path / "a.safetensors", model.state_dict(), small_config, {})
@@ -359,6 +360,7 @@ print(json.dumps(said, default=str))
     return json.loads(process.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(WRONG_TYPES)), ids=[f"{name}={value}" for name, value in WRONG_TYPES])
 def test_a_setting_of_the_wrong_type_is_refused_by_its_name(refused_types, number):
     said = refused_types[str(number)]

@@ -18,12 +18,9 @@ Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 @final
 @dataclass(frozen=True)
 class ImageStore:
-    """Images of one number of channels and any sizes.
+    """Images of one number of channels and any sizes: their bytes one after another, their shapes and their starts.
 
-    Args:
-        pixels: All images' bytes, one after another, each `(height, width, channels)`.
-        shapes: Each image's `(height, width, channels)`.
-        starts: Where each image starts in `pixels`.
+    Each image is `(height, width, channels)`.
     """
 
     pixels: Pixels

@@ -7,11 +7,7 @@ from amortized_sr.image_io import ImageError
 
 
 def read_mnist(root: Path, train: bool) -> ImageStore:
-    """Return the 60,000 training or 10,000 test digits, 28x28 grey.
-
-    Args:
-        root: Folder of `MNIST/raw`; missing archives are downloaded.
-        train: Whether to read the training digits or the test digits.
+    """Return the 60,000 training or 10,000 test digits, 28x28 grey; archives missing in `MNIST/raw` are downloaded.
 
     Raises:
         ImageError: If the archives are missing and cannot be downloaded.

@@ -15,7 +15,6 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from amortized_sr.coords import Size
 from amortized_sr.data.cache import ImageStore, Pixels
 from amortized_sr.degradation import Degradation
 
@@ -24,13 +23,7 @@ _ORDER, _CROP, _SCALE, _QUERY = range(4)
 
 
 class TargetBatch(NamedTuple):
-    """8-bit crops, before they are degraded on the training device.
-
-    Attributes:
-        target: `(batch, channel, crop, crop)`.
-        step: Number of the training step, which decides the scale.
-        first: Number of the first sample.
-    """
+    """8-bit crops before they are degraded, with the numbers of their training step and of their first sample."""
 
     target: UInt8[Tensor, "batch channel height width"]
     step: int
@@ -52,13 +45,7 @@ class Pair(NamedTuple):
 
 
 class PairSides(NamedTuple):
-    """Sides of the images of one training step, in pixels.
-
-    Attributes:
-        region: Part of the crop that is used; it is shrunk to the target if it is larger.
-        target: The target.
-        image: The low-resolution image.
-    """
+    """Sides in pixels of a training step's images; the used region of the crop is shrunk to the target if larger."""
 
     region: int
     target: int
@@ -126,8 +113,7 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     Args:
         steps_per_epoch: Training steps between two validations.
         batch_size: Samples per step and process.
-        steps_done: Returns the number of finished steps. It is called at the start of each epoch, because a resumed
-            run knows it only after the sampler is built.
+        steps_done: Returns the number of finished steps; a resumed run knows it only after the sampler is built.
         rank: Number of this process.
         world_size: Number of processes, which share the samples of a step.
     """
@@ -153,15 +139,10 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
 @final
 @dataclass(eq=False)
 class CropDataset(Dataset[tuple[int, int, Tensor]]):
-    """Random crops of a store's images.
+    """Random crops of a store's images, which are all at least `crop_size` high and wide.
 
-    Sample number `n` is a crop of one image; every image is used once before any is used again.
-
-    Args:
-        store: The images, all at least `crop_size` high and wide.
-        crop_size: Side of the crops in pixels.
-        augment: Whether to flip and transpose at random.
-        seed: Seed of order, crops and augmentation.
+    Sample number `n` is a crop of one image; every image is used once before any is used again. Augmentation flips and
+    transposes at random.
     """
 
     store: ImageStore
@@ -175,9 +156,8 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, int, Tensor]:
         """Return step, sample number and crop `(channel, crop, crop)` of a `(step, sample number)`."""
-        step, number = key
-        image = self.store[self._image_index(number)]
-        return step, number, torch.from_numpy(self._crop(image, number)).permute(2, 0, 1)
+        crop = self._crop(self.store[self._image_index(key[1])], key[1])
+        return *key, torch.from_numpy(crop).permute(2, 0, 1)
 
     def _image_index(self, number: int) -> int:
         cycle, position = divmod(number, len(self.store))
@@ -204,12 +184,6 @@ def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:
     return TargetBatch(torch.stack([crop for _, _, crop in samples]), samples[0][0], samples[0][1])
 
 
-def make_pair(target: UInt8[Tensor, "batch channel height width"], image_size: Size) -> Pair:
-    """Shrink 8-bit targets to low-resolution images, on their device."""
-    exact = target.float() / 255
-    return Pair(Degradation()(exact, image_size).planes, exact)
-
-
 def cut_pair(
     crops: UInt8[Tensor, "batch channel height width"],
     sides: PairSides,
@@ -217,14 +191,9 @@ def cut_pair(
     seed: int = 0,
     first: int = 0,
 ) -> Pair:
-    """Return the pair that a training step makes of its crops, on their device.
+    """Return the pair that a training step makes of its 8-bit crops, on their device.
 
-    Args:
-        crops: 8-bit crops, of which the targets are made.
-        sides: Which part of them is used, and the sides of the pair.
-        degradation: How the low-resolution images are made.
-        seed: Decides all that is random, together with the samples' numbers.
-        first: Number of the first sample.
+    The seed and the samples' numbers, of which `first` is the first one, decide all that is random.
     """
     region, target, image = sides
     exact = Degradation()(crops[..., :region, :region].float() / 255, (target, target)).image
@@ -236,11 +205,3 @@ def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> In
     numbers = range(batch.first, batch.first + len(batch.target))
     chosen = [np.random.default_rng((seed, _QUERY, number)).integers(0, pixels, count) for number in numbers]
     return torch.from_numpy(np.stack(chosen)).to(batch.target.device)
-
-
-def crop_to_multiple(
-    target: UInt8[Tensor, "batch channel height width"], scale: int
-) -> UInt8[Tensor, "batch channel rows columns"]:
-    """Cut off the last rows and columns so that height and width are multiples of `scale`."""
-    height, width = target.shape[-2:]
-    return target[..., : height - height % scale, : width - width % scale]

@@ -34,9 +34,6 @@ class ExportWeights(Callback):
     Checkpoints receive the same configuration and facts, so that weights can be exported from them as well.
 
     Args:
-        path: The file.
-        average: Holds the averaged weights.
-        writes: Records a file that could not be written.
         seed: The run's seed, for the header.
         seconds_before: Duration of earlier parts of the run.
     """
@@ -138,12 +135,7 @@ def is_finished(checkpoint: dict[str, Any], max_steps: int, max_epochs: int | No
 
 
 def export_checkpoint(checkpoint: Path, output: Path, weights: CheckpointWeights = "averaged") -> None:
-    """Write the weights of a training checkpoint as a `.safetensors`.
-
-    Args:
-        checkpoint: A `.ckpt` file of a run.
-        output: The file to write.
-        weights: The moving average, which is what a run exports, or the weights of the last step.
+    """Write the weights of a training checkpoint as a `.safetensors`: the moving average, or those of the last step.
 
     Raises:
         ValueError: If the file is not a checkpoint of a run, or one of a version that stored no configuration.

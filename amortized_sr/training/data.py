@@ -29,6 +29,7 @@ from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import ImageError
 
 
+# No dataclass: Lightning takes dataclasses apart in the processes that it spawns.
 @final
 class SuperResolutionData(LightningDataModule):
     """Random crops at random scales for training, whole images for validation.
@@ -129,17 +130,13 @@ class SuperResolutionData(LightningDataModule):
         if 0 < run_steps < steps:
             steps = max(1, run_steps // 5)
             rank_zero_info(f"{run_steps} steps are less than steps_per_epoch; validating every {steps} steps instead")
-        sampler = StepSampler(
-            steps,
-            self.batch_size,
-            # Batches, also those before interruptions.
-            lambda: loop.batch_progress.total.completed,
-            self.trainer.global_rank,
-            self.trainer.world_size,
-        )
+        rank, world_size = self.trainer.global_rank, self.trainer.world_size
         return DataLoader(
             CropDataset(self.train_store, self.crop_size, self.augment, self.seed),
-            batch_sampler=sampler,
+            # The total counts also the batches before interruptions.
+            batch_sampler=StepSampler(
+                steps, self.batch_size, lambda: loop.batch_progress.total.completed, rank, world_size
+            ),
             num_workers=self.num_workers,
             collate_fn=collate_crops,
             pin_memory=torch.cuda.is_available(),
@@ -182,16 +179,11 @@ class SuperResolutionData(LightningDataModule):
     def _hold_out(self, store: ImageStore) -> tuple[ImageStore, ImageStore]:
         count, kept = len(store), len(store) - self.val_count
         if not 0 < self.val_count < count:
-            raise ImageError(
-                self.root,
-                f"val_count must leave images for training, got {self.val_count} of {count} images",
-                "lower val_count or set val_root",
-                setting="val_count",
-            )
+            problem = f"val_count must leave images for training, got {self.val_count} of {count} images"
+            raise ImageError(self.root, problem, "lower val_count or set val_root", setting="val_count")
         if kept < self.val_count:
-            rank_zero_info(
-                f"warning: val_count {self.val_count} leaves {kept} of {count} images for training; lower it"
-            )
+            text = f"warning: val_count {self.val_count} leaves {kept} of {count} images for training; lower it"
+            rank_zero_info(text)
         order = np.arange(count)
         if self.source == "folder":
             order = np.random.default_rng(self.seed).permutation(order)
@@ -202,12 +194,8 @@ class SuperResolutionData(LightningDataModule):
         smaller = [min(height, width) for height, width, _ in store.shapes]
         chosen = [index for index, length in enumerate(smaller) if length >= side]
         if not chosen:
-            raise ImageError(
-                self.root,
-                f"all {len(store)} {kind} images are smaller than {setting} {side}",
-                f"lower {setting} to at most {max(smaller)}{hint}",
-                setting=setting,
-            )
+            problem = f"all {len(store)} {kind} images are smaller than {setting} {side}"
+            raise ImageError(self.root, problem, f"lower {setting} to at most {max(smaller)}{hint}", setting=setting)
         if len(chosen) < len(store):
             rank_zero_info(f"left out {len(store) - len(chosen)} {kind} images smaller than {setting} {side}")
         return store.select(chosen)

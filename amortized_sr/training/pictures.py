@@ -46,8 +46,6 @@ class ValidationPictures(Callback):
     validation scale; the others are at the largest.
 
     Args:
-        folder: The run folder.
-        writes: Records files that could not be written.
         compare_every: Validations from one comparison with fits to the next; 0 draws no fits.
         settings: How networks are fitted.
     """
@@ -85,9 +83,9 @@ class ValidationPictures(Callback):
         rows: list[Comparison] = []
         for index in range(len(pair.image)):
             one = slice(index, index + 1)
-            predictions = {
-                name: Prediction(pictures[one], _quality(ratios[name][index])) for name, pictures in drawn.items()
-            }
+            # A fit that diverged has no number.
+            numbers = {name: ratio[index] if math.isfinite(ratio[index]) else None for name, ratio in ratios.items()}
+            predictions = {name: Prediction(drawn[name][one], Quality(psnr=value)) for name, value in numbers.items()}
             rows.append(Comparison(f"image {index}", pair.image[one], pair.target[one], predictions))
         picture, samples = grid(rows), self.folder / "samples"
         with self.writes.writing(samples):
@@ -122,11 +120,6 @@ class ValidationPictures(Callback):
         with self.writes.writing(path), replacing(path) as file:
             file.write(save({"fit": drawn, "image": image.contiguous()}, header))
         return drawn
-
-
-def _quality(ratio: float) -> Quality:
-    # A fit that diverged has no number.
-    return Quality(psnr=ratio if math.isfinite(ratio) else None)
 
 
 def _middles(batches: Iterable[Tensor], side: int) -> _Pictures:

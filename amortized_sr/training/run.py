@@ -22,18 +22,12 @@ def run_callbacks(
 ) -> list[Callback]:
     """Return the callbacks of a run whose results go into `run_dir`."""
     average = MovingAverage(ema_decay)
+    folder = run_dir / "checkpoints"
     # Separate from the best one, which an interruption must not overwrite.
-    last, best = (
-        ModelCheckpoint(
-            run_dir / "checkpoints",
-            filename=name,
-            monitor=monitor,
-            mode="max",
-            save_on_train_epoch_end=monitor is None,
-            enable_version_counter=False,
-        )
-        # The best one after validation: a run resumed at an epoch's end has no value to monitor before its next one.
-        for name, monitor in (("last", None), ("best", "val/psnr"))
+    last = ModelCheckpoint(folder, "last", mode="max", save_on_train_epoch_end=True, enable_version_counter=False)
+    # After validation: a run resumed at an epoch's end has no value to monitor before its next one.
+    best = ModelCheckpoint(
+        folder, "best", "val/psnr", mode="max", save_on_train_epoch_end=False, enable_version_counter=False
     )
     return [
         NonFiniteGuard(),

@@ -29,11 +29,9 @@ class RunFolder(Callback):
     Loggers of the trainer would replace an earlier log before that.
 
     Args:
-        folder: The run folder.
         config: Content of config.yaml.
         mode: Whether to log to wandb.
         settings: Settings of the run, for wandb.
-        writes: Records rows that could not be written.
         tracked: The run of wandb, once training has started.
     """
 
@@ -48,7 +46,11 @@ class RunFolder(Callback):
         """Start the files."""
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._keep_log()
+            log = self.folder / "metrics.csv"
+            if log.exists():
+                # The log of an earlier part of the run, which the new one would replace.
+                kept = (self.folder / f"metrics_before_{number}.csv" for number in itertools.count(1))
+                log.rename(next(path for path in kept if not path.exists()))
             (self.folder / "config.yaml").write_text(self.config)
             self.tracked = start_run(self.mode, self.folder, self.settings, resume=trainer.global_step > 0)
         trainer.loggers.append(RetryingLog(self.writes, self.folder))
@@ -65,13 +67,6 @@ class RunFolder(Callback):
         if trainer.loggers and trainer.is_global_zero:
             with self.writes.writing(self.folder / "curve.png"):
                 draw_curve(self.folder)
-
-    def _keep_log(self) -> None:
-        """Rename the log of an earlier part of the run, which the new one would replace."""
-        log = self.folder / "metrics.csv"
-        if log.exists():
-            kept = (self.folder / f"metrics_before_{number}.csv" for number in itertools.count(1))
-            log.rename(next(path for path in kept if not path.exists()))
 
 
 def read_curve(folder: Path) -> dict[int, float]:

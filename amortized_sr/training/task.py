@@ -11,8 +11,9 @@ from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
+from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.coords import Size, pixel_cell
-from amortized_sr.data.pairs import Pair, crop_to_multiple, make_pair
+from amortized_sr.data.pairs import Pair
 from amortized_sr.degradation import Degradation, add_conditions
 from amortized_sr.grids import pixel_grid
 from amortized_sr.metrics import psnr
@@ -125,10 +126,8 @@ class SuperResolutionTask(LightningModule):
         """Log the PSNR at each scale, and their mean."""
         ratios = []
         for scale in self.val_scales:
-            cropped = crop_to_multiple(target, scale)
-            height, width = cropped.shape[-2:]
-            pair = make_pair(cropped, (height // scale, width // scale))
-            ratio = psnr(self.render(pair.planes, (height, width)), pair.target).mean()
+            pair = evaluation_pair(target.float() / 255, float(scale))
+            ratio = psnr(self.render(pair.image, (pair.target.shape[-2], pair.target.shape[-1])), pair.target).mean()
             self.log(f"val/psnr_x{scale}", ratio, batch_size=len(target))
             ratios.append(ratio)
         self.log("val/psnr", torch.stack(ratios).mean(), prog_bar=True, batch_size=len(target))

@@ -74,11 +74,7 @@ class TrainCLI(LightningCLI):
         return "".join(f" (--{key})" for key in self.keys if key.rpartition(".")[2] == setting)
 
     def before_instantiate_classes(self) -> None:
-        """Check that the run has an end, and choose the precision.
-
-        Raises:
-            ValueError: If the run has no end, or a logger is set.
-        """
+        """Refuse a run without an end or with a logger of its own, and choose the precision."""
         trainer = self.config.trainer
         if trainer.max_steps == -1 and trainer.max_epochs in (None, -1):
             # Also with max_time: the cosine of the learning rate needs to know its end.
@@ -102,17 +98,17 @@ class TrainCLI(LightningCLI):
         callbacks.insert(2, RunFolder(self.run_dir, text, config.wandb, config.as_dict(), self.writes))
         if config.trainer.enable_progress_bar is not False:
             callbacks.append(Progress())
-        chosen = self._get(self.config_init, "trainer.callbacks") or []
-        callbacks += chosen if isinstance(chosen, list) else [chosen]
-        plugins = [*(self._get(self.config_init, "trainer.plugins") or []), RetryingCheckpoints(self.writes)]
+        callbacks += self._chosen("trainer.callbacks")
+        plugins = [*self._chosen("trainer.plugins"), RetryingCheckpoints(self.writes)]
         return super().instantiate_trainer(callbacks=callbacks, logger=False, plugins=plugins, **kwargs)
 
-    def prepare_fit(self) -> Callable[[], int]:
-        """Return the training, after a look at the run folder and at the checkpoint to resume from.
+    def _chosen(self, key: str) -> list[Any]:
+        """Return the objects of a setting that takes one or a list."""
+        chosen = self._get(self.config_init, key) or []
+        return chosen if isinstance(chosen, list) else [chosen]
 
-        Raises:
-            ValueError: If the folder holds a run that would be overwritten, or the checkpoint cannot be resumed from.
-        """
+    def prepare_fit(self) -> Callable[[], int]:
+        """Return the training; a ValueError says that it would overwrite a run, or cannot resume from a checkpoint."""
         chosen: str | None = self.config.ckpt_path
         if chosen is None:
             # The other processes of DDP find the folder that the first one has started.
@@ -164,11 +160,7 @@ class TrainCLI(LightningCLI):
         )
 
     def prepare_validation(self) -> Callable[[], int]:
-        """Return the measurement of a checkpoint or weights on the validation images.
-
-        Raises:
-            ValueError: If there are no such weights, or they are for other images.
-        """
+        """Return the measurement of weights on the validation images; a ValueError says that they do not fit."""
         chosen = self.config.ckpt_path or str(self.run_dir / "model.safetensors")
         if chosen.endswith(".safetensors"):
             trained = load_weights(chosen)

@@ -83,6 +83,7 @@ def test_a_photograph_can_be_fitted_in_every_coordinate_system(kitten, coords):
     assert history[-1].psnr.item() > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", get_args(NetworkName))
 def test_every_network_learns_and_all_its_weights_move(kitten, network):
     before = fit(kitten, FitSettings(network=network, steps=1, learning_rate=1e-9))
@@ -93,6 +94,7 @@ def test_every_network_learns_and_all_its_weights_move(kitten, network):
     assert history[-1].psnr > history[0].psnr
 
 
+@pytest.mark.slow
 def test_images_fitted_together_equal_images_fitted_alone(kitten):
     images = torch.cat((kitten, kitten.flip(-1), 1 - kitten))
     settings = FitSettings(network="siren", steps=5)
@@ -116,6 +118,7 @@ def test_the_reported_psnr_is_that_of_the_pixels(kitten):
     assert history[-1].psnr.item() == pytest.approx(-10 * torch.log10(error).item(), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_fit_stops_at_its_target_or_after_its_time(kitten):
     small = Degradation()(kitten, (8, 8)).image
     history = []
@@ -153,6 +156,7 @@ def test_a_region_is_the_mean_of_its_points(kitten):
     torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine, 2), function.render((10, 7)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", get_args(NetworkName))
 def test_many_threads_render_what_one_does(kitten, network):
     function = fit(kitten, dataclasses.replace(QUICK, network=network, region=2))
@@ -171,6 +175,7 @@ def test_a_fitted_image_reports_the_device_and_type_of_its_renderings(kitten, dt
     assert function(torch.zeros(3, 2)).dtype == dtype
 
 
+@pytest.mark.slow
 def test_a_large_rendering_takes_little_memory():
     function = fit(torch.rand(1, 1, 4, 4), dataclasses.replace(QUICK, region=3))
     with peak_memory() as peak:

@@ -308,6 +308,7 @@ def test_running_out_of_memory_is_the_failure_of_one_input(run, monkeypatch):
     assert Path("b_x2.png").exists()
 
 
+@pytest.mark.slow
 def test_smaller_tiles_after_running_out_of_memory_are_a_note_and_change_nothing(run, monkeypatch):
     picture("a.png", 64, 64)
     assert run("a.png", "-o", "before.png").code == 0
@@ -339,6 +340,7 @@ def piped(small_weights, content: bytes, *options: str) -> subprocess.CompletedP
     return subprocess.run(command, input=content, capture_output=True, check=False, timeout=100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["png", "tif"])
 def test_a_picture_goes_through_a_pipe(small_weights, name):
     content = picture("a.png").read_bytes()
@@ -350,6 +352,7 @@ def test_a_picture_goes_through_a_pipe(small_weights, name):
     assert b"stdin  8x6 -> 16x12" in done.stderr or b"8x6 -> 16x12" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_empty_pipe_is_an_error_and_writes_nothing(small_weights):
     done = piped(small_weights, b"", "-o", "-")
 
@@ -366,6 +369,7 @@ def test_more_than_a_pipe_may_send_is_refused(run_within, monkeypatch):
     assert result.err == "error: stdin: more than 1,000 bytes came in; give the path of a file\n"
 
 
+@pytest.mark.slow
 def test_a_pipe_that_is_closed_is_an_error(small_weights):
     command = [*PROGRAM, "-", "-s", "2", "-n", str(small_weights), "-o", "b.png"]
 
@@ -375,6 +379,7 @@ def test_a_pipe_that_is_closed_is_an_error(small_weights):
     assert done.stderr == b"error: stdin: is closed; send a picture into it or give the path of a file\n"
 
 
+@pytest.mark.slow
 def test_a_picture_is_not_sent_to_an_output_that_is_closed(small_weights):
     command = [*PROGRAM, str(picture("a.png")), "-s", "2", "-n", str(small_weights), "-o", "-"]
 
@@ -413,6 +418,7 @@ def test_exif_is_told_of_where_it_cannot_be_kept(run, name, said):
     assert run("a.jpg", "-o", name, "--overwrite", "--strip-metadata").err == ""
 
 
+@pytest.mark.slow
 def test_what_came_through_a_pipe_is_never_known_to_be_done(small_weights):
     first, second = (picture(f"{seed}.png", seed=seed).read_bytes() for seed in (0, 1))
     other = picture("other.png")
@@ -425,6 +431,7 @@ def test_what_came_through_a_pipe_is_never_known_to_be_done(small_weights):
     assert results[0] != results[1]
 
 
+@pytest.mark.slow
 def test_lines_that_cannot_be_written_do_not_end_the_batch(small_weights):
     picture("in/a.png"), picture("in/b.png")
     command = [*PROGRAM, "in", "-s", "2", "-n", str(small_weights), "-o", "out"]
@@ -445,6 +452,7 @@ def test_a_pipe_needs_an_output(run):
     assert "stdin: its picture needs an output; name a file or standard output (--output)" in result.err
 
 
+@pytest.mark.slow
 def test_a_picture_is_not_sent_to_a_terminal(small_weights):
     picture("a.png")
     terminal, ours = pty.openpty()
@@ -458,6 +466,7 @@ def test_a_picture_is_not_sent_to_a_terminal(small_weights):
     assert b"a terminal cannot show a picture" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_ends_the_program_quietly(small_weights):
     for number in range(30):
         picture(f"in/{number}.png")
@@ -473,6 +482,7 @@ def test_a_reader_that_leaves_early_ends_the_program_quietly(small_weights):
     assert not [name for name in tree("in") if name.endswith(".part")]
 
 
+@pytest.mark.slow
 def test_progress_on_a_terminal_shows_counts_and_no_line_for_each(small_weights):
     for number in range(5):
         picture(f"in/{number}.png")
@@ -496,6 +506,7 @@ def test_progress_on_a_terminal_shows_counts_and_no_line_for_each(small_weights)
     assert b"->" not in shown
 
 
+@pytest.mark.slow
 def test_no_codes_for_terminals_in_a_pipe_and_no_home_needed(small_weights):
     picture("a.png")
     command = [*PROGRAM, "a.png", "-s", "2", "-n", str(small_weights)]
@@ -614,6 +625,7 @@ def started(small_weights, *options: str) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_kill_9_in_a_batch_of_200_and_resume_gives_the_set_of_an_uninterrupted_run(run, small_weights):
     for number in range(200):
         picture(f"in/{number // 20}/{number}.png", 12, 12, seed=number)
@@ -663,6 +675,7 @@ def test_resuming_makes_an_output_again_that_was_destroyed(run):
     assert contents("out") == before
 
 
+@pytest.mark.slow
 def test_resuming_a_batch_with_a_single_file_knows_its_manifest(run):
     picture("in/a.png"), picture("in/b.png")
     run("in", "-o", "out")
@@ -687,6 +700,7 @@ def test_a_manifest_that_was_cut_costs_nothing(run):
     assert json.loads(manifest.read_text(errors="replace").splitlines()[-1])["output"] == "b_x2.png"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")],
@@ -712,6 +726,7 @@ def test_a_signal_ends_the_batch_with_whole_outputs_and_a_manifest_of_them(small
     assert len(contents("out")) == 150
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_libraries_are_loaded_ends_quietly(small_weights):
     picture("in/a.png")
 
@@ -740,6 +755,7 @@ def test_a_manifest_that_cannot_be_read_is_named(run):
     assert "in/deep/_amortized_sr.jsonl: cannot be read (Is a directory)" in below.err
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_at_once(small_weights):
     picture("a.png", 64, 64)
     command = [*PROGRAM, "a.png", "-s", "9", "-n", str(small_weights), "-o", "-"]
@@ -758,6 +774,7 @@ def test_verbose_tells_what_a_file_is_whatever_its_name(run):
     assert "a.png  is TIFF RGB 8 bit\n" in run("a.png", "-v").out
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_waiting_for_a_pipe_ends_at_once(small_weights):
     command = [*PROGRAM, "-", "-s", "2", "-n", str(small_weights), "-o", "b.png"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
@@ -768,6 +785,7 @@ def test_ctrl_c_while_waiting_for_a_pipe_ends_at_once(small_weights):
     assert tree() == set()
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_folder_do_no_harm(small_weights):
     for index in range(8):
         picture(f"in/{index}.png", 8, 8, seed=index)

@@ -258,6 +258,7 @@ def test_what_is_taken_for_an_output_by_its_name_is_told_of_and_done_if_it_is_na
     assert tree() == {"icon.png", "icon_16x16.png", "icon_w3.png", "icon_x2.png", "icon_16x16_x2.png", "icon_w3_x2.png"}
 
 
+@pytest.mark.slow
 def test_a_pattern_does_not_match_what_an_earlier_batch_of_it_made(run):
     picture("in/a.png"), picture("in/b.png")
     for options in ([], ["--resume"], ["--overwrite"]):
@@ -327,6 +328,7 @@ def test_clashes_are_found_before_the_start(run, names):
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_shards_are_disjoint_complete_and_stable(run):
     for number in range(12):
         picture(f"in/{number}.png", 2, 2)

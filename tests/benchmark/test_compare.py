@@ -30,6 +30,7 @@ def result():
     return compare(named, 2.0, True, methods, "plain", lambda name: None)
 
 
+@pytest.mark.slow
 def test_every_image_has_every_methods_picture_and_numbers(result):
     assert [one.name for one in result.images] == ["one", "<two>", "grey"]
     for one in result.images:
@@ -52,6 +53,7 @@ def test_the_means_are_over_all_images_and_a_failure_stays_one_methods(result):
     assert "failed" in table(result)
 
 
+@pytest.mark.slow
 def test_without_truth_only_consistency_is_measured():
     named = [("one", torch.rand(1, 1, 8, 8))]
     result = compare(named, 2.5, False, [method("bicubic", SETTINGS)], "plain", lambda name: None)
@@ -81,6 +83,7 @@ def test_files_hold_what_was_found(result, tmp_path):
         assert picture.size == grid(result.images).size
 
 
+@pytest.mark.slow
 def test_the_grid_shows_the_pictures_pixel_by_pixel(result):
     picture = np.asarray(grid(result.images[:1]))
     drawn = result.images[0].predictions["bicubic"].picture[0].permute(1, 2, 0).mul(255).round().byte().numpy()

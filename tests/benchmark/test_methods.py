@@ -51,6 +51,7 @@ def test_unknown_weights_are_refused_with_those_there_are():
         method("amortized:tiny", QUICK)
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_what_it_cost():
     image = torch.rand(2, 1, 8, 8)
     result = evaluate(method("bicubic", QUICK), image, torch.rand(2, 1, 16, 16), (16, 16), "plain")
@@ -61,6 +62,7 @@ def test_an_evaluation_says_what_it_cost():
         assert prediction.picture.max() <= 1
 
 
+@pytest.mark.slow
 def test_peak_memory_sees_what_is_gone_again():
     with peak_memory() as peak:
         block = torch.ones(20, 1024, 1024)

@@ -27,6 +27,7 @@ def test_integer_scales_crop_to_a_multiple_and_shrink_as_pillow_does():
     assert np.abs(found - np.asarray(expected, np.float32)).max() <= 1
 
 
+@pytest.mark.slow
 @given(scale=st.floats(1, 9), height=st.integers(9, 60), width=st.integers(9, 60))
 def test_any_scale_gives_a_target_of_that_scale(scale, height, width):
     pair = evaluation_pair(torch.zeros(1, 1, height, width), scale)

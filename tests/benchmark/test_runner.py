@@ -47,6 +47,7 @@ def bare(rows):
     return [dataclasses.replace(row, seconds=None, peak_mebibytes=None) for row in rows]
 
 
+@pytest.mark.slow
 def test_every_image_scale_and_method_has_a_row_and_a_failing_method_is_a_failed_row(photos, tmp_path):
     told = []
     rows = run(plan(photos), tmp_path / "journal", METHODS, lambda row, number, count: told.append((number, count)))
@@ -62,6 +63,7 @@ def test_every_image_scale_and_method_has_a_row_and_a_failing_method_is_a_failed
         assert (row.quality.psnr is None) == (row.method == "failing")
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_anywhere_goes_on_and_measures_nothing_twice(photos, tmp_path):
     whole = run(plan(photos), tmp_path / "whole", METHODS, lambda *progress: None)
     lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
@@ -76,6 +78,7 @@ def test_a_run_that_stopped_anywhere_goes_on_and_measures_nothing_twice(photos, 
         assert len(told) == 19 - max(kept, 1)
 
 
+@pytest.mark.slow
 def test_another_benchmarks_journal_is_refused(photos, tmp_path):
     journal = tmp_path / "journal"
     run(plan(photos, scales=[2.0]), journal, METHODS, lambda *progress: None)
@@ -87,6 +90,7 @@ def test_another_benchmarks_journal_is_refused(photos, tmp_path):
         run(plan(photos, scales=[2.0]), journal, METHODS, lambda *progress: None)
 
 
+@pytest.mark.slow
 def test_a_journal_of_an_older_version_is_refused(photos, tmp_path):
     journal = tmp_path / "journal"
     run(plan(photos, scales=[2.0]), journal, METHODS[:1], lambda *progress: None)
@@ -100,6 +104,7 @@ def test_a_journal_of_an_older_version_is_refused(photos, tmp_path):
         run(plan(photos, scales=[2.0]), journal, METHODS[:1], lambda *progress: None)
 
 
+@pytest.mark.slow
 def test_a_damaged_image_is_a_failed_row(photos, tmp_path):
     (photos / "b.png").write_bytes(b"nothing")
     rows = run(plan(photos, scales=[2.0]), tmp_path / "journal", METHODS[:1], lambda *progress: None)
@@ -114,6 +119,7 @@ def test_folders_without_images_are_refused(tmp_path):
         run(plan(tmp_path / "empty"), tmp_path / "journal", METHODS, lambda *progress: None)
 
 
+@pytest.mark.slow
 def test_the_report_has_protocol_means_costs_and_failures(photos, tmp_path):
     rows = run(plan(photos), tmp_path / "journal", METHODS, lambda *progress: None)
     text = report.markdown(rows, "y")
@@ -135,6 +141,7 @@ def test_the_report_has_protocol_means_costs_and_failures(photos, tmp_path):
             assert line[name] == ("" if number is None else repr(number))
 
 
+@pytest.mark.slow
 def test_a_mean_over_fewer_images_says_so(photos, tmp_path):
     (photos / "b.png").write_bytes(b"nothing")
     rows = run(plan(photos, scales=[2.0]), tmp_path / "journal", METHODS[:1], lambda *progress: None)

@@ -13,6 +13,7 @@ def mnist_root(shared_data, tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_the_real_digits_are_read(mnist_root):
     for train, count, mean in ((True, 60_000, 0.1307), (False, 10_000, 0.1325)):
         store = read_mnist(mnist_root, train)

@@ -12,9 +12,7 @@ from amortized_sr.data.pairs import (
     StepSampler,
     choose_queries,
     collate_crops,
-    crop_to_multiple,
     cut_pair,
-    make_pair,
 )
 from amortized_sr.degradation import Degradation
 
@@ -142,16 +140,3 @@ def test_senseless_shares_are_refused(changes):
 def test_senseless_scale_ranges_are_refused(values):
     with pytest.raises(ValueError, match="got"):
         ScaleRange(*values)
-
-
-def test_a_pair_is_the_target_and_its_degradation():
-    target = torch.randint(0, 256, (2, 3, 12, 12), dtype=torch.uint8)
-    pair = make_pair(target, (4, 5))
-    assert torch.equal(pair.target, target.float() / 255)
-    assert torch.equal(pair.planes, Degradation()(target.float() / 255, (4, 5)).image)
-
-
-def test_cropping_to_a_multiple_cuts_the_end():
-    target = torch.arange(7 * 5, dtype=torch.uint8).reshape(1, 1, 7, 5)
-    assert torch.equal(crop_to_multiple(target, 3), target[..., :6, :3])
-    assert torch.equal(crop_to_multiple(target, 1), target)

@@ -32,6 +32,7 @@ def test_cells_share_every_point_and_every_footprint_completely(footprint, neigh
     assert (weights >= -1e-12).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neighbors", [1, 4])
 @given(offset=st.floats(-1.5, 1.5), cell=st.floats(0.01, 2))
 def test_the_mean_over_a_box_is_the_mean_of_the_points_in_it(neighbors, offset, cell):

@@ -238,6 +238,7 @@ print(read_image(Path("a.tif"), sys.stdin.buffer.read()).size)
 # --- libraries that write to the terminal ---
 
 
+@pytest.mark.slow
 def test_c_libraries_do_not_write_to_the_terminal(tmp_path):
     """In a process of its own, whose standard error is looked at."""
     for name in ("webp", "lerc"):

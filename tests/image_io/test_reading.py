@@ -578,6 +578,7 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(tmp_path):
     assert read_image(tmp_path / "a.png", max_pixels=54).size == (6, 9)
 
 
+@pytest.mark.slow
 def test_between_the_limit_and_twice_the_limit_a_higher_one_is_needed(tmp_path):
     Image.new("L", (10_000, 9_000)).save(tmp_path / "a.png")
 

@@ -182,6 +182,7 @@ def test_transparency_can_be_put_on_a_background(upscaler):
     assert np.abs(result[16, 29].astype(int) - (255, 0, 0)).max() < 8
 
 
+@pytest.mark.slow
 def test_transparency_is_the_same_in_tiles(upscaler):
     premultiplied, alpha = scene(60, 4)
     pixels = as_pixels(premultiplied, alpha, np.ones(3))

@@ -170,6 +170,7 @@ def test_a_picture_that_was_read_can_be_upscaled(upscaler):
     assert len({result.content for result in results}) == 1
 
 
+@pytest.mark.slow
 def test_fallbacks_are_among_the_notices(upscaler, monkeypatch):
     PICTURE.save("a.png")
     real, failed = AmortizedSR.encode_part, []

@@ -52,6 +52,7 @@ def same(first, second, **tolerance):
         )
 
 
+@pytest.mark.slow
 def test_a_run_leaves_weights_checkpoints_log_pictures_and_the_next_command(arguments, tmp_path, capsys):
     assert train(arguments) == 0
     run = tmp_path / "run"
@@ -86,12 +87,14 @@ def test_a_run_leaves_weights_checkpoints_log_pictures_and_the_next_command(argu
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_within_an_epoch_saves_its_end(arguments, tmp_path):
     assert train([*arguments, "--trainer.max_steps", "3"]) == 0
     assert saved_step(tmp_path / "run", "last") == 3
     assert load_weights(tmp_path / "run" / "model.safetensors").facts["steps"] == 3
 
 
+@pytest.mark.slow
 def test_training_learns(arguments, tmp_path):
     arguments += ["--trainer.max_steps", "80", "--data.steps_per_epoch", "40", "--trainer.log_every_n_steps", "1"]
     assert train([*arguments, "--model.learning_rate", "0.01"]) == 0
@@ -100,6 +103,7 @@ def test_training_learns(arguments, tmp_path):
     assert quality[1] > quality[0]
 
 
+@pytest.mark.slow
 def test_random_queries_learn_as_well(arguments, tmp_path):
     arguments += ["--trainer.max_steps", "30", "--data.steps_per_epoch", "15", "--data.num_queries", "50"]
     assert train([*arguments, "--model.learning_rate", "0.01"]) == 0
@@ -123,6 +127,7 @@ class Interrupt(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 3])  # between epochs, and in the middle of one
 @pytest.mark.parametrize(
     "end",
@@ -174,6 +179,7 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     assert (parts / "metrics_before_1.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
 def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strategy):
     # Gradients are means over the samples, and both ways see the same samples: the rules of DDP predict equality.
@@ -197,6 +203,7 @@ def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strat
     assert moved.abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_the_exported_weights_are_the_average_not_the_last_ones(arguments, tmp_path):
     assert train([*arguments, "--model.learning_rate", "0.01", "--ema_decay", "0.9"]) == 0
     # Saved at the last validation, when the current weights were still the trained ones.
@@ -208,6 +215,7 @@ def test_the_exported_weights_are_the_average_not_the_last_ones(arguments, tmp_p
     assert not torch.equal(exported["encoder.first.weight"], current["encoder.first.weight"])
 
 
+@pytest.mark.slow
 def test_the_final_loss_comes_at_the_end(arguments, tmp_path, monkeypatch):
     used = []
 
@@ -224,6 +232,7 @@ def test_the_final_loss_comes_at_the_end(arguments, tmp_path, monkeypatch):
     assert load_weights(tmp_path / "run").facts["final"] == ["mse", 0.25]
 
 
+@pytest.mark.slow
 def test_a_run_whose_loss_is_not_finite_stops_with_advice(arguments, tmp_path, capsys):
     arguments += ["--model.learning_rate", "1e30", "--trainer.max_steps", "40", "--data.steps_per_epoch", "40"]
     assert train(arguments) == 1
@@ -233,6 +242,7 @@ def test_a_run_whose_loss_is_not_finite_stops_with_advice(arguments, tmp_path, c
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_a_single_bad_step_is_skipped_and_forgotten(arguments, tmp_path, monkeypatch):
     class Poison(Callback):
         def on_after_backward(self, trainer, module):
@@ -251,6 +261,7 @@ def test_a_single_bad_step_is_skipped_and_forgotten(arguments, tmp_path, monkeyp
     assert all(value.isfinite().all() for value in weights(tmp_path / "run").values())
 
 
+@pytest.mark.slow
 def test_wandb_offline_gets_pixel_exact_pictures_and_no_network(arguments, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
@@ -267,6 +278,7 @@ def test_wandb_offline_gets_pixel_exact_pictures_and_no_network(arguments, tmp_p
         assert first == second
 
 
+@pytest.mark.slow
 def test_images_are_compared_with_their_fits_which_are_made_once(arguments, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
@@ -322,6 +334,7 @@ def test_a_server_that_cannot_be_reached_does_not_stop_a_training(arguments, tmp
     assert (run / "config.yaml").read_text().count("0000") == 0
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_a_run_is_not_overwritten(arguments, tmp_path, capsys):
     assert train(arguments) == 0
     before = (tmp_path / "run" / "model.safetensors").read_bytes()
@@ -369,6 +382,7 @@ def test_what_cannot_be_trained_is_a_sentence_and_exit_code_2(arguments, extra, 
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_refused(arguments, tmp_path, capsys):
     assert train(arguments) == 0
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
@@ -389,6 +403,14 @@ def test_callbacks_of_the_command_line_are_kept(arguments, capsys):
         train([*arguments, *stopping])
 
 
+def test_a_single_plugin_of_the_command_line_is_taken(arguments, tmp_path):
+    config = tmp_path / "plugin.yaml"
+    config.write_text(
+        "trainer:\n  plugins: {class_path: lightning.pytorch.plugins.environments.LightningEnvironment}\n"
+    )
+    assert train([*arguments, "--config", str(config)]) == 0
+
+
 def test_a_misspelt_key_in_a_configuration_is_named(arguments, tmp_path, capsys):
     config = tmp_path / "typo.yaml"
     config.write_text("model:\n  network:\n    encoder_widht: 8\n")
@@ -404,6 +426,7 @@ def test_an_empty_folder_is_refused(arguments, tmp_path, capsys):
     assert "no image files in this folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_corrupt_files_are_reported_and_the_rest_is_trained_on(arguments, images, tmp_path, caplog):
     for index in range(2):
         (images / f"bad{index}.png").write_bytes((images / "00.png").read_bytes()[:60])
@@ -414,6 +437,7 @@ def test_corrupt_files_are_reported_and_the_rest_is_trained_on(arguments, images
     assert load_weights(tmp_path / "run" / "model.safetensors").facts["data"]["train_images"] == 10
 
 
+@pytest.mark.slow
 def test_images_smaller_than_the_crop_are_left_out(arguments, images, tmp_path):
     Image.new("L", (20, 40)).save(images / "aa_small.png")
     assert train([*arguments, "--data.val_count", "1"]) == 0
@@ -429,6 +453,7 @@ def test_print_config_shows_every_setting_and_trains_nothing(arguments, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_committed_configuration_trains(config, images, tmp_path):
     for path in images.iterdir():

@@ -39,6 +39,7 @@ def run(arguments, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_an_export_is_what_the_run_wrote_or_its_last_weights(run, cli):
     last = run / "checkpoints" / "last.ckpt"
     done = cli("export", last)
@@ -58,6 +59,7 @@ def test_an_export_is_what_the_run_wrote_or_its_last_weights(run, cli):
     assert end.facts["weights"] == "last"
 
 
+@pytest.mark.slow
 def test_the_last_weights_are_those_that_were_trained(run, cli):
     state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["current_model_state"]
     task = SuperResolutionTask(load_weights(run).config, expansion=2)
@@ -70,6 +72,7 @@ def test_the_last_weights_are_those_that_were_trained(run, cli):
     torch.testing.assert_close(load_weights(run / "end.safetensors").model(image, (12, 12)), expected)
 
 
+@pytest.mark.slow
 def test_files_that_are_no_checkpoint_of_a_run_are_refused(run, tmp_path, cli):
     (tmp_path / "text.ckpt").write_text("text")
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
@@ -84,6 +87,7 @@ def test_files_that_are_no_checkpoint_of_a_run_are_refused(run, tmp_path, cli):
         assert not (tmp_path / f"{name}.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [None, "last", "best", "file"])
 def test_a_validation_prints_what_the_run_logged(run, capsys, chosen):
     with (run / "metrics.csv").open(newline="") as file:
@@ -99,6 +103,7 @@ def test_a_validation_prints_what_the_run_logged(run, capsys, chosen):
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
@@ -132,5 +137,6 @@ def test_everything_that_a_spawned_process_receives_can_be_pickled(tmp_path, exp
     assert received.model.encoder.first.weight.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.slow
 def test_exports_hold_no_chains(run):
     assert not any("parametrizations" in name for name in load_file(run / "model.safetensors"))

@@ -52,6 +52,7 @@ def test_data_of_which_nothing_can_be_used_is_refused(arguments, images, capsys,
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_grey_and_colour_images_are_trained_on_together(arguments, images):
     Image.new("RGB", (28, 28), (10, 200, 30)).save(images / "colour.png")
     Image.new("RGBA", (28, 28), (10, 200, 30, 90)).save(images / "transparent.png")
@@ -59,6 +60,7 @@ def test_grey_and_colour_images_are_trained_on_together(arguments, images):
     assert train(arguments) == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_a_checkpoint_that_goes_on(arguments, tmp_path, monkeypatch):
     class Interrupt(Callback):
         def on_train_batch_start(self, trainer, module, batch, index):
@@ -75,6 +77,7 @@ def test_an_interrupted_run_leaves_a_checkpoint_that_goes_on(arguments, tmp_path
     assert all(value.isfinite().all() for value in load_file(tmp_path / "run" / "model.safetensors").values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room_again", [True, False])
 def test_a_disk_that_is_full_does_not_stop_the_run(arguments, tmp_path, monkeypatch, capsys, room_again):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -106,6 +109,7 @@ def test_a_disk_that_is_full_does_not_stop_the_run(arguments, tmp_path, monkeypa
     assert load_file(tmp_path / "run" / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_processes_that_load_data_give_what_none_give(arguments, tmp_path):
     assert train([*arguments, "--data.num_workers", "0"]) == 0
     alone = load_file(tmp_path / "run" / "model.safetensors")

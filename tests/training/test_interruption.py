@@ -102,6 +102,7 @@ def assert_same(parts, whole):
     assert rows(parts) == rows(whole)
 
 
+@pytest.mark.slow
 def test_an_interruption_at_any_moment_resumes_to_the_same_bits_and_the_same_log(run, tmp_path, monkeypatch):
     whole = tmp_path / "whole"
     assert train([*run, "--run_dir", str(whole)]) == 0
@@ -121,6 +122,7 @@ def test_an_interruption_at_any_moment_resumes_to_the_same_bits_and_the_same_log
         assert_same(parts, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "call", "saved"),
     [
@@ -155,6 +157,7 @@ def test_an_error_in_the_middle_of_a_step_keeps_the_checkpoint_before(run, tmp_p
     assert {key: values[-1:] for key, values in rows(parts).items()} == rows(whole)
 
 
+@pytest.mark.slow
 def test_an_interruption_between_accumulated_batches_waits_for_the_step(run, tmp_path, monkeypatch):
     run += ["--trainer.accumulate_grad_batches", "2", "--data.steps_per_epoch", "4"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -167,6 +170,7 @@ def test_an_interruption_between_accumulated_batches_waits_for_the_step(run, tmp
     assert_same(parts, whole)
 
 
+@pytest.mark.slow
 def test_a_termination_stops_in_order_with_its_own_code(run, tmp_path, monkeypatch):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert train([*run, "--run_dir", str(whole)]) == 0
@@ -177,6 +181,7 @@ def test_a_termination_stops_in_order_with_its_own_code(run, tmp_path, monkeypat
     assert_same(parts, whole)
 
 
+@pytest.mark.slow
 def test_an_interruption_before_training_leaves_a_run_as_it_was(run, tmp_path, monkeypatch, capsys):
     parts = tmp_path / "parts"
     assert train([*run, "--run_dir", str(parts), "--trainer.max_steps", "6"]) == 0
@@ -216,6 +221,7 @@ def started(words, until):
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_ctrl_c_in_a_terminal_stops_a_real_process_and_its_command_resumes_it(run, tmp_path, workers):
     run += ["--trainer.max_steps", "60", "--data.num_workers", str(workers)]
@@ -245,6 +251,7 @@ def test_ctrl_c_in_a_terminal_stops_a_real_process_and_its_command_resumes_it(ru
     assert_same(parts, whole)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_the_process_at_once(run, tmp_path):
     parts = tmp_path / "parts"
     # A step that takes longer than this test waits.

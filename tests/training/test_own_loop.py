@@ -1,5 +1,6 @@
 """The training loop that the documentation shows: fifteen lines with the public functions only."""
 
+import pytest
 import torch
 
 from amortized_sr.degradation import Degradation
@@ -8,6 +9,7 @@ from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights import load_weights, save_weights
 
 
+@pytest.mark.slow
 def test_an_own_training_loop_learns_and_its_weights_load(tmp_path):
     y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
     photographs = torch.stack([0.5 + 0.4 * torch.sin(x * (0.3 + 0.1 * i)) * torch.cos(y * 0.4) for i in range(8)])

@@ -32,6 +32,7 @@ def from_folder(tmp_path, *extra):
     return ["--config", str(tmp_path / "run" / "config.yaml"), "--ckpt_path", "last", *extra]
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_run_says_so_and_changes_nothing(arguments, tmp_path, capsys):
     assert train(arguments) == 0
     before = contents(tmp_path / "run")
@@ -43,6 +44,7 @@ def test_resuming_a_finished_run_says_so_and_changes_nothing(arguments, tmp_path
     assert contents(tmp_path / "run") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
@@ -67,6 +69,7 @@ def test_a_resume_that_fails_leaves_the_run_folder_as_it_was(arguments, tmp_path
     assert contents(tmp_path / "run") == before
 
 
+@pytest.mark.slow
 def test_a_longer_run_resumes_from_its_own_configuration(arguments, tmp_path):
     assert train(arguments) == 0
     assert train(from_folder(tmp_path, "--trainer.max_steps", "6")) == 0
@@ -76,6 +79,7 @@ def test_a_longer_run_resumes_from_its_own_configuration(arguments, tmp_path):
     assert "ckpt_path: null" in (tmp_path / "run" / "config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_a_resumed_training_continues_its_wandb_run(arguments, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")

@@ -32,6 +32,7 @@ def logged(run):
         return [(int(row["step"]) + 1, float(row["val/psnr"])) for row in csv.DictReader(file) if row["val/psnr"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "epoch", "validated"),
     [
@@ -52,6 +53,7 @@ def test_a_run_is_validated_at_its_end_and_a_short_one_five_times(arguments, tmp
     assert read_curve(tmp_path / "run") == dict(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("warmup", "warns"), [(5, True), (4, False)])
 def test_a_run_within_its_warm_up_warns(arguments, caplog, warmup, warns):
     with caplog.at_level("INFO", logger="lightning.pytorch.utilities.rank_zero"):
@@ -59,6 +61,7 @@ def test_a_run_within_its_warm_up_warns(arguments, caplog, warmup, warns):
     assert ("warning: the run of 4 steps ends within its warm-up of 5 steps" in caplog.text) == warns
 
 
+@pytest.mark.slow
 def test_held_out_images_are_named_as_the_cause_where_few_are_left(arguments, images, caplog, capsys):
     Image.new("L", (20, 20)).save(images / "small.png")
     with caplog.at_level("INFO", logger="lightning.pytorch.utilities.rank_zero"):
@@ -76,6 +79,7 @@ def test_held_out_images_are_named_as_the_cause_where_few_are_left(arguments, im
     ) in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_a_terminal_progress_is_one_line_a_validation(arguments, tmp_path):
     place = arguments.index("--trainer.enable_progress_bar")
     del arguments[place : place + 2]
@@ -117,6 +121,7 @@ def test_a_curve_of_one_point_or_none_is_no_error(tmp_path, rows):
     assert (tmp_path / "curve.png").exists() == (rows == "0,20")
 
 
+@pytest.mark.slow
 def test_columns_of_sample_pictures_have_captions(arguments, tmp_path, monkeypatch):
     texts, original = [], ImageDraw.ImageDraw.text
 
