@@ -130,8 +130,11 @@ def broadcast_query(
     """Return coordinates and cells with all three axes, on the device of `like`, points as cells of zero extent.
 
     Raises:
-        ValueError: If the shapes do not fit a batch of that size, or a number is not finite.
+        ValueError: If they are no tensors, do not fit a batch of that size, or hold a number that is not finite.
     """
+    for name, values in (("coord", coord), ("cell", cell)):
+        if values is not None and not isinstance(values, Tensor):
+            raise ValueError(f"{name} must be a tensor, got {type(values).__name__}; give torch.tensor({name})")
     batch = len(like)
     if coord.ndim not in (2, 3) or coord.shape[-1] != 2 or (coord.ndim == 3 and len(coord) not in (1, batch)):
         raise ValueError(f"coord must have shape (query, 2) or ({batch}, query, 2), got {tuple(coord.shape)}")

@@ -60,18 +60,18 @@ class Latent:
         image = None if self.image is None else self.image.to(device)
         return replace(self, codes=self.codes.to(device), image=image)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the latent as a `.safetensors` file; one already there stays whole if writing fails."""
         header = {
             "format_version": FORMAT_VERSION,
             "latent": json.dumps({name: getattr(self, name) for name in _FACTS}),
         }
         tensors = {"codes": self.codes} if self.image is None else {"codes": self.codes, "image": self.image}
-        with replacing(path) as file:
+        with replacing(Path(path)) as file:
             file.write(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header))
 
     @staticmethod
-    def load(path: Path) -> "Latent":
+    def load(path: Path | str) -> "Latent":
         """Read the file of a latent. No code in the file is ever run.
 
         Raises:

@@ -16,7 +16,7 @@ def picture_to_tensor(picture: Image.Image) -> Float[Tensor, "1 channel height w
     if picture.mode not in ("L", "RGB"):
         raise ValueError(
             f"a picture of mode {picture.mode} is not supported yet; convert it to L or RGB first, "
-            "for example picture.convert('RGB')"
+            "or use amortized_sr.upscale, which keeps 16 bits and transparency"
         )
     if 0 in picture.size:
         raise ValueError(f"a picture of {picture.width}x{picture.height} pixels is empty; give one with pixels")

@@ -53,7 +53,7 @@ class TrainedModel:
         return sha256(self.path)
 
 
-def save_weights(path: Path, state: dict[str, Tensor], config: ModelConfig, facts: dict[str, Any]) -> None:
+def save_weights(path: Path | str, state: dict[str, Tensor], config: ModelConfig, facts: dict[str, Any]) -> None:
     """Write a model's weights with its configuration and training facts in the header.
 
     Args:
@@ -68,7 +68,7 @@ def save_weights(path: Path, state: dict[str, Tensor], config: ModelConfig, fact
         "config": json.dumps(dataclasses.asdict(config)),
         "training": json.dumps(facts, sort_keys=True),
     }
-    with replacing(path) as file:
+    with replacing(Path(path)) as file:
         file.write(save(tensors, header))
 
 

@@ -70,6 +70,8 @@ def find_weights(source: str | Path) -> Path:
     path = Path(source)
     if os.path.isfile(path / "model.safetensors"):
         return path / "model.safetensors"
+    if os.path.isdir(path):
+        raise WeightsError(f"no weights named {str(source)!r}; the folder holds no model.safetensors")
     if not os.path.isfile(path):
         raise WeightsError(
             f"no weights named {str(source)!r}; bundled are {', '.join(bundled) or 'none'}, "

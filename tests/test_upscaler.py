@@ -567,9 +567,8 @@ def test_a_latent_of_one_process_draws_the_same_bits_in_another(small_weights, t
     np.save(tmp_path / "here.npy", function.render((20, 30)).numpy())
     script = """
 import sys, numpy
-from pathlib import Path
 from amortized_sr import Latent, Upscaler
-latent = Latent.load(Path(sys.argv[2]))
+latent = Latent.load(sys.argv[2])
 numpy.save(sys.argv[3], Upscaler.from_pretrained(sys.argv[1], "cpu").decode(latent).render((20, 30)).numpy())
 """
     arguments = [small_weights, tmp_path / "latent.safetensors", tmp_path / "there.npy"]

@@ -180,7 +180,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_folder_without_weights_is_named(tmp_path):
-    assert f"no weights named '{tmp_path}'" in refusal(tmp_path)
+    assert f"no weights named '{tmp_path}'; the folder holds no model.safetensors" in refusal(tmp_path)
 
 
 def test_a_name_that_no_file_can_have_is_refused():

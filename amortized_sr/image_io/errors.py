@@ -13,7 +13,7 @@ class ImageError(ValueError):
         setting: Name of the setting that the remedy speaks of; a door may add how it calls it.
     """
 
-    def __init__(self, path: Path | str, problem: str = "", remedy: str = "", setting: str | None = None) -> None:
+    def __init__(self, path: Path | str, problem: str, remedy: str, setting: str | None = None) -> None:
         super().__init__(path, problem, remedy, setting)
         self.path = path
         self.problem = problem
@@ -21,7 +21,7 @@ class ImageError(ValueError):
         self.setting = setting
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}; {self.remedy}" if self.problem else str(self.path)
+        return f"{self.path}: {self.problem}; {self.remedy}"
 
 
 class DamagedError(ImageError):

@@ -14,7 +14,7 @@ from PIL import Image
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.colours import usable_profile
-from amortized_sr.image_io.formats import MAX_FILE_PIXELS, Format, format_of
+from amortized_sr.image_io.formats import FORMATS, MAX_FILE_PIXELS, Format, format_of
 from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
 from amortized_sr.image_io.reading import as_pixels, read_image
 from amortized_sr.image_io.writing import named_write_errors
@@ -67,7 +67,9 @@ class PictureFile:
         """
         path = Path(path)
         if format_of(path) != self.format:
-            raise ImageError(path, f"the picture is a {self.format.name} file", "choose such a name", setting="format")
+            suffix = next(name for name, format_ in FORMATS.items() if format_ == self.format)
+            remedy = f"end the name in .{suffix}, or upscale with output=, which converts"
+            raise ImageError(path, f"the picture is a {self.format.name} file", remedy, setting="format")
         content = self.content if self.path is None else self.path.read_bytes()
         assert content is not None
         with named_write_errors(path), replacing(path) as file:

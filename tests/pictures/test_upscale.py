@@ -221,7 +221,7 @@ def test_a_file_is_saved_under_names_of_its_format_only(small_weights):
     result.save("b.png")
 
     assert Path("b.png").read_bytes() == result.content
-    with pytest.raises(ImageError, match=r"c\.jpg: the picture is a PNG file; choose such a name"):
+    with pytest.raises(ImageError, match=r"c\.jpg: the picture is a PNG file; end the name in \.png, or"):
         result.save("c.jpg")
 
 
