@@ -202,15 +202,19 @@ def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def surroundings():
+    """Return the environment of a process that computes the same bits as this one, which depend on the threads."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
+
+
 def started(words, until):
     """Start a real process and return it once it has written a file."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=surroundings(),
         start_new_session=True,
     )
     limit = time.monotonic() + 120
@@ -244,7 +248,7 @@ def test_ctrl_c_in_a_terminal_stops_a_real_process_and_its_command_resumes_it(ru
         shell=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env=surroundings(),
     )
 
     assert resumed.returncode == 0, resumed.stderr
