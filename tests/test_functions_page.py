@@ -13,6 +13,8 @@ from amortized_sr.latent import Latent
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.upscaler import Upscaler
 
+pytestmark = pytest.mark.slow
+
 TEXT = (ROOT / "docs" / "functions.md").read_text()
 BLOCKS = blocks("functions.md")
 MARK = "-- a block ends --"
