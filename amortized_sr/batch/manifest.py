@@ -96,7 +96,7 @@ def _parse(line: str) -> dict[str, dict[str, Any]]:
         entry = json.loads(line)
         return {str(entry["output"]): {"made_from": entry["made_from"], "size": entry["size"]}}
     except (ValueError, KeyError, TypeError):
-        return {}  # Cut in the middle: its output exists and is skipped, or is made again.
+        return {}  # An incomplete line: if its output exists it is skipped, otherwise computed.
 
 
 def _size(path: Path) -> int | None:

@@ -38,7 +38,7 @@ def avif_colours(content: bytes) -> dict[bytes, bytes]:
 def usable_profile(icc: object, mode: str, notices: list[str], chunks: dict[bytes, bytes]) -> bytes | None:
     """Return the profile of a picture, or None for sRGB.
 
-    `icc` is the file's own, None if there is none, and `mode` the one that a profile must be for.
+    `icc` is the profile in the file, or None. `mode` is the mode that a profile must describe.
     """
     code = chunks.get(b"cICP", b"")
     if code and code[1] in _HDR:

@@ -90,7 +90,7 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file that may be an image; a pipe or a device is none, because it may never end."""
+    """Return the content of a regular file; refuse pipes and devices, which may never end."""
     with mapped_errors(path):
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):

@@ -190,7 +190,7 @@ class SuperResolutionData(LightningDataModule):
         return store.select(order[:kept].tolist()), store.select(order[kept:].tolist())
 
     def _at_least(self, side: int, store: ImageStore, setting: str, kind: str, hint: str = "") -> ImageStore:
-        """Return the images whose sides are all at least `side` pixels; it is an error if there are none."""
+        """Return the images whose sides are all at least `side` pixels, or raise an `ImageError`."""
         smaller = [min(height, width) for height, width, _ in store.shapes]
         chosen = [index for index, length in enumerate(smaller) if length >= side]
         if not chosen:

@@ -1,10 +1,35 @@
-"""A short run, for all tests that train."""
+"""Images and a short run, for all tests that train."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of eight grey images of 28x28 pixels of noise."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(8):
+        values = np.random.default_rng(index).integers(0, 256, (28, 28), dtype=np.uint8)
+        Image.fromarray(values).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def waves(tmp_path):
+    """A folder of twelve grey images of 28x28 with something to learn in them."""
+    folder = tmp_path / "waves"
+    folder.mkdir()
+    y, x = np.mgrid[0:28, 0:28]
+    for index in range(12):
+        wave = np.sin(x * (0.2 + 0.05 * index)) * np.cos(y * (0.5 - 0.03 * index))
+        Image.fromarray((127 + 120 * wave).astype(np.uint8)).save(folder / f"{index:02d}.png")
+    return folder
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import csv
 import pickle
 
-import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from PIL import Image
 from safetensors.torch import load_file
 
 from amortized_sr.model_builder import build_model
@@ -19,16 +17,6 @@ from amortized_sr.training.run import run_callbacks
 from amortized_sr.training.run_folder import RunFolder
 from amortized_sr.training.task import SuperResolutionTask
 from amortized_sr.weights import load_weights, save_weights
-
-
-@pytest.fixture
-def images(tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(8):
-        values = np.random.default_rng(index).integers(0, 256, (28, 28), dtype=np.uint8)
-        Image.fromarray(values).save(folder / f"{index}.png")
-    return folder
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import resource
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
@@ -14,16 +13,6 @@ from safetensors.torch import load_file
 from amortized_sr.training.command import TrainCLI, train
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def images(tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(8):
-        values = np.random.default_rng(index).integers(0, 256, (28, 28), dtype=np.uint8)
-        Image.fromarray(values).save(folder / f"{index}.png")
-    return folder
 
 
 def with_callback(monkeypatch, callback: Callback) -> None:

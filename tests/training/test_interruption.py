@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from amortized_sr.data.pairs import CropDataset
@@ -37,16 +36,6 @@ PLACES = {
     "export": (ExportWeights, "on_validation_end"),
     "checkpoint": (RetryingCheckpoints, "save_checkpoint"),
 }
-
-
-@pytest.fixture
-def images(tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(8):
-        values = np.random.default_rng(index).integers(0, 256, (28, 28), dtype=np.uint8)
-        Image.fromarray(values).save(folder / f"{index}.png")
-    return folder
 
 
 @pytest.fixture

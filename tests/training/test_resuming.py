@@ -2,23 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.checkpoint import check_network, is_finished
 from amortized_sr.training.command import train
-
-
-@pytest.fixture
-def images(tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(8):
-        values = np.random.default_rng(index).integers(0, 256, (28, 28), dtype=np.uint8)
-        Image.fromarray(values).save(folder / f"{index}.png")
-    return folder
 
 
 def contents(folder):
