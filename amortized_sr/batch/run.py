@@ -40,7 +40,7 @@ def run(
     plan: BatchPlan,
     options: BatchOptions,
     report: Report,
-    bounds: BatchBounds = BatchBounds(),  # noqa: B008 (frozen)
+    bounds: BatchBounds = BatchBounds(),
     limit_threads: bool = False,
 ) -> None:
     """Upscale every input that is not done yet, and report the result of each, in the order of the plan.

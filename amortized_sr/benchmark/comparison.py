@@ -39,7 +39,7 @@ class MethodResult:
     """
 
     method: str
-    quality: Quality = Quality()  # noqa: RUF009 (frozen)
+    quality: Quality = Quality()
     seconds: float | None = None
     speedup: float | None = None
     parameters: int | None = None

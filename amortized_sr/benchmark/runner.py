@@ -35,7 +35,7 @@ class Row:
     image: str
     scale: float
     method: str
-    quality: Quality = Quality()  # noqa: RUF009 (frozen)
+    quality: Quality = Quality()
     parameters: int | None = None
     seconds: float | None = None
     peak_mebibytes: float | None = None

@@ -187,7 +187,7 @@ def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:
 def cut_pair(
     crops: UInt8[Tensor, "batch channel height width"],
     sides: PairSides,
-    degradation: Degradation = Degradation(),  # noqa: B008 (frozen)
+    degradation: Degradation = Degradation(),
     seed: int = 0,
     first: int = 0,
 ) -> Pair:

@@ -37,7 +37,7 @@ def draw(
     upscaler: Upscaler,
     pixels: Pixels,
     size: Size,
-    drawing: Drawing = Drawing(),  # noqa: B008 (frozen)
+    drawing: Drawing = Drawing(),
     notify: Notify = ignore,
 ) -> Iterator[Pixels]:
     """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows of any height."""

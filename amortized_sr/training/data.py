@@ -65,8 +65,8 @@ class SuperResolutionData(LightningDataModule):
         val_count: int = 16,
         channels: Literal[1, 3] = 3,
         crop_size: int = 96,
-        scales: ScaleRange = ScaleRange(),  # noqa: B008 (frozen)
-        degradation: Degradation = Degradation(),  # noqa: B008 (frozen)
+        scales: ScaleRange = ScaleRange(),
+        degradation: Degradation = Degradation(),
         batch_size: int = 16,
         steps_per_epoch: int = 500,
         num_queries: int = 0,

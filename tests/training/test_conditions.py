@@ -1,25 +1,12 @@
 """Training with a degradation whose strength the network reads."""
 
-import numpy as np
-import pytest
 import torch
-from PIL import Image
 
 from amortized_sr.degradation import add_conditions
 from amortized_sr.training.command import train
 from amortized_sr.weights import load_weights
 
 NOISY = ["--data.degradation.noise", "[0, 50]", "--data.degradation.clean_share", "0.3"]
-
-
-@pytest.fixture
-def images(tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for index in range(6):
-        values = np.random.default_rng(index).integers(0, 256, (28, 28), dtype=np.uint8)
-        Image.fromarray(values).save(folder / f"{index}.png")
-    return folder
 
 
 def test_a_network_that_reads_the_noise_level_is_trained_exported_and_used(arguments, tmp_path):
