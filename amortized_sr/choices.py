@@ -51,3 +51,9 @@ wide as the pixel times a learned factor; window and constant stay. `box`: the e
 
 ConditionName = Literal["noise"]
 """Facts about an image that an encoder can read. `noise`: standard deviation of its Gaussian noise; 1 is white."""
+
+DecoderName = Literal["linear", "modulated", "film", "hyper", "learned"]
+"""How an autoencoder's code becomes the codes of a field; see `AutoencoderConfig`."""
+
+TaskName = Literal["upscaler", "autoencoder"]
+"""What is trained: a model that enlarges any image, or one code for every image of a data set."""

@@ -2,18 +2,34 @@
 
 from typing import assert_never
 
+from amortized_sr.autoencoder import Autoencoder
+from amortized_sr.autoencoder_config import AutoencoderConfig
+from amortized_sr.decoders import Decoder, GridDecoder, LinearUnfold, ModulatedUnfold, SingleDecoder
 from amortized_sr.encoders.base import Encoder
 from amortized_sr.encoders.edsr import EDSR
 from amortized_sr.encoders.span import SPAN
+from amortized_sr.encoders.whole import WholeEncoder
 from amortized_sr.fields.base import Field
 from amortized_sr.fields.concat import ConcatField
 from amortized_sr.fields.film import FilmField
 from amortized_sr.fields.hyper import HyperField
 from amortized_sr.fields.learned import LearnedField
 from amortized_sr.heads import ConvolutionalHead, Head, ModulationHead, UnfoldingHead
+from amortized_sr.mixture import GaussianMixture
 from amortized_sr.model import AmortizedSR
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.resize import interpolation_kernel
+
+AnyModel = AmortizedSR | Autoencoder
+"""Models that weights hold."""
+
+# One cell is the whole image, so the offsets' range is that of a few cells elsewhere.
+_WHOLE_IMAGE_OMEGA = 24.0
+
+
+def build(config: ModelConfig | AutoencoderConfig) -> AnyModel:
+    """Return a freshly initialised model of any kind."""
+    return build_model(config) if isinstance(config, ModelConfig) else build_autoencoder(config)
 
 
 def build_model(config: ModelConfig) -> AmortizedSR:
@@ -65,3 +81,48 @@ def _build_field(config: ModelConfig, features: int) -> tuple[Head, Field]:
             return ModulationHead(features, film.code_channels), film
         case _:
             assert_never(config.field)
+
+
+def build_autoencoder(config: AutoencoderConfig) -> Autoencoder:
+    """Return a freshly initialised autoencoder.
+
+    Example:
+        >>> autoencoder = build_autoencoder(AutoencoderConfig(code=16))
+        >>> autoencoder.encode(torch.rand(2, 1, 14, 14)).shape
+        torch.Size([2, 16])
+    """
+    planes = config.channels + 1
+    encoder = WholeEncoder(planes, config.frame, config.encoder_width, config.hidden, config.code, config.code_grid)
+    decoder, field = _build_decoder(config)
+    return Autoencoder(
+        encoder=encoder,
+        decoder=decoder,
+        field=field,
+        prior=GaussianMixture(config.components, config.code) if config.components else None,
+        code_size=config.code,
+        frame=(config.frame, config.frame),
+        channels=config.channels,
+        mean=config.mean,
+        deviation=config.deviation,
+    )
+
+
+def _build_decoder(config: AutoencoderConfig) -> tuple[Decoder, Field]:
+    channels, width, cells = config.channels, config.decoder_width, config.cells
+    match config.decoder:
+        case "linear" | "modulated":
+            field = HyperField(channels, config.frequencies, 4, "gauss", config.finest_cell)
+            if config.decoder == "linear":
+                unfold = LinearUnfold(config.code, config.code_grid, cells, width)
+            else:
+                unfold = ModulatedUnfold(config.code, cells, config.rank, width)
+            return GridDecoder(unfold, width, config.decoder_blocks, field.code_channels), field
+        case "hyper":
+            field = HyperField(channels, config.frequencies, 1, "gauss", config.finest_cell)
+        case "film":
+            field = FilmField(channels, config.field_width, config.field_depth, 1, _WHOLE_IMAGE_OMEGA)
+        case "learned":
+            field = LearnedField(channels, config.functions, config.field_width, config.field_depth, 1)
+        case _:
+            assert_never(config.decoder)
+    return SingleDecoder(config.code, width, field.code_channels), field

@@ -13,15 +13,15 @@ from safetensors.torch import save
 from torch import Tensor
 
 from amortized_sr.image_io import replacing
-from amortized_sr.model import AmortizedSR
-from amortized_sr.model_builder import build_model
-from amortized_sr.model_config import ModelConfig
+from amortized_sr.model_builder import AnyModel, build
 from amortized_sr.weights_header import (
     FORMAT_VERSION,
+    Config,
     WeightsError,
     WeightsHeader,
     find_weights,
     invalid_config,
+    kind_of,
     read_header,
     sha256,
     unreadable,
@@ -42,8 +42,8 @@ class TrainedModel:
         path: Where it came from.
     """
 
-    model: AmortizedSR
-    config: ModelConfig
+    model: AnyModel
+    config: Config
     facts: dict[str, Any]
     path: Path
 
@@ -53,7 +53,7 @@ class TrainedModel:
         return sha256(self.path)
 
 
-def save_weights(path: Path | str, state: dict[str, Tensor], config: ModelConfig, facts: dict[str, Any]) -> None:
+def save_weights(path: Path | str, state: dict[str, Tensor], config: Config, facts: dict[str, Any]) -> None:
     """Write a model's weights with its configuration and training facts in the header.
 
     Args:
@@ -65,6 +65,7 @@ def save_weights(path: Path | str, state: dict[str, Tensor], config: ModelConfig
     tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in state.items()}
     header = {
         "format_version": FORMAT_VERSION,
+        "kind": kind_of(config),
         "config": json.dumps(dataclasses.asdict(config)),
         "training": json.dumps(facts, sort_keys=True),
     }
@@ -93,7 +94,7 @@ def load_weights(source: str | Path) -> TrainedModel:
             state = {name: _checked_values(path, name, file.get_tensor(name)) for name in header.shapes}
     except (SafetensorError, OSError) as error:
         raise unreadable(path, error) from None
-    model = build_model(header.config)
+    model = build(header.config)
     model.load_state_dict(state)
     return TrainedModel(model.eval().requires_grad_(False), header.config, header.facts, path)
 
@@ -102,7 +103,7 @@ def _check_shapes(path: Path, header: WeightsHeader) -> None:
     """Build the model without memory, to learn the names and shapes of its tensors."""
     try:
         with torch.device("meta"):
-            model = build_model(header.config)
+            model = build(header.config)
     except (AssertionError, TypeError, ValueError, RuntimeError) as error:
         raise invalid_config(path, error) from None
     count = sum(parameter.numel() for parameter in model.parameters())

@@ -11,7 +11,14 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from safetensors import SafetensorError, safe_open
 
+from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.model_config import ModelConfig
+
+Config = ModelConfig | AutoencoderConfig
+"""Records that weights are built from."""
+
+CONFIGS: dict[str, type[Config]] = {"upscaler": ModelConfig, "autoencoder": AutoencoderConfig}
+"""The record of each kind of weights; a file that names none holds an upscaler."""
 
 FORMAT_VERSION = "1"
 """Version of the layout of the header; a reader refuses every other."""
@@ -37,7 +44,7 @@ class WeightsHeader:
         shapes: Shape of each tensor by name.
     """
 
-    config: ModelConfig
+    config: Config
     facts: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
 
@@ -122,13 +129,21 @@ def invalid_config(path: Path, error: Exception) -> WeightsError:
     return WeightsError(f"{path}: the header's configuration is not valid ({error}); get the file again")
 
 
-def _read_config(path: Path, header: dict[str, str]) -> ModelConfig:
-    values = _read_object(header, "config")
-    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(ModelConfig)})
+def kind_of(config: Config) -> str:
+    """Return the kind of weights that a record belongs to."""
+    return next(kind for kind, record in CONFIGS.items() if isinstance(config, record))
+
+
+def _read_config(path: Path, header: dict[str, str]) -> Config:
+    kind = header.get("kind", "upscaler")
+    if kind not in CONFIGS:
+        raise WeightsError(f"{path}: unknown kind {kind!r} in the header; install a newer version")
+    record, values = CONFIGS[kind], _read_object(header, "config")
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(record)})
     if unknown:
         raise WeightsError(f"{path}: unknown setting {unknown[0]!r} in the header; install a newer version")
-    hints = get_type_hints(ModelConfig)
-    return ModelConfig(**{name: _checked(name, value, hints[name]) for name, value in values.items()})
+    hints = get_type_hints(record)
+    return record(**{name: _checked(name, value, hints[name]) for name, value in values.items()})
 
 
 def _read_object(header: dict[str, str], name: str) -> dict[str, Any]:

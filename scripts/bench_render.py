@@ -48,6 +48,7 @@ def main() -> None:
         model(image, (1024, 1024))
         print(f"peak memory: {before:.0f} MiB before, {_peak_mebibytes():.0f} MiB after the first 1024x1024")
         medians = _interleaved(cases, arguments.runs)
+        assert isinstance(upscaler.trained.config, ModelConfig)
         medians["concat, encode + render 1024"] = _concat_seconds(upscaler.trained.config, image)
     pillow = medians["Pillow bicubic 1024"]
     print(f"\nmodel {arguments.model}\n\n| 32x32x3 to | ms | times Pillow |\n|---|---|---|")

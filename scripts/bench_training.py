@@ -20,7 +20,7 @@ from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collat
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.losses import pixel_loss
 from amortized_sr.training.run import has_bfloat16
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ from amortized_sr.model_config import ModelConfig
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.run import has_bfloat16
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 _SCALES = (2, 3, 4, 6, 8, 12)
 _CENTRE = 256

@@ -66,6 +66,7 @@ class ScaleRange:
         same_share: Share of the steps with scale 1, in which the image is its own target.
         shrink: In half of the steps, targets are shrunk by up to this factor first: the same photographs with finer
             detail per pixel. The factor is at most crop over target, which is 1 at the farthest scales.
+        fixed_target: Whether targets always have `image_size` pixels a side, and images are smaller by the scale.
     """
 
     low: float = 1.0
@@ -75,6 +76,7 @@ class ScaleRange:
     far_share: float = 0.0
     same_share: float = 0.0
     shrink: float = 1.0
+    fixed_target: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -100,7 +102,7 @@ class ScaleRange:
             scale = 1.0
         elif kind < self.same_share + self.far_share:
             scale = far
-        target = min(crop_size, round(self.image_size * scale))
+        target = min(crop_size, self.image_size if self.fixed_target else round(self.image_size * scale))
         region = min(crop_size, round(target * max(1.0, factor)))
         return PairSides(region, target, max(1, round(target / scale)))
 
@@ -142,13 +144,14 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
     """Random crops of a store's images, which are all at least `crop_size` high and wide.
 
     Sample number `n` is a crop of one image; every image is used once before any is used again. Augmentation flips and
-    transposes at random.
+    transposes at random; before that, images are moved by up to `shift` pixels, with their edges continued.
     """
 
     store: ImageStore
     crop_size: int
     augment: bool
     seed: int
+    shift: int = 0
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -165,6 +168,8 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
 
     def _crop(self, image: Pixels, number: int) -> Pixels:
         random = np.random.default_rng((self.seed, _CROP, number))
+        if self.shift:
+            image = np.pad(image, ((self.shift,) * 2, (self.shift,) * 2, (0, 0)), mode="edge")
         top, left = (int(random.integers(0, side - self.crop_size + 1)) for side in image.shape[:2])
         crop = image[top : top + self.crop_size, left : left + self.crop_size]
         if self.augment:

@@ -3,7 +3,7 @@
 import platform
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, final
@@ -22,8 +22,9 @@ from amortized_sr.training.averaging import MovingAverage
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.expansion import merged_state
 from amortized_sr.training.retrying_writes import RetryingWrites
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights import save_weights
+from amortized_sr.weights_header import CONFIGS, Config, kind_of
 
 
 @final
@@ -60,23 +61,22 @@ class ExportWeights(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the configuration and the facts."""
-        assert isinstance(pl_module, SuperResolutionTask)
-        checkpoint["network"] = asdict(pl_module.network) | {"expansion": pl_module.expansion}
+        assert isinstance(pl_module, TrainingTask)
+        checkpoint["kind"] = kind_of(pl_module.config)
+        checkpoint["network"] = pl_module.settings()
         checkpoint["facts"] = self._facts(trainer, pl_module)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Continue counting the seconds."""
         self.seconds_before = checkpoint.get("facts", {}).get("seconds", 0.0)
 
-    def _facts(self, trainer: Trainer, task: SuperResolutionTask) -> dict[str, Any]:
+    def _facts(self, trainer: Trainer, task: TrainingTask) -> dict[str, Any]:
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, SuperResolutionData)
         values = trainer.callback_metrics.items()
         return {
             "data": data.facts(),
-            "loss": task.loss,
-            "learning_rate": task.learning_rate,
-            **({"final": [task.final_loss, task.final_share]} if task.final_share else {}),
+            **task.facts(),
             "metrics": {name: round(float(value), 3) for name, value in values if name.startswith("val/")},
             "precision": str(trainer.precision),
             "seconds": round(self.seconds_before + time.monotonic() - self.start),
@@ -92,10 +92,10 @@ class ExportWeights(Callback):
 
     @rank_zero_only
     def _export(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, SuperResolutionTask)
-        state = _of_model(self.average.averaged(pl_module), pl_module.network, pl_module.expansion)
+        assert isinstance(pl_module, TrainingTask)
+        state = pl_module.plain_state(_of_model(self.average.averaged(pl_module)))
         with self.writes.writing(self.path):
-            save_weights(self.path, state, pl_module.network, self._facts(trainer, pl_module))
+            save_weights(self.path, state, pl_module.config, self._facts(trainer, pl_module))
 
 
 def checkpoint_path(run_dir: Path, chosen: str) -> Path:
@@ -114,9 +114,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     raise ValueError(f"{path}: not a readable checkpoint; choose another one")
 
 
-def check_network(path: Path, checkpoint: dict[str, Any], network: ModelConfig, expansion: int) -> None:
+def check_network(path: Path, checkpoint: dict[str, Any], task: TrainingTask) -> None:
     """Raise a ValueError with every setting in which a checkpoint's network differs from the one to be trained."""
-    wanted = asdict(network) | {"expansion": expansion}
+    wanted, kind = task.settings(), checkpoint.get("kind", "upscaler")
+    if kind != kind_of(task.config):
+        raise ValueError(f"{path}: holds an {kind}; resume with the config.yaml of its run folder, or train a new run")
     stored = checkpoint.get("network", wanted)
     differences = [
         f"{name} {stored[name]}, not {value}" for name, value in wanted.items() if stored.get(name, value) != value
@@ -146,19 +148,20 @@ def export_checkpoint(checkpoint: Path, output: Path, weights: CheckpointWeights
 
 def read_weights(
     checkpoint: Path, weights: CheckpointWeights = "averaged"
-) -> tuple[dict[str, Tensor], ModelConfig, dict[str, Any]]:
+) -> tuple[dict[str, Tensor], Config, dict[str, Any]]:
     """Return the state of the plain model, its configuration and the training facts; errors as `export_checkpoint`."""
     content = read_checkpoint(checkpoint)
     if not {"network", "facts", "current_model_state"} <= content.keys():
         raise ValueError(f"{checkpoint}: the checkpoint holds no configuration; resume its run with this version")
     network = dict(content["network"])
-    expansion = network.pop("expansion")
-    config = ModelConfig(**network)
-    state = content["state_dict" if weights == "averaged" else "current_model_state"]
-    return _of_model(state, config, expansion), config, content["facts"]
+    expansion = network.pop("expansion", 0)
+    config = CONFIGS[content.get("kind", "upscaler")](**network)
+    state = _of_model(content["state_dict" if weights == "averaged" else "current_model_state"])
+    if isinstance(config, ModelConfig):
+        state = merged_state(config, expansion, state)
+    return state, config, content["facts"]
 
 
-def _of_model(state: dict[str, Tensor], config: ModelConfig, expansion: int) -> dict[str, Tensor]:
-    """Return a task's state as that of the plain model that users get."""
-    names = {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
-    return merged_state(config, expansion, names)
+def _of_model(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the part of a task's state that is the model's, under the model's own names."""
+    return {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}

@@ -12,8 +12,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from amortized_sr.image_io import ImageError
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.stopping import TrainingDivergedError
-from amortized_sr.training.task import SuperResolutionTask
-from amortized_sr.training.train_cli import TrainCLI
+from amortized_sr.training.train_cli import TrainCLI, find_task
 
 
 def train(args: list[str]) -> int:
@@ -30,7 +29,7 @@ def _run(command: str, description: str, args: list[str]) -> int:
     with _quieter():
         try:
             cli = TrainCLI(
-                SuperResolutionTask,
+                find_task(args),
                 SuperResolutionData,
                 args=args,
                 run=False,

@@ -52,6 +52,7 @@ class SuperResolutionData(LightningDataModule):
             where the field renders grids fast.
         val_scales: The task's; images smaller than the largest of them cannot be measured and are left out.
         augment: Whether crops are flipped and transposed at random.
+        shift: Largest number of pixels that images are moved by before they are cropped.
         num_workers: Processes that cut crops; the images are decoded already, so 0 is usually enough.
         cache: Folder for decoded images, reused by later runs; None decodes into memory.
         seed: Seed of order, crops, augmentation and scales.
@@ -72,6 +73,7 @@ class SuperResolutionData(LightningDataModule):
         num_queries: int = 0,
         val_scales: tuple[int, ...] = (2, 3, 4),
         augment: bool = True,
+        shift: int = 0,
         num_workers: int = 0,
         cache: Path | None = None,
         seed: int = 0,
@@ -84,8 +86,9 @@ class SuperResolutionData(LightningDataModule):
         }.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        if min(num_queries, num_workers) < 0:
-            raise ValueError(f"num_queries and num_workers must not be negative, got {num_queries} and {num_workers}")
+        for name, value in {"num_queries": num_queries, "num_workers": num_workers, "shift": shift}.items():
+            if value < 0:
+                raise ValueError(f"{name} must not be negative, got {value}")
         self.source: Literal["mnist", "folder"] = source
         self.root = root
         self.val_root = val_root
@@ -99,6 +102,7 @@ class SuperResolutionData(LightningDataModule):
         self.num_queries = num_queries
         self.val_scales = val_scales
         self.augment = augment
+        self.shift = shift
         self.num_workers = num_workers
         self.cache = cache
         self.seed = seed
@@ -132,7 +136,7 @@ class SuperResolutionData(LightningDataModule):
             rank_zero_info(f"{run_steps} steps are less than steps_per_epoch; validating every {steps} steps instead")
         rank, world_size = self.trainer.global_rank, self.trainer.world_size
         return DataLoader(
-            CropDataset(self.train_store, self.crop_size, self.augment, self.seed),
+            CropDataset(self.train_store, self.crop_size, self.augment, self.seed, self.shift),
             # The total counts also the batches before interruptions.
             batch_sampler=StepSampler(
                 steps, self.batch_size, lambda: loop.batch_progress.total.completed, rank, world_size
@@ -167,6 +171,7 @@ class SuperResolutionData(LightningDataModule):
             "crop_size": self.crop_size,
             "batch_size": self.batch_size,
             "scales": asdict(self.scales),
+            **({"shift": self.shift} if self.shift else {}),
             **({"degradation": asdict(self.degradation)} if self.degradation != Degradation() else {}),
         }
 

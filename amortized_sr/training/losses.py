@@ -2,10 +2,15 @@
 
 from typing import Literal, assert_never
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 LossName = Literal["l1", "mse", "rmse"]
+ShownLossName = Literal["mse", "log_mse"]
+
+# Share of an error that clamping hides which still counts: none would leave wrong values without a gradient.
+_HIDDEN = 0.05
 
 # Keeps the root's gradient finite: images fitted better than 60 dB count no more than that.
 _FLOOR = 1e-6
@@ -33,5 +38,31 @@ def pixel_loss(
             return error.square().mean()
         case "rmse":
             return (error.square().flatten(1).mean(dim=1) + _FLOOR).sqrt().mean()
+        case _:
+            assert_never(name)
+
+
+def shown_loss(
+    name: ShownLossName,
+    prediction: Float[Tensor, "batch channel *space"],
+    target: Float[Tensor, "batch channel *space"],
+) -> Float[Tensor, ""]:
+    """Return a loss over all values of a batch that forgives most of what clamping to [0, 1] hides.
+
+    Below black, where the target is black, and above white, where it is white, errors count a twentieth.
+
+    Args:
+        name: `mse`; `log_mse`, the mean over the images of its logarithm, as in a mean of PSNRs.
+        prediction: Values near [0, 1].
+        target: Values in [0, 1].
+    """
+    error = prediction - target
+    hidden = ((target <= 0) & (error < 0)) | ((target >= 1) & (error > 0))
+    mean = torch.where(hidden, _HIDDEN * error, error).square().flatten(1).mean(dim=1)
+    match name:
+        case "mse":
+            return mean.mean()
+        case "log_mse":
+            return (mean + _FLOOR).log().mean()
         case _:
             assert_never(name)

@@ -25,7 +25,7 @@ from amortized_sr.image_io import replacing, write_picture
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.training.retrying_writes import RetryingWrites
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 # Pictures are for a quick look: few images, and small ones where a network is fitted to each, which is slow.
 _IMAGES = 6

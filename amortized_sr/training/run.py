@@ -15,10 +15,11 @@ from amortized_sr.training.checkpoint import ExportWeights
 from amortized_sr.training.pictures import ValidationPictures
 from amortized_sr.training.retrying_writes import RetryingWrites
 from amortized_sr.training.stopping import NonFiniteGuard, StopBetweenSteps
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 
 def run_callbacks(
-    run_dir: Path, ema_decay: float, compare_every: int, seed: int, writes: RetryingWrites
+    task: LightningModule, run_dir: Path, ema_decay: float, compare_every: int, seed: int, writes: RetryingWrites
 ) -> list[Callback]:
     """Return the callbacks of a run whose results go into `run_dir`."""
     average = MovingAverage(ema_decay)
@@ -33,7 +34,11 @@ def run_callbacks(
         NonFiniteGuard(),
         StopBetweenSteps(last),
         average,
-        ValidationPictures(run_dir, writes, compare_every, FitSettings()),
+        *(
+            [ValidationPictures(run_dir, writes, compare_every, FitSettings())]
+            if isinstance(task, SuperResolutionTask)
+            else []
+        ),
         ExportWeights(run_dir / "model.safetensors", average, writes, seed),
         LearningRateMonitor("step"),
         best,

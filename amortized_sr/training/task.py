@@ -1,140 +1,67 @@
-"""The LightningModule: the loss, the optimiser and the validation metrics."""
+"""What all trained modules share: the optimiser, the end of a run, and what is written about them."""
 
 import math
-from typing import Any, final
+from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
-from amortized_sr.benchmark.protocol import evaluation_pair
-from amortized_sr.coords import Size, pixel_cell
-from amortized_sr.data.pairs import Pair
-from amortized_sr.degradation import Degradation, add_conditions
-from amortized_sr.grids import pixel_grid
-from amortized_sr.metrics import psnr
-from amortized_sr.model_config import ModelConfig
-from amortized_sr.training.expansion import build_trainable
-from amortized_sr.training.losses import LossName, pixel_loss
+from amortized_sr.weights_header import Config
 
 
-@final
-class SuperResolutionTask(LightningModule):
-    """Trains an `AmortizedSR` to render low-resolution images at the size of their targets.
+class TrainingTask(LightningModule, ABC):
+    """A model with a loss, trained by Adam with a linear warm-up and a cosine to zero at the last step."""
 
-    Args:
-        network: The model's configuration.
-        loss: The loss.
-        final_loss: The loss at the end of the run. The mean error (`l1`) learns faster; squared errors (`mse`, `rmse`)
-            are minimised by the mean of all plausible images, which has the best PSNR.
-        final_share: Share of the steps that use it.
-        learning_rate: Peak learning rate of Adam.
-        warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
-        val_scales: Integer scales at which validation images are measured.
-        expansion: Train every 3x3 convolution as a sum with a chain this many times as wide, which is merged into it
-            when weights are exported; 0 trains plain convolutions. See `expansion`.
-    """
-
-    def __init__(
-        self,
-        network: ModelConfig,
-        loss: LossName = "l1",
-        learning_rate: float = 1e-3,
-        warmup_steps: int = 100,
-        val_scales: tuple[int, ...] = (2, 3, 4),
-        expansion: int = 0,
-        final_loss: LossName = "rmse",
-        final_share: float = 0.0,
-    ) -> None:
+    def __init__(self, learning_rate: float, warmup_steps: int, final_share: float) -> None:
         super().__init__()
         if warmup_steps < 0 or learning_rate <= 0:
             raise ValueError(
                 f"warmup_steps must not be negative and learning_rate must be positive, got {warmup_steps} and "
                 f"{learning_rate}"
             )
-        if not val_scales or min(val_scales) < 1:
-            raise ValueError(f"val_scales must be integers of at least 1, got {val_scales}")
-        if expansion < 0:
-            raise ValueError(f"expansion must be a factor of at least 1, or 0 for none, got {expansion}")
         if not 0 <= final_share <= 1:
             raise ValueError(f"final_share must be a share of the steps from 0 to 1, got {final_share}")
-        self.network = network
-        self.expansion = expansion
-        self.loss: LossName = loss
-        self.final_loss: LossName = final_loss
-        self.final_share = final_share
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
-        self.val_scales = val_scales
-        self.model = build_trainable(network, expansion)
+        self.final_share = final_share
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Replace the model by its weights: expanded convolutions cannot be pickled."""
-        return super().__getstate__() | {"_modules": {}, "_weights": self.model.state_dict()}
+    @property
+    @abstractmethod
+    def config(self) -> Config:
+        """Configuration of the model."""
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Build the model again."""
-        weights = state.pop("_weights")
-        super().__setstate__(state)
-        self.model = build_trainable(self.network, self.expansion)
-        self.model.load_state_dict(weights)
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return everything that a checkpoint must agree with to be resumed, as JSON values."""
 
-    def on_fit_start(self) -> None:
-        """Check that the training pairs have the conditions that the network reads."""
-        data = getattr(self.trainer, "datamodule", None)
-        known = getattr(data, "degradation", Degradation()).conditions
-        if known != self.network.conditions:
-            raise MisconfigurationException(
-                f"the network reads the conditions {list(self.network.conditions)}, and the degradation gives "
-                f"{list(known)}; set network.conditions and data.degradation alike"
-            )
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Return facts about the loss and the optimiser for the header of weights, as JSON values."""
 
-    def render(
-        self, image: Float[Tensor, "batch colour rows columns"], size: Size
-    ) -> Float[Tensor, "batch colour height width"]:
-        """Return renderings of images without any degradation but the shrinking."""
-        none = image.new_zeros(len(image), len(self.network.conditions))
-        return self.model(add_conditions(image, none), size).float()
+    @abstractmethod
+    def plain_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return a state of the trained model as that of the model that users get."""
 
-    def training_step(self, batch: Pair, batch_idx: int) -> Float[Tensor, ""]:
-        """Return the loss of one batch."""
-        function = self.model.encode(batch.planes)
-        size = (batch.target.shape[-2], batch.target.shape[-1])
-        if batch.queries is None:
-            prediction, target = function.render(size), batch.target
-        else:
-            coord = pixel_grid(size).flatten(0, 1).to(batch.target)[batch.queries]
-            prediction = function(coord, batch.target.new_tensor(pixel_cell(size)))
-            pixels = batch.queries[:, None].expand(-1, batch.target.shape[1], -1)
-            target = batch.target.flatten(2).gather(2, pixels).transpose(1, 2)
-        progress = self.global_step / self.trainer.estimated_stepping_batches
-        name = self.final_loss if progress >= 1 - self.final_share else self.loss
-        loss = pixel_loss(name, prediction, target)
-        self.log("train/loss", loss, prog_bar=True)
-        return loss
+    @abstractmethod
+    def like(self, network: Config) -> "TrainingTask":
+        """Return an untrained task that validates another network in the same way; a ValueError says that it cannot."""
+
+    def is_final(self) -> bool:
+        """Return whether the last `final_share` of the steps has begun."""
+        return self.global_step / self.trainer.estimated_stepping_batches >= 1 - self.final_share
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (Lightning's)
         """Validate the end of the run, also within an epoch: Lightning validates before an early stop."""
         if self.global_step == self.trainer.max_steps:
             self.trainer.should_stop = True
 
-    def validation_step(self, target: Tensor, batch_idx: int) -> None:
-        """Log the PSNR at each scale, and their mean."""
-        ratios = []
-        for scale in self.val_scales:
-            pair = evaluation_pair(target.float() / 255, float(scale))
-            ratio = psnr(self.render(pair.image, (pair.target.shape[-2], pair.target.shape[-1])), pair.target).mean()
-            self.log(f"val/psnr_x{scale}", ratio, batch_size=len(target))
-            ratios.append(ratio)
-        self.log("val/psnr", torch.stack(ratios).mean(), prog_bar=True, batch_size=len(target))
-
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return Adam with a linear warm-up and a cosine to zero at the last step."""
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
+        """Return the optimiser and its schedule."""
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
         total = int(self.trainer.estimated_stepping_batches)
         if total < self.warmup_steps:
             rank_zero_info(
@@ -148,3 +75,9 @@ class SuperResolutionTask(LightningModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def log_ratios(self, ratios: dict[str, Tensor], batch_size: int) -> None:
+        """Log the PSNR in dB of each kind of input, and their mean, which chooses the best checkpoint."""
+        for name, ratio in ratios.items():
+            self.log(f"val/psnr_{name}", ratio, batch_size=batch_size)
+        self.log("val/psnr", torch.stack([*ratios.values()]).mean(), prog_bar=True, batch_size=batch_size)

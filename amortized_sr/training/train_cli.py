@@ -1,5 +1,6 @@
 """LightningCLI over the task and the data, with run folders, resuming and validation."""
 
+import argparse
 import difflib
 import re
 import shlex
@@ -11,20 +12,41 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, final
 
+import yaml
 from jsonargparse import ArgumentError
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_only
 
-from amortized_sr.choices import WandbMode
+from amortized_sr.choices import TaskName, WandbMode
+from amortized_sr.training.autoencoding import AutoencoderTask
 from amortized_sr.training.checkpoint import check_network, checkpoint_path, is_finished, read_checkpoint, read_weights
 from amortized_sr.training.retrying_writes import RetryingCheckpoints, RetryingWrites
 from amortized_sr.training.run import Progress, has_bfloat16, run_callbacks
 from amortized_sr.training.run_folder import RunFolder
 from amortized_sr.training.stopping import StopBetweenSteps
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
+from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights import load_weights
+from amortized_sr.weights_header import kind_of
+
+_TASKS: dict[str, type[TrainingTask]] = {"upscaler": SuperResolutionTask, "autoencoder": AutoencoderTask}
+
+
+def find_task(args: list[str]) -> type[TrainingTask]:
+    """Return the task that a command line or its file of settings names; the other settings depend on it."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--task")
+    parser.add_argument("--config", "-c", action="append", default=[])
+    given, _ = parser.parse_known_args(args)
+    named = given.task
+    for path in given.config:
+        # What is wrong with a file is said by the parser that reads all of it.
+        with suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+            content = yaml.safe_load(Path(path).read_text())
+            named = named or (content.get("task") if isinstance(content, dict) else None)
+    return _TASKS.get(str(named), SuperResolutionTask)
 
 
 @final
@@ -33,6 +55,8 @@ class TrainCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the settings of the run as a whole."""
+        name = next(name for name, task in _TASKS.items() if task is self.model_class)
+        parser.add_argument("--task", type=TaskName, default=name, help="What is trained.")
         parser.add_argument(
             "--run_dir",
             type=Path,
@@ -59,7 +83,8 @@ class TrainCLI(LightningCLI):
         )
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
         parser.link_arguments("model.network.channels", "data.channels")
-        parser.link_arguments("model.val_scales", "data.val_scales")
+        if self.model_class is SuperResolutionTask:
+            parser.link_arguments("model.val_scales", "data.val_scales")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 (Lightning's signature)
         """Parse, without the warning that `sys.argv` is set too: it holds the same words after `train`."""
@@ -93,7 +118,7 @@ class TrainCLI(LightningCLI):
         config, seed = self.config, int(self.config.seed_everything)
         written = config.clone()
         written.ckpt_path = None
-        callbacks = run_callbacks(self.run_dir, config.ema_decay, config.compare_every, seed, self.writes)
+        callbacks = run_callbacks(self.model, self.run_dir, config.ema_decay, config.compare_every, seed, self.writes)
         text = self.parser.dump(written, skip_none=False)
         callbacks.insert(2, RunFolder(self.run_dir, text, config.wandb, config.as_dict(), self.writes))
         if config.trainer.enable_progress_bar is not False:
@@ -120,7 +145,7 @@ class TrainCLI(LightningCLI):
             return lambda: self._fit(None)
         path = checkpoint_path(self.run_dir, chosen)
         checkpoint = read_checkpoint(path)
-        check_network(path, checkpoint, self.model.network, self.model.expansion)
+        check_network(path, checkpoint, self.model)
         if is_finished(checkpoint, self.trainer.max_steps, self.trainer.max_epochs):
             return lambda: self._say(
                 f"{path} is finished at step {checkpoint['global_step']}; to train longer, set a larger "
@@ -173,7 +198,9 @@ class TrainCLI(LightningCLI):
                 f"{path} is for images of {network.channels} channels, the data has {self.datamodule.channels}; "
                 "set --model.network.channels"
             )
-        task = SuperResolutionTask(network, val_scales=self.model.val_scales)
+        if kind_of(network) != kind_of(self.model.config):
+            raise ValueError(f"{path} holds an {kind_of(network)}; set --task {kind_of(network)}")
+        task = self.model.like(network)
         task.model.load_state_dict(state)
         settings = self.config.trainer
         trainer = Trainer(

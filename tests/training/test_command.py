@@ -216,7 +216,7 @@ def test_the_final_loss_comes_at_the_end(arguments, tmp_path, monkeypatch):
         used.append(name)
         return pixel_loss(name, prediction, target)
 
-    monkeypatch.setattr("amortized_sr.training.task.pixel_loss", recorded)
+    monkeypatch.setattr("amortized_sr.training.super_resolution.pixel_loss", recorded)
     chosen = ["--model.loss", "l1", "--model.final_loss", "mse", "--model.final_share", "0.25"]
 
     assert train([*arguments, *chosen]) == 0

@@ -5,7 +5,7 @@ from torch.nn.utils import parametrize
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.expansion import expand_convolutions, merge_convolutions, merged_state
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 SMALL = ModelConfig(channels=1, encoder_width=4, encoder_blocks=1, head_width=6, frequencies=1)
 

@@ -15,7 +15,7 @@ from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.retrying_writes import RetryingWrites
 from amortized_sr.training.run import run_callbacks
 from amortized_sr.training.run_folder import RunFolder
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
 from amortized_sr.weights import load_weights, save_weights
 
 

@@ -19,7 +19,7 @@ from amortized_sr.training.checkpoint import ExportWeights
 from amortized_sr.training.command import train
 from amortized_sr.training.pictures import ValidationPictures
 from amortized_sr.training.retrying_writes import RetryingCheckpoints
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -251,7 +251,7 @@ def test_a_second_ctrl_c_ends_the_process_at_once(run, tmp_path):
     code = """
 import sys, time
 from amortized_sr.training.command import train
-from amortized_sr.training.task import SuperResolutionTask
+from amortized_sr.training.super_resolution import SuperResolutionTask
 SuperResolutionTask.training_step = lambda *_: time.sleep(60)
 sys.exit(train(sys.argv[1:]))
 """

@@ -1,0 +1,84 @@
+"""A mixture of Gaussians over codes: where the codes of the training images lie, and new ones like them."""
+
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@final
+class GaussianMixture(nn.Module):
+    """Gaussians with full covariances, as buffers that are stored with a model's weights.
+
+    Args:
+        components: Number of Gaussians.
+        code_size: Numbers of a code.
+    """
+
+    share: Tensor
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, components: int, code_size: int) -> None:
+        super().__init__()
+        self.register_buffer("share", torch.zeros(components))
+        self.register_buffer("mean", torch.zeros(components, code_size))
+        # The lower triangles of the covariances' Cholesky factors, row by row.
+        self.register_buffer("factor", torch.zeros(components, code_size * (code_size + 1) // 2))
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether training has reached its end, where the mixture is fitted."""
+        return bool(self.share.any())
+
+    def sample(self, count: int, seed: int, temperature: float = 1.0) -> Float[Tensor, "count code"]:
+        """Return new codes, which depend on nothing but the arguments.
+
+        Args:
+            count: How many.
+            seed: Decides them; the first codes of a longer list are those of a shorter one.
+            temperature: Factor of the distance from a Gaussian's mean; 0 gives the means themselves.
+
+        Raises:
+            ValueError: If an argument has no meaning, or there is nothing to draw from.
+        """
+        if count < 1 or not 0 <= temperature < float("inf"):
+            raise ValueError(f"count must be at least 1 and temperature at least 0, got {count} and {temperature}")
+        if not self.is_fitted:
+            raise ValueError("this model has no distribution of codes; train it to the end")
+        size = self.mean.shape[1]
+        share = self.share.double().cpu().numpy()
+        factor = torch.zeros(len(share), size, size, dtype=torch.float64)
+        rows, columns = torch.tril_indices(size, size)
+        factor[:, rows, columns] = self.factor.double().cpu()
+        codes = np.empty((count, size))
+        for number in range(count):
+            random = np.random.default_rng((seed, number))
+            chosen = int(random.choice(len(share), p=share / share.sum()))
+            step = factor[chosen].numpy() @ random.standard_normal(size)
+            codes[number] = self.mean[chosen].double().cpu().numpy() + temperature * step
+        return torch.from_numpy(codes).to(self.mean)
+
+    def fit(self, codes: Float[Tensor, "count code"], seed: int) -> None:
+        """Fit the mixture to codes.
+
+        Raises:
+            ValueError: If there are fewer codes than Gaussians.
+        """
+        # Not at the top: drawing codes does without it.
+        from sklearn.mixture import GaussianMixture as Estimator
+
+        components = len(self.share)
+        if len(codes) < components:
+            raise ValueError(f"{len(codes)} codes are too few for a mixture of {components} Gaussians")
+        values = codes.double().cpu().numpy()
+        # Relative to the codes' own spread, so that a direction with few codes keeps some width.
+        shrinkage = 1e-3 * float(values.var(axis=0).mean())
+        estimator = Estimator(components, reg_covar=shrinkage, max_iter=50, tol=1e-2, random_state=seed).fit(values)
+        factors = np.linalg.cholesky(np.asarray(estimator.covariances_))
+        rows, columns = np.tril_indices(values.shape[1])
+        self.share.copy_(torch.from_numpy(estimator.weights_))
+        self.mean.copy_(torch.from_numpy(estimator.means_))
+        self.factor.copy_(torch.from_numpy(factors[:, rows, columns]))

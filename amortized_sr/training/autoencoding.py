@@ -1,0 +1,118 @@
+"""The LightningModule of autoencoders: the loss and the validation metrics."""
+
+from dataclasses import asdict
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from amortized_sr.autoencoder_config import AutoencoderConfig
+from amortized_sr.data.pairs import Pair
+from amortized_sr.degradation import Degradation
+from amortized_sr.interpolated_image import InterpolatedImage
+from amortized_sr.metrics import psnr
+from amortized_sr.model_builder import build_autoencoder
+from amortized_sr.training.losses import ShownLossName, shown_loss
+from amortized_sr.training.task import TrainingTask
+from amortized_sr.weights_header import Config
+
+
+@final
+class AutoencoderTask(TrainingTask):
+    """Trains an `Autoencoder` to draw images from codes of images of several sizes.
+
+    Args:
+        network: The autoencoder's configuration.
+        loss: The loss.
+        final_loss: The loss at the end of the run.
+        final_share: Share of the steps that use it.
+        learning_rate: Peak learning rate of Adam.
+        warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
+        between: Weight of a second loss at twice the frame's side, against the cubic interpolation of the target:
+            without it the picture between the pixels is free.
+        val_sides: Sides in pixels of the inputs that validation images are shrunk to.
+    """
+
+    def __init__(
+        self,
+        network: AutoencoderConfig,
+        loss: ShownLossName = "mse",
+        learning_rate: float = 1.5e-3,
+        warmup_steps: int = 200,
+        between: float = 0.3,
+        val_sides: tuple[int, ...] = (28, 14, 7),
+        final_loss: ShownLossName = "log_mse",
+        final_share: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, warmup_steps, final_share)
+        if between < 0:
+            raise ValueError(f"between must not be negative, got {between}")
+        if not val_sides or not 1 <= min(val_sides) <= max(val_sides) <= network.frame:
+            raise ValueError(
+                f"val_sides must be numbers of pixels from 1 to the frame's {network.frame}, got {val_sides}"
+            )
+        supervised = network.frame * (2 if between else 1)
+        if network.finest_cell < network.cells / supervised:
+            raise ValueError(
+                f"finest_cell must be at least {network.cells / supervised:g}, {network.cells} cells over "
+                f"{supervised} supervised pixels, got {network.finest_cell}; finer pictures would show ripples"
+            )
+        self.network = network
+        self.loss: ShownLossName = loss
+        self.final_loss: ShownLossName = final_loss
+        self.between = between
+        self.val_sides = val_sides
+        # Convolutions train twice as fast with the channels together.
+        self.model = build_autoencoder(network).to(memory_format=torch.channels_last)
+
+    def training_step(self, batch: Pair, batch_idx: int) -> Float[Tensor, ""]:
+        """Return the loss of one batch."""
+        function = self.model.decode(self.model.encode(batch.planes))
+        name = self.final_loss if self.is_final() else self.loss
+        loss = shown_loss(name, function.render(self.model.frame), batch.target)
+        if self.between:
+            size = 2 * self.network.frame, 2 * self.network.frame
+            finer = InterpolatedImage.like_pillow(batch.target, "bicubic").render(size).clamp_(0, 1)
+            loss = loss + self.between * shown_loss(name, function.render(size), finer)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, target: Tensor, batch_idx: int) -> None:
+        """Log the PSNR at the frame's size of inputs of each side."""
+        target = self.framed(target.float() / 255)
+        ratios: dict[str, Tensor] = {}
+        for side in self.val_sides:
+            image = Degradation()(target, (side, side)).image
+            ratios[str(side)] = psnr(self.model(image, self.model.frame).float().clamp(0, 1), target).mean()
+        self.log_ratios(ratios, len(target))
+
+    def framed(self, image: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
+        """Return the middles of images in the frame's size, enlarged where images are smaller."""
+        side = min(*image.shape[-2:], self.network.frame)
+        top, left = ((length - side) // 2 for length in image.shape[-2:])
+        middle = image[..., top : top + side, left : left + side]
+        return InterpolatedImage.like_pillow(middle, "bicubic").render(self.model.frame).clamp_(0, 1)
+
+    @property
+    def config(self) -> Config:
+        """The network."""
+        return self.network
+
+    def settings(self) -> dict[str, Any]:
+        """Return the network."""
+        return asdict(self.network)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the losses and the learning rate."""
+        final = {"final": [self.final_loss, self.final_share]} if self.final_share else {}
+        return {"loss": self.loss, "between": self.between, "learning_rate": self.learning_rate, **final}
+
+    def plain_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the state as it is."""
+        return state
+
+    def like(self, network: Config) -> "AutoencoderTask":
+        """Return a task with the same validation."""
+        assert isinstance(network, AutoencoderConfig)
+        return AutoencoderTask(network, between=self.between, val_sides=self.val_sides)
