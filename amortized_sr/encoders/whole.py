@@ -34,8 +34,9 @@ class WholeEncoder(nn.Module):
             kernel = 6 if not layers else 4
             layers += [nn.Conv2d(inputs, outputs, kernel, 2, kernel // 2 - 1), ResidualBlock(outputs)]
             side, inputs = side // 2, outputs
-        self.trunk = nn.Sequential(*layers)
-        self.features = PatchLinear(inputs, side // grid, hidden)
+        # Most parameters are between features and `hidden`, so there are few features.
+        self.trunk = nn.Sequential(*layers, nn.Conv2d(inputs, width // 2, 1))
+        self.features = PatchLinear(width // 2, side // grid, hidden)
         self.code = nn.Conv2d(hidden, code // grid**2, 1)
         self.direct = PatchLinear(planes, frame // grid, code // grid**2)
 
