@@ -83,9 +83,10 @@ class AutoencoderConfig:
                 raise ValueError(f"{name} must be between {low} and {high}, got {value}")
         if self.code_grid > 1 and self.decoder != "linear":
             raise ValueError(f"code_grid {self.code_grid} needs the decoder linear, got {self.decoder}")
-        for name, whole in {"code": self.code_grid**2, "frame": self.code_grid, "cells": self.code_grid}.items():
-            if getattr(self, name) % whole:
-                raise ValueError(f"{name} must be a multiple of {whole} for code_grid {self.code_grid}")
+        for name, whole in {"code": self.code_grid**2, "frame": self.code_grid, "grid": self.code_grid}.items():
+            value = getattr(self, name)
+            if value % whole:
+                raise ValueError(f"{name} must be a multiple of {whole} for code_grid {self.code_grid}, got {value}")
 
     @property
     def cells(self) -> int:
