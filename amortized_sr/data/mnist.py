@@ -1,6 +1,11 @@
-"""MNIST through torchvision -> decoded store."""
+"""MNIST through torchvision -> decoded store, or images as a tensor."""
 
 from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from amortized_sr.data.cache import ImageStore, pack
 from amortized_sr.image_io import ImageError
@@ -24,3 +29,10 @@ def read_mnist(root: Path, train: bool) -> ImageStore:
         problem = f"MNIST is missing and cannot be downloaded ({error})"
         raise ImageError(root, problem, f"put its four archives into {root / 'MNIST' / 'raw'}") from None
     return pack(digit[:, :, None] for digit in digits)
+
+
+def read_digits(root: Path, train: bool, limit: int | None = None) -> Float[Tensor, "count 1 height width"]:
+    """Return the first `limit` digits, or all, as images in [0, 1]; errors as `read_mnist`."""
+    store = read_mnist(root, train)
+    digits = np.stack([store[index] for index in range(len(store))[:limit]])
+    return torch.from_numpy(digits).permute(0, 3, 1, 2).float() / 255
