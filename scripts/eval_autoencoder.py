@@ -35,6 +35,10 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("data"), help="folder that holds or gets MNIST/raw")
     parser.add_argument("--limit", type=int, help="number of test digits; all by default")
     arguments = parser.parse_args()
+    models = {name: load_weights(name) for name in arguments.models}
+    for name, trained in models.items():
+        if not isinstance(trained.model, Autoencoder) or trained.model.channels != 1:
+            parser.error(f"{name} is not an autoencoder of grey images")
     targets = read_digits(arguments.root, train=False, limit=arguments.limit)
     axes = PrincipalAxes(read_digits(arguments.root, train=True))
     print(__doc__.split("\n\n")[1].replace("\n", " ") if __doc__ else "")
@@ -42,11 +46,9 @@ def main() -> None:
     titles = ["28 -> 28", "14 -> 28", "7 -> 28", "PCA", "between", "background RMS", "mean maximum", "largest"]
     print(f"| model | numbers | {' | '.join(titles)} | parameters | bytes |\n{'|---' * (len(titles) + 4)}|")
     training = []
-    for name in arguments.models:
-        trained = load_weights(name)
+    for name, trained in models.items():
         model = trained.model
-        if not isinstance(model, Autoencoder) or model.channels != 1:
-            parser.error(f"{name} is not an autoencoder of grey images")
+        assert isinstance(model, Autoencoder)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         ratios = [*_ratios(model, targets), psnr(axes.restored(targets, model.code_size), targets).mean().item()]
         between, background = _between(model, targets)
