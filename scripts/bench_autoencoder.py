@@ -34,12 +34,12 @@ def main() -> None:
     print(f"\n{describe_machine()}, ms\n\n| model | {' | '.join(titles)} | times faster than film |")
     print("|---" * (len(titles) + 2) + "|")
     for name in arguments.models:
-        model = load_weights(name).model
-        if not isinstance(model, Autoencoder):
+        trained = load_weights(name)
+        model, config = trained.model, trained.config
+        if not isinstance(model, Autoencoder) or not isinstance(config, AutoencoderConfig):
             parser.error(f"{name} is not an autoencoder")
-        film = build_autoencoder(
-            AutoencoderConfig(channels=model.channels, code=model.code_size, decoder="film", components=0)
-        ).eval()
+        other = AutoencoderConfig(channels=config.channels, code=config.code, decoder="film", components=0)
+        film = build_autoencoder(other).eval()
         image = torch.rand(1, model.channels, 28, 28)
         code = model.encode(image)
         encode = {"encode": functools.partial(model.encode, image)}
