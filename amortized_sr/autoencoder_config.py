@@ -83,6 +83,9 @@ class AutoencoderConfig:
                 raise ValueError(f"{name} must be between {low} and {high}, got {value}")
         if self.code_grid > 1 and self.decoder != "linear":
             raise ValueError(f"code_grid {self.code_grid} needs the decoder linear, got {self.decoder}")
+        # Its table of waves has as many numbers as the fourth power of the grid.
+        if self.decoder == "modulated" and self.grid > 32:
+            raise ValueError(f"grid must be at most 32 for the decoder modulated, got {self.grid}")
         for name, whole in {"code": self.code_grid**2, "frame": self.code_grid, "grid": self.code_grid}.items():
             value = getattr(self, name)
             if value % whole:

@@ -254,6 +254,7 @@ def test_numbers_that_are_none_are_refused(setting):
         ({"code_grid": 2, "decoder": "film"}, "code_grid 2 needs the decoder linear, got film"),
         ({"code_grid": 4, "grid": 8, "code": 24}, "code must be a multiple of 16 for code_grid 4, got 24"),
         ({"code_grid": 4, "grid": 8, "frame": 30}, "frame must be a multiple of 4 for code_grid 4, got 30"),
+        ({"decoder": "modulated", "grid": 33}, "grid must be at most 32 for the decoder modulated, got 33"),
         ({"code_grid": 4}, "grid must be a multiple of 4 for code_grid 4, got 7"),
     ],
 )
