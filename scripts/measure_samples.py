@@ -31,7 +31,10 @@ _TEMPERATURE = 0.8
 _CERTAIN = 0.9
 _BATCH = 500
 
-_PATHS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"line": lambda first, second: (first + second) / 2}
+# The codes halfway between pairs of codes.
+_PATHS: dict[str, Callable[[Tensor, Tensor, GaussianMixture], Tensor]] = {
+    "line": lambda first, second, prior: (first + second) / 2
+}
 
 
 class Classifier(nn.Module):
@@ -90,7 +93,7 @@ def main() -> None:
             codes = [coded[False], coded[True][: len(test)]]
             codes += [prior.sample(len(test), 0, _TEMPERATURE) for prior in (single, model.prior)]
             for first, second in pairs.values():
-                codes += [path(coded[False][first], coded[False][second]) for path in _PATHS.values()]
+                codes += [path(coded[False][first], coded[False][second], model.prior) for path in _PATHS.values()]
             cells = [measure(model.decode(part).render((28, 28)) for part in one.split(_BATCH)) for one in codes]
             print(f"| {name} | {model.code_size} | {len(model.prior.share)} | {' | '.join(cells)} |")
 
