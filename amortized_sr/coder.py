@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import final
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
@@ -22,9 +24,6 @@ from amortized_sr.picture import Picture
 from amortized_sr.picture_tensor import check_values, picture_to_tensor
 from amortized_sr.weights import load_weights
 from amortized_sr.weights_header import DEFAULT_AUTOENCODER, WeightsError
-
-# Behind transparent pictures, as in training.
-_BACKGROUND = (255, 255, 255)
 
 
 @final
@@ -111,8 +110,8 @@ class Coder:
             check_values(images)
             tensors = [images]
         else:
-            several = isinstance(images, Sequence) and not isinstance(images, str)
-            tensors = [self._colours(image) for image in (images if several else [images])]
+            several = [images] if isinstance(images, Image.Image | str | Path | np.ndarray) else images
+            tensors = [self._colours(image) for image in several]
         if not tensors:
             raise ValueError("there are no images; give at least one")
         with torch.no_grad():
@@ -174,5 +173,4 @@ class Coder:
         return self.model.prior
 
     def _colours(self, image: PictureLike) -> Float[Tensor, "1 channel height width"]:
-        picture = plain_picture(image, _BACKGROUND)
-        return picture_to_tensor(picture.convert("L" if self.model.channels == 1 else "RGB"))
+        return picture_to_tensor(plain_picture(image).convert("L" if self.model.channels == 1 else "RGB"))

@@ -24,6 +24,9 @@ from amortized_sr.image_io.writing import named_write_errors, write_strips
 PictureLike = Image.Image | str | Path | UInt8[np.ndarray, "height width *channel"]
 """A picture of mode `L` or `RGB`, the path of an image file, or an array of bytes, grey or with three channels."""
 
+BACKGROUND = (255, 255, 255)
+"""Behind transparent images of a data set, in training as in use: most of them are made for light pages."""
+
 
 def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> Image.Image:
     """Read an image file as an upright 8-bit picture of mode `L` or `RGB`.
@@ -53,10 +56,10 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
     return _plain(image, background)
 
 
-def plain_picture(image: PictureLike, background: tuple[int, int, int]) -> Image.Image:
+def plain_picture(image: PictureLike) -> Image.Image:
     """Return anything that counts as a picture as an upright one of mode `L` or `RGB`.
 
-    Transparent pictures are put on the background, 16 bits and floating point are rounded to 8 bits.
+    Transparent pictures are put on `BACKGROUND`, 16 bits and floating point are rounded to 8 bits.
 
     Raises:
         ImageError: If it is a file that cannot be read, or an animation.
@@ -66,7 +69,7 @@ def plain_picture(image: PictureLike, background: tuple[int, int, int]) -> Image
     file = read_image(path) if isinstance(image, str | Path) else image_of(as_picture(image))
     if len(file.frames) > 1:
         raise ImageError(path, "animations are not supported here", "extract the pictures first")
-    return _plain(file, background)
+    return _plain(file, BACKGROUND)
 
 
 def as_picture(image: PictureLike) -> Image.Image:
