@@ -1,5 +1,6 @@
 """Codes of images <-> .npz files, which NumPy reads without this package."""
 
+import io
 import os
 import zipfile
 import zlib
@@ -55,7 +56,8 @@ class CodeFile:
         if not zipfile.is_zipfile(path):
             raise CodeFileError(f"{path}: not an .npz file; give one that images were encoded to")
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # From memory, because NumPy leaves the file of a damaged archive open.
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 missing = [key for key in _KEYS if key not in file.files]
                 if missing:
                     raise CodeFileError(f"{path}: {' and '.join(missing)} missing; encode the images again")

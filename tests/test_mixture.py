@@ -5,8 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from sklearn.mixture import GaussianMixture as Estimator
-from torch.distributions import MultivariateNormal
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from amortized_sr.mixture import GaussianMixture
 
@@ -34,7 +33,17 @@ def mixture() -> GaussianMixture:
     return known
 
 
+def test_densities_are_those_of_torch(mixture):
+    components = MultivariateNormal(torch.from_numpy(MEANS), scale_tril=torch.from_numpy(FACTORS))
+    known = MixtureSameFamily(Categorical(torch.from_numpy(SHARES)), components)
+    codes = torch.from_numpy(np.random.default_rng(1).normal(0, 4, (20, SIZE)))
+    assert torch.allclose(mixture.log_density(codes), known.log_prob(codes), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow  # Loading scikit-learn takes a second.
 def test_densities_are_those_of_scikit_learn(mixture):
+    from sklearn.mixture import GaussianMixture as Estimator
+
     reference = Estimator(3)
     reference.weights_, reference.means_ = SHARES, MEANS
     reference.precisions_cholesky_ = np.linalg.inv(FACTORS).swapaxes(1, 2)
@@ -79,6 +88,7 @@ def test_longer_lists_begin_with_shorter_ones_and_seeds_differ(mixture):
     assert not torch.isclose(codes, mixture.sample(20, seed=8)).all(dim=1).any()
 
 
+@pytest.mark.slow
 def test_a_fit_finds_the_gaussians_that_codes_came_from(mixture):
     fitted = GaussianMixture(3, SIZE)
     fitted.fit(mixture.sample(3000, seed=0), seed=0)
@@ -90,6 +100,7 @@ def test_a_fit_finds_the_gaussians_that_codes_came_from(mixture):
     assert np.allclose(covariances, COVARIANCES, atol=0.25)
 
 
+@pytest.mark.slow
 def test_one_gaussian_is_the_sample_mean_and_covariance():
     codes = MultivariateNormal(torch.zeros(2), torch.tensor([[2.0, 0.5], [0.5, 1.0]])).sample((200,))
     fitted = GaussianMixture(1, 2)
@@ -100,6 +111,7 @@ def test_one_gaussian_is_the_sample_mean_and_covariance():
     assert torch.allclose(covariance, torch.cov(codes.T, correction=0), atol=3e-3)
 
 
+@pytest.mark.slow
 def test_codes_on_a_plane_keep_some_width_across_it():
     codes = torch.randn(100, 3)
     codes[:, 2] = 0
