@@ -86,12 +86,12 @@ class GaussianMixture(nn.Module):
         Raises:
             ValueError: If there are fewer codes than Gaussians.
         """
-        # Not at the top: drawing codes does without it.
-        from sklearn.mixture import GaussianMixture as Estimator
-
         components = len(self.share)
         if len(codes) < components:
             raise ValueError(f"{len(codes)} codes are too few for a mixture of {components} Gaussians")
+        # Not at the top: drawing codes does without it.
+        from sklearn.mixture import GaussianMixture as Estimator
+
         values = codes.double().cpu().numpy()
         # Relative to the codes' own spread, so that a direction with few codes keeps some width.
         shrinkage = 1e-3 * float(values.var(axis=0).mean())
