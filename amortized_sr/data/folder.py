@@ -10,9 +10,7 @@ import numpy as np
 
 from amortized_sr.data.cache import ImageStore, Pixels, load_store, pack, save_store
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, read_picture
-
-# Behind transparent training images, most of which are made for light pages.
-_BACKGROUND = (255, 255, 255)
+from amortized_sr.image_io.picture import BACKGROUND
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
     arrays: list[Pixels] = []
     for path in paths:
         try:
-            picture = read_picture(path, background=_BACKGROUND)
+            picture = read_picture(path, background=BACKGROUND)
         except ImageError as error:
             unreadable[str(path)] = str(error)
             continue
