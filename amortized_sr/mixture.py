@@ -33,6 +33,11 @@ class GaussianMixture(nn.Module):
         """Whether training has reached its end, where the mixture is fitted."""
         return bool(self.share.any())
 
+    def forget(self) -> None:
+        """Return to the state before `fit`."""
+        for values in (self.share, self.mean, self.factor):
+            values.zero_()
+
     def sample(self, count: int, seed: int, temperature: float = 1.0) -> Float[Tensor, "count code"]:
         """Return new codes, which depend on nothing but the arguments.
 
