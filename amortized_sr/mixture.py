@@ -1,5 +1,6 @@
 """A mixture of Gaussians over codes: where the codes of the training images lie, and new ones like them."""
 
+import warnings
 from typing import final
 
 import numpy as np
@@ -73,15 +74,21 @@ class GaussianMixture(nn.Module):
             ValueError: If there are fewer codes than Gaussians.
         """
         # Not at the top: drawing codes does without it.
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture as Estimator
 
         components = len(self.share)
         if len(codes) < components:
             raise ValueError(f"{len(codes)} codes are too few for a mixture of {components} Gaussians")
         values = codes.double().cpu().numpy()
-        # Relative to the codes' own spread, so that a direction with few codes keeps some width.
-        shrinkage = 1e-3 * float(values.var(axis=0).mean())
-        estimator = Estimator(components, reg_covar=shrinkage, max_iter=50, tol=1e-2, random_state=seed).fit(values)
+        # Relative to the codes' own spread, so that a direction with few codes keeps some width. The rest of it is for
+        # codes that are all alike.
+        shrinkage = 1e-3 * float(values.var(axis=0).mean()) + 1e-6
+        estimator = Estimator(components, reg_covar=shrinkage, max_iter=50, tol=1e-2, random_state=seed)
+        with warnings.catch_warnings():
+            # A few steps more or less change no picture.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            estimator.fit(values)
         factors = np.linalg.cholesky(np.asarray(estimator.covariances_))
         rows, columns = np.tril_indices(values.shape[1])
         self.share.copy_(torch.from_numpy(estimator.weights_))
