@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
 
 from amortized_sr.image_io import ImageError
 from amortized_sr.mixture import GaussianMixture
@@ -69,6 +70,7 @@ class FitPrior(Callback):
             raise TrainingDivergedError(
                 "the training images' codes hold NaN or infinity; lower the learning rate and train again"
             )
+        rank_zero_info(f"fitting a mixture of {len(priors[0].share)} Gaussians to {len(codes):,} codes")
         priors[0].fit(codes, self.seed)
         for prior in priors[1:]:
             prior.load_state_dict(priors[0].state_dict())

@@ -93,6 +93,13 @@ def test_a_finished_run_that_is_continued_has_no_mixture_until_its_new_end(argum
     assert not torch.equal(last["prior.mean"], first["prior.mean"])
 
 
+@pytest.mark.slow
+def test_a_run_that_diverges_in_its_last_steps_has_no_mixture_and_says_so(arguments, tmp_path, capsys):
+    assert train([*arguments, "--model.learning_rate", "1e30"]) == 1
+    assert "error: the training images' codes hold NaN or infinity; lower the learning rate" in capsys.readouterr().err
+    assert not load_file(tmp_path / "run" / "model.safetensors")["prior.share"].any()
+
+
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [

@@ -259,6 +259,7 @@ def test_a_single_bad_step_is_skipped_and_forgotten(arguments, tmp_path, monkeyp
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("task", ["upscaler", "autoencoder"])
 def test_wandb_offline_gets_pixel_exact_pictures_and_no_network(arguments, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
