@@ -29,15 +29,15 @@ class GaussianMixture(nn.Module):
         # The lower triangles of the covariances' Cholesky factors, row by row.
         self.register_buffer("factor", torch.zeros(components, code_size * (code_size + 1) // 2))
 
-    @property
-    def is_fitted(self) -> bool:
-        """Whether training has reached its end, where the mixture is fitted."""
-        return bool(self.share.any())
-
     def forget(self) -> None:
         """Return to the state before `fit`."""
         for values in (self.share, self.mean, self.factor):
             values.zero_()
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether training has reached its end, where the mixture is fitted."""
+        return bool(self.share.any())
 
     def sample(self, count: int, seed: int, temperature: float = 1.0) -> Float[Tensor, "count code"]:
         """Return new codes, which depend on nothing but the arguments.

@@ -465,6 +465,7 @@ def test_every_committed_configuration_trains(config, images, tmp_path):
     if "autoencoder" in config.stem:
         arguments += ["--model.network.components", "2"]
     assert train(arguments) == 0
+    assert (tmp_path / "run" / "model.safetensors").stat().st_size < 8_000_000
     # Its own epoch is longer, and yet there is a curve.
     assert list(read_curve(tmp_path / "run")) == [1, 2, 3, 4, 5]
     assert (tmp_path / "run" / "curve.png").exists()
