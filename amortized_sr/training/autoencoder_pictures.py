@@ -118,7 +118,7 @@ def _both(
 def _drawn(task: AutoencoderTask, codes: Float[Tensor, "image code"], name: str) -> _Cells:
     """Return the pictures of codes with numbered captions."""
     side = max(_SIDE, task.network.frame)
-    drawn = task.model.function_of(codes).render((side, side))
+    drawn = task.model.function_of_code(codes).render((side, side))
     return [(f"{name} {index + 1}", _picture(drawn[index : index + 1], side)) for index in range(len(drawn))]
 
 

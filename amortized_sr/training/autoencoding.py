@@ -88,7 +88,7 @@ class AutoencoderTask(TrainingTask):
 
     def training_step(self, batch: Pair, batch_idx: int) -> Float[Tensor, ""]:
         """Return the loss of one batch."""
-        function = self.model.function_of(self.model.encode(batch.planes))
+        function = self.model.function_of_code(self.model.encode(batch.planes))
         name = self.final_loss if self.is_final() else self.loss
         loss = shown_loss(name, function.render(self.model.frame), batch.target)
         if self.between:
