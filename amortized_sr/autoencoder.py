@@ -65,7 +65,7 @@ class Autoencoder(nn.Module):
         self, image: Float[Tensor, "batch channel height width"], size: Size
     ) -> Float[Tensor, "batch colour rows columns"]:
         """Return the images, encoded and drawn with `size` pixels."""
-        return self.decode(self.encode(image)).render(size)
+        return self.function_of_code(self.encode(image)).render(size)
 
     def encode(self, image: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch code"]:
         """Return the codes of images in [0, 1].
@@ -104,5 +104,11 @@ class Autoencoder(nn.Module):
             raise ValueError(f"a code of this model has {self.code_size} numbers, got {tuple(code.shape)}")
         if not code.isfinite().all():
             raise ValueError("a code holds NaN or infinity; encode the image again")
+        return self.function_of_code(code, size, bounds)
+
+    def function_of_code(
+        self, code: Float[Tensor, "batch code"], size: Size | None = None, bounds: Bounds = DEFAULT_BOUNDS
+    ) -> AmortizedImage:
+        """Return `decode` without its checks: a training that diverges is stopped by its gradient, not by a code."""
         codes = self.decoder(code).to(code.dtype)
         return AmortizedImage(self.field, Latent(codes, size or self.frame, self.channels), None, bounds)

@@ -1,6 +1,7 @@
 """A mixture of Gaussians over codes: where the codes of the training images lie, and new ones like them."""
 
 import math
+import warnings
 from typing import final
 
 import numpy as np
@@ -28,6 +29,11 @@ class GaussianMixture(nn.Module):
         self.register_buffer("mean", torch.zeros(components, code_size))
         # The lower triangles of the covariances' Cholesky factors, row by row.
         self.register_buffer("factor", torch.zeros(components, code_size * (code_size + 1) // 2))
+
+    def forget(self) -> None:
+        """Return to the state before `fit`."""
+        for values in (self.share, self.mean, self.factor):
+            values.zero_()
 
     @property
     def is_fitted(self) -> bool:
@@ -90,12 +96,18 @@ class GaussianMixture(nn.Module):
         if len(codes) < components:
             raise ValueError(f"{len(codes)} codes are too few for a mixture of {components} Gaussians")
         # Not at the top: drawing codes does without it.
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture as Estimator
 
         values = codes.double().cpu().numpy()
-        # Relative to the codes' own spread, so that a direction with few codes keeps some width.
-        shrinkage = 1e-3 * float(values.var(axis=0).mean())
-        estimator = Estimator(components, reg_covar=shrinkage, max_iter=50, tol=1e-2, random_state=seed).fit(values)
+        # Relative to the codes' own spread, so that a direction with few codes keeps some width. The rest of it is for
+        # codes that are all alike.
+        shrinkage = 1e-3 * float(values.var(axis=0).mean()) + 1e-6
+        estimator = Estimator(components, reg_covar=shrinkage, max_iter=50, tol=1e-2, random_state=seed)
+        with warnings.catch_warnings():
+            # A few steps more or less change no picture.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            estimator.fit(values)
         factors = np.linalg.cholesky(np.asarray(estimator.covariances_))
         rows, columns = np.tril_indices(values.shape[1])
         self.share.copy_(torch.from_numpy(estimator.weights_))

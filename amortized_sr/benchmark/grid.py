@@ -1,4 +1,4 @@
-"""Draws comparisons as one picture: a row per image, a captioned column per method."""
+"""Draws captioned pictures in rows, and comparisons so: a row per image, a column per method."""
 
 from collections.abc import Sequence
 
@@ -25,20 +25,24 @@ def pictures_of(one: Comparison) -> dict[str, Image.Image]:
 
 def grid(images: Sequence[Comparison]) -> Image.Image:
     """Return a picture with a row per image: the input, each method's prediction, and the target, with captions."""
-    rows: list[dict[str, Image.Image]] = []
-    for comparison in images:
-        pictures = pictures_of(comparison)
+    return captioned([list(pictures_of(comparison).items()) for comparison in images])
+
+
+def captioned(pictures: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Image:
+    """Return rows of pictures with captions as one picture; the pictures of a row have one size."""
+    rows: list[list[tuple[str, Image.Image]]] = []
+    for row in pictures:
         # Small pictures are enlarged by whole factors, so that captions fit.
-        factor = max(1, -(-_LEAST_WIDTH // pictures["input"].width))
-        rows.append({name: ImageOps.scale(one, factor, Image.Resampling.NEAREST) for name, one in pictures.items()})
-    widths = [sum(picture.width + _GAP for picture in row.values()) for row in rows]
-    heights = [row["input"].height + _CAPTION + _GAP for row in rows]
+        factor = max(1, -(-_LEAST_WIDTH // row[0][1].width))
+        rows.append([(name, ImageOps.scale(one, factor, Image.Resampling.NEAREST)) for name, one in row])
+    widths = [sum(picture.width + _GAP for _, picture in row) for row in rows]
+    heights = [row[0][1].height + _CAPTION + _GAP for row in rows]
     canvas = Image.new("RGB", (max(widths) + _GAP, sum(heights) + _GAP), "white")
     pen = ImageDraw.Draw(canvas)
     top = _GAP
     for row, height in zip(rows, heights, strict=True):
         left = _GAP
-        for name, picture in row.items():
+        for name, picture in row:
             pen.text((left, top), name, fill="black", font_size=_FONT_SIZE)
             canvas.paste(picture.convert("RGB"), (left, top + _CAPTION))
             left += picture.width + _GAP

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from PIL import Image
 
 from amortized_sr.data.cache import ImageStore, Pixels, load_store, pack, save_store
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, read_picture
@@ -44,7 +45,9 @@ class FolderReport:
         )
 
 
-def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) -> tuple[ImageStore, FolderReport]:
+def read_folder(
+    root: Path, channels: Literal[1, 3], cache: Path | None = None, shorter_side: int | None = None
+) -> tuple[ImageStore, FolderReport]:
     """Decode all images below a folder, in the order of their paths.
 
     Hidden files and files without an image's suffix are skipped. Images are converted to grey or colour;
@@ -55,12 +58,13 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
         channels: 1 for grey, 3 for colour.
         cache: Folder for the decoded bytes, which are reused until one of the images' files changes; None decodes
             into memory.
+        shorter_side: Larger images are shrunk until their shorter side has this many pixels; None shrinks none.
 
     Raises:
         ImageError: If there is no such folder, or no readable image in it.
     """
     paths = image_files(root)
-    file = None if cache is None else cache / f"{_fingerprint(paths, channels)}.npy"
+    file = None if cache is None else cache / f"{_fingerprint(paths, channels, shorter_side)}.npy"
     if file is not None and (cached := load_store(file)) is not None:
         store, notes = cached
         return store, FolderReport(root, store.shapes, Counter(notes["modes"]), notes["unreadable"])
@@ -74,8 +78,8 @@ def read_folder(root: Path, channels: Literal[1, 3], cache: Path | None = None) 
             unreadable[str(path)] = str(error)
             continue
         modes[picture.mode] += 1
-        converted = picture.convert("L" if channels == 1 else "RGB")
-        arrays.append(np.array(converted).reshape(picture.height, picture.width, channels))
+        converted = _shrunk(picture.convert("L" if channels == 1 else "RGB"), shorter_side)
+        arrays.append(np.array(converted).reshape(converted.height, converted.width, channels))
     if not arrays:
         first = unreadable[str(paths[0])]
         raise ImageError(root, f"none of the {len(paths)} image files can be read", f"the first: {first}")
@@ -105,7 +109,17 @@ def _looks_like_image(path: Path, root: Path) -> bool:
     return not hidden and path.suffix.lower() in READABLE_SUFFIXES and path.is_file()
 
 
-def _fingerprint(paths: list[Path], channels: int) -> str:
+def _shrunk(picture: Image.Image, shorter_side: int | None) -> Image.Image:
+    """Return a picture whose shorter side is at most `shorter_side`, with its aspect ratio."""
+    shorter = min(picture.size)
+    if shorter_side is None or shorter <= shorter_side:
+        return picture
+    width, height = (round(side * shorter_side / shorter) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _fingerprint(paths: list[Path], channels: int, shorter_side: int | None) -> str:
     """Return a name for the decoded content of these files that changes when one of them changes."""
     known = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-    return hashlib.sha256(repr((channels, known)).encode()).hexdigest()[:16]
+    settings = (channels,) if shorter_side is None else (channels, shorter_side)
+    return hashlib.sha256(repr((*settings, known)).encode()).hexdigest()[:16]

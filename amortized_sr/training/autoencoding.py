@@ -1,10 +1,12 @@
 """The LightningModule of autoencoders: the loss and the validation metrics."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -15,6 +17,7 @@ from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.model_builder import build_autoencoder
 from amortized_sr.training.combined_optimizer import muon_and_adam
+from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.losses import ShownLossName, shown_loss
 from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights_header import Config
@@ -77,9 +80,26 @@ class AutoencoderTask(TrainingTask):
             return super().optimizer()
         return muon_and_adam(self.model, self.matrix_rate, self.learning_rate)
 
+    def on_fit_start(self) -> None:
+        """Check that the training pairs are what the network draws and reads."""
+        data = getattr(self.trainer, "datamodule", None)
+        if not isinstance(data, SuperResolutionData):
+            return  # A training loop of somebody's own.
+        frame = self.network.frame
+        if not data.scales.fixed_target or min(data.scales.image_size, data.crop_size) != frame:
+            raise MisconfigurationException(
+                f"an autoencoder draws targets of its frame, {frame} pixels a side; set scales.fixed_target to true "
+                f"and scales.image_size and crop_size to {frame}, got {data.scales.image_size} and {data.crop_size}"
+            )
+        if data.degradation.conditions or data.num_queries:
+            raise MisconfigurationException(
+                "an autoencoder reads colours only and is supervised at all pixels; omit degradation.noise and "
+                "num_queries"
+            )
+
     def training_step(self, batch: Pair, batch_idx: int) -> Float[Tensor, ""]:
         """Return the loss of one batch."""
-        function = self.model.decode(self.model.encode(batch.planes))
+        function = self.model.function_of_code(self.model.encode(batch.planes))
         name = self.final_loss if self.is_final() else self.loss
         loss = shown_loss(name, function.render(self.model.frame), batch.target)
         if self.between:
@@ -104,6 +124,12 @@ class AutoencoderTask(TrainingTask):
         top, left = ((length - side) // 2 for length in image.shape[-2:])
         middle = image[..., top : top + side, left : left + side]
         return InterpolatedImage.like_pillow(middle, "bicubic").render(self.model.frame).clamp_(0, 1)
+
+    @torch.no_grad()
+    def codes(self, batches: Iterable[UInt8[Tensor, "batch channel _ _"]]) -> Float[Tensor, "image code"]:
+        """Return the codes of whole images, on the CPU."""
+        framed = (self.framed(batch.to(self.device).float() / 255) for batch in batches)
+        return torch.cat([self.model.encode(images).float().cpu() for images in framed])
 
     @property
     def config(self) -> Config:
@@ -132,4 +158,4 @@ class AutoencoderTask(TrainingTask):
     def like(self, network: Config) -> "AutoencoderTask":
         """Return a task with the same validation."""
         assert isinstance(network, AutoencoderConfig)
-        return AutoencoderTask(network, between=self.between, val_sides=self.val_sides)
+        return AutoencoderTask(network, val_sides=self.val_sides)

@@ -24,9 +24,15 @@ class MovingAverage(WeightAveraging):
         super().__init__(multi_avg_fn=partial(_move_average, decay))
         self._swapped = False
 
+    def average_of(self, task: LightningModule) -> LightningModule:
+        """Return the copy of a module that holds the averaged parameters and buffers; itself before there is one."""
+        average = self._average_model.module if self._average_model else task
+        assert isinstance(average, LightningModule)
+        return average
+
     def averaged(self, task: LightningModule) -> dict[str, Tensor]:
         """Return the averaged parameters and buffers of a module, under the module's own names."""
-        return (self._average_model.module if self._average_model else task).state_dict()
+        return self.average_of(task).state_dict()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Move the average to the training device, which Lightning chooses after it has made the copy."""

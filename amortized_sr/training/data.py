@@ -42,6 +42,8 @@ class SuperResolutionData(LightningDataModule):
         val_root: `folder`: a folder with validation images; without it, images of `root` are held out.
         val_count: Number of images held out from training (the last of MNIST's training split, random ones of a
             folder), or the limit for images of `val_root`.
+        shorter_side: `folder`: larger images are shrunk when they are read, until their shorter side has this many
+            pixels; None shrinks none.
         channels: 1 for grey, 3 for colour; must be the network's.
         crop_size: Side of the training crops in pixels, at most that of the images.
         scales: Scales and sizes of the training pairs.
@@ -77,6 +79,7 @@ class SuperResolutionData(LightningDataModule):
         num_workers: int = 0,
         cache: Path | None = None,
         seed: int = 0,
+        shorter_side: int | None = None,
     ) -> None:
         super().__init__()
         for name, value in {
@@ -86,6 +89,8 @@ class SuperResolutionData(LightningDataModule):
         }.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if shorter_side is not None and shorter_side < 1:
+            raise ValueError(f"shorter_side must be at least 1, or null to shrink nothing, got {shorter_side}")
         for name, value in {"num_queries": num_queries, "num_workers": num_workers, "shift": shift}.items():
             if value < 0:
                 raise ValueError(f"{name} must not be negative, got {value}")
@@ -93,6 +98,7 @@ class SuperResolutionData(LightningDataModule):
         self.root = root
         self.val_root = val_root
         self.val_count = val_count
+        self.shorter_side = shorter_side
         self.channels: Literal[1, 3] = channels
         self.crop_size = crop_size
         self.scales = scales
@@ -112,7 +118,7 @@ class SuperResolutionData(LightningDataModule):
         if self.source == "mnist":
             read_mnist(self.root, train=True)
         elif self.cache is not None:
-            read_folder(self.root, self.channels, self.cache)
+            read_folder(self.root, self.channels, self.cache, self.shorter_side)
 
     def setup(self, stage: str) -> None:
         """Read the images into `train_store` and `val_store`."""
@@ -152,6 +158,10 @@ class SuperResolutionData(LightningDataModule):
         """Return a loader of 8-bit `(batch, channel, height, width)` targets, each with images of one size."""
         return DataLoader(_SameSizeBatches(self.val_store), batch_size=None)
 
+    def training_images(self) -> DataLoader[Tensor]:
+        """Return a loader of whole training images, in the form of `val_dataloader`."""
+        return DataLoader(_SameSizeBatches(self.train_store), batch_size=None)
+
     def on_after_batch_transfer(self, batch: TargetBatch | Tensor, dataloader_idx: int) -> Pair | Tensor:
         """Degrade training targets on the training device."""
         if not isinstance(batch, TargetBatch):
@@ -172,11 +182,12 @@ class SuperResolutionData(LightningDataModule):
             "batch_size": self.batch_size,
             "scales": asdict(self.scales),
             **({"shift": self.shift} if self.shift else {}),
+            **({"shorter_side": self.shorter_side} if self.shorter_side else {}),
             **({"degradation": asdict(self.degradation)} if self.degradation != Degradation() else {}),
         }
 
     def _read(self, root: Path) -> ImageStore:
-        store, report = read_folder(root, self.channels, self.cache)
+        store, report = read_folder(root, self.channels, self.cache, self.shorter_side)
         mean, deviation = store.moments()
         rank_zero_info(f"{report}\n  mean {mean:.2f}, deviation {deviation:.2f} (model.network.mean, .deviation)")
         return store

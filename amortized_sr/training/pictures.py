@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -87,18 +88,11 @@ class ValidationPictures(Callback):
             numbers = {name: ratio[index] if math.isfinite(ratio[index]) else None for name, ratio in ratios.items()}
             predictions = {name: Prediction(drawn[name][one], Quality(psnr=value)) for name, value in numbers.items()}
             rows.append(Comparison(f"image {index}", pair.image[one], pair.target[one], predictions))
-        picture, samples = grid(rows), self.folder / "samples"
-        with self.writes.writing(samples):
-            samples.mkdir(parents=True, exist_ok=True)
-            write_picture(picture, samples / f"step_{trainer.global_step:07d}.png")
-        trackers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
-        for tracker in trackers:
-            # A picture, not an array: wandb turns floats in [0, 1] black.
-            tracker.log_image("val/samples", [picture], step=trainer.global_step)
+        keep_samples(grid(rows), trainer, self.folder, self.writes)
         if compares:
             for name, values in ratios.items():
                 pl_module.log(f"compare/{name}", sum(values) / len(values), rank_zero_only=True)
-            for tracker in trackers:
+            for tracker in trackers_of(trainer):
                 log_comparisons(tracker.experiment, rows, "compare")
 
     def state_dict(self) -> dict[str, int]:
@@ -120,6 +114,22 @@ class ValidationPictures(Callback):
         with self.writes.writing(path), replacing(path) as file:
             file.write(save({"fit": drawn, "image": image.contiguous()}, header))
         return drawn
+
+
+def trackers_of(trainer: Trainer) -> list[WandbLogger]:
+    """Return the loggers of wandb."""
+    return [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
+
+
+def keep_samples(picture: Image.Image, trainer: Trainer, folder: Path, writes: RetryingWrites) -> None:
+    """Write `samples/step_N.png` into the run folder, and log the same picture."""
+    samples = folder / "samples"
+    with writes.writing(samples):
+        samples.mkdir(parents=True, exist_ok=True)
+        write_picture(picture, samples / f"step_{trainer.global_step:07d}.png")
+    for tracker in trackers_of(trainer):
+        # A picture, not an array: wandb turns floats in [0, 1] black.
+        tracker.log_image("val/samples", [picture], step=trainer.global_step)
 
 
 def _middles(batches: Iterable[Tensor], side: int) -> _Pictures:

@@ -10,19 +10,32 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 
 from amortized_sr.baselines.fitting import FitSettings
+from amortized_sr.training.autoencoder_pictures import AutoencoderPictures
 from amortized_sr.training.averaging import MovingAverage
 from amortized_sr.training.checkpoint import ExportWeights
 from amortized_sr.training.pictures import ValidationPictures
+from amortized_sr.training.prior import FitPrior
 from amortized_sr.training.retrying_writes import RetryingWrites
 from amortized_sr.training.stopping import NonFiniteGuard, StopBetweenSteps
 from amortized_sr.training.super_resolution import SuperResolutionTask
+from amortized_sr.training.task import TrainingTask
 
 
 def run_callbacks(
-    task: LightningModule, run_dir: Path, ema_decay: float, compare_every: int, seed: int, writes: RetryingWrites
+    task: TrainingTask, run_dir: Path, ema_decay: float, compare_every: int, seed: int, writes: RetryingWrites
 ) -> list[Callback]:
-    """Return the callbacks of a run whose results go into `run_dir`."""
+    """Return the callbacks of a run whose results go into `run_dir`.
+
+    Raises:
+        ValueError: If a setting is out of its range, or has no meaning for this task.
+    """
     average = MovingAverage(ema_decay)
+    if isinstance(task, SuperResolutionTask):
+        own: list[Callback] = [ValidationPictures(run_dir, writes, compare_every, FitSettings())]
+    elif compare_every:
+        raise ValueError("compare_every compares upscaled images with fitted ones; omit it for an autoencoder")
+    else:
+        own = [AutoencoderPictures(run_dir, writes, seed), FitPrior(average, seed)]
     folder = run_dir / "checkpoints"
     # Separate from the best one, which an interruption must not overwrite.
     last = ModelCheckpoint(folder, "last", mode="max", save_on_train_epoch_end=True, enable_version_counter=False)
@@ -34,11 +47,7 @@ def run_callbacks(
         NonFiniteGuard(),
         StopBetweenSteps(last),
         average,
-        *(
-            [ValidationPictures(run_dir, writes, compare_every, FitSettings())]
-            if isinstance(task, SuperResolutionTask)
-            else []
-        ),
+        *own,
         ExportWeights(run_dir / "model.safetensors", average, writes, seed),
         LearningRateMonitor("step"),
         best,

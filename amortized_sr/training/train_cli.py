@@ -35,18 +35,31 @@ _TASKS: dict[str, type[TrainingTask]] = {"upscaler": SuperResolutionTask, "autoe
 
 
 def find_task(args: list[str]) -> type[TrainingTask]:
-    """Return the task that a command line or its file of settings names; the other settings depend on it."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--task")
-    parser.add_argument("--config", "-c", action="append", default=[])
+    """Return the task that a command line or its files of settings name; the last one counts, as for all settings.
+
+    The names of the other settings depend on it, so it is found before they are parsed.
+
+    Raises:
+        ValueError: If there is no such task.
+        ArgumentError: If an option has no value.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--task", action="append", dest="named", default=["upscaler"])
+    parser.add_argument("--config", "-c", action="append", dest="named", type=_task_in)
     given, _ = parser.parse_known_args(args)
-    named = given.task
-    for path in given.config:
-        # What is wrong with a file is said by the parser that reads all of it.
-        with suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
-            content = yaml.safe_load(Path(path).read_text())
-            named = named or (content.get("task") if isinstance(content, dict) else None)
-    return _TASKS.get(str(named), SuperResolutionTask)
+    named = [name for name in given.named if name is not None][-1]
+    if not isinstance(named, str) or named not in _TASKS:
+        raise ValueError(f"task must be {' or '.join(_TASKS)}, got {named!r} (--task)")
+    return _TASKS[named]
+
+
+def _task_in(path: str) -> object:
+    """Return what a file of settings names as its task; None if it names none, or cannot be read."""
+    # What is wrong with a file is said by the parser that reads all of it.
+    with suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+        content = yaml.safe_load(Path(path).read_text())
+        return content.get("task") if isinstance(content, dict) else None
+    return None
 
 
 @final
@@ -78,8 +91,8 @@ class TrainCLI(LightningCLI):
             "--compare_every",
             type=int,
             default=0,
-            help="Number of validations between two comparisons with bicubic and a network fitted to each image; "
-            "0: no comparison.",
+            help="upscaler: number of validations between two comparisons with bicubic and a network fitted to each "
+            "image; 0: no comparison.",
         )
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
         parser.link_arguments("model.network.channels", "data.channels")
@@ -178,10 +191,13 @@ class TrainCLI(LightningCLI):
             lost = "; ".join(f"{path} ({reason})" for path, reason in self.writes.missing.items())
             sys.stderr.write(f"error: trained to the end, but could not write {lost}; free some space and resume\n")
             return 1
+        attempts = [_command("upscale", "IMAGE", "--scale", "4", "--model", weights)]
+        if self.model_class is AutoencoderTask and self.model.network.components:
+            attempts.append(_command("sample", "--model", weights))
         return self._say(
             f"wrote {weights}, the averaged weights; those of the last step: "
             f"{_command('export', last, '--weights', 'last')}\n"
-            f"try it: amortized-sr upscale IMAGE {shlex.join(['--scale', '4', '--model', str(weights)])}"
+            + "\n".join(f"try it: {attempt}" for attempt in attempts)
         )
 
     def prepare_validation(self) -> Callable[[], int]:
@@ -193,13 +209,13 @@ class TrainCLI(LightningCLI):
         else:
             path = checkpoint_path(self.run_dir, chosen)
             state, network, _ = read_weights(path)
+        if kind_of(network) != kind_of(self.model.config):
+            raise ValueError(f"{path} holds an {kind_of(network)}; set --task {kind_of(network)}")
         if network.channels != self.datamodule.channels:
             raise ValueError(
                 f"{path} is for images of {network.channels} channels, the data has {self.datamodule.channels}; "
                 "set --model.network.channels"
             )
-        if kind_of(network) != kind_of(self.model.config):
-            raise ValueError(f"{path} holds an {kind_of(network)}; set --task {kind_of(network)}")
         task = self.model.like(network)
         task.model.load_state_dict(state)
         settings = self.config.trainer

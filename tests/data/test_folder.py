@@ -89,6 +89,21 @@ def test_the_cache_is_used_again_and_forgotten_when_a_file_changes(tmp_path):
     assert (changed[0][..., 0] == 20).all()
 
 
+def test_larger_images_are_shrunk_to_their_shorter_side_also_in_the_cache(tmp_path):
+    images, cache = tmp_path / "images", tmp_path / "cache"
+    values = np.random.default_rng(0).integers(0, 256, (40, 62, 3), dtype=np.uint8)
+    images.mkdir()
+    Image.fromarray(values).save(images / "a.png")
+    picture(images / "b.png", (30, 9))
+    store, report = read_folder(images, 3, cache, shorter_side=10)
+    assert store.shapes == report.shapes == [(10, 16, 3), (9, 30, 3)]
+    assert (store[0] == np.asarray(Image.fromarray(values).resize((16, 10), Image.Resampling.BICUBIC))).all()
+    assert read_folder(images, 3, cache)[0].shapes == [(40, 62, 3), (9, 30, 3)]
+    again, _ = read_folder(images, 3, cache, shorter_side=10)
+    assert isinstance(again.pixels, np.memmap)
+    assert again.shapes == store.shapes
+
+
 def test_a_damaged_cache_is_made_anew(tmp_path):
     images, cache = tmp_path / "images", tmp_path / "cache"
     picture(images / "a.png", value=10)

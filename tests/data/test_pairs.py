@@ -128,6 +128,25 @@ def test_targets_are_shrunk_in_half_of_the_steps_and_by_every_factor_up_to_the_l
     torch.testing.assert_close(pair.planes, Degradation()(expected, (20, 20)).image)
 
 
+def test_fixed_targets_have_one_side_and_their_images_all_smaller_ones():
+    scales = ScaleRange(1.0, 4.0, 28, same_share=0.5, fixed_target=True)
+    drawn = [scales.sample(28, 0, step) for step in range(2000)]
+    assert {(sides.region, sides.target) for sides in drawn} == {(28, 28)}
+    assert {sides.image for sides in drawn} == set(range(7, 29))
+    assert np.mean([sides.image == 28 for sides in drawn]) == pytest.approx(0.5, abs=0.05)
+    pair = cut_pair(torch.randint(0, 256, (2, 1, 28, 28), dtype=torch.uint8), PairSides(28, 28, 7))
+    assert (pair.target.shape[-1], pair.planes.shape[-1]) == (28, 7)
+
+
+def test_a_shift_moves_the_image_by_up_to_its_pixels_and_continues_its_edges():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+    dataset = CropDataset(pack([image]), 8, augment=False, seed=0, shift=1)
+    seen = {dataset[0, number][2][0].numpy().tobytes() for number in range(200)}
+    # Row and column of the image by row and column of the crop.
+    places = [np.clip(np.arange(8) + move, 0, 7) for move in (-1, 0, 1)]
+    assert seen == {image[rows][:, columns, 0].tobytes() for rows in places for columns in places}
+
+
 @pytest.mark.parametrize(
     "changes", [{"far_share": 0.1, "far": 2.0}, {"far_share": 0.6, "same_share": 0.5}, {"shrink": 0.5}]
 )

@@ -32,17 +32,34 @@ def waves(tmp_path):
     return folder
 
 
+# The committed configurations of MNIST, made small.
+TASKS = {
+    "upscaler": [
+        "--config", str(ROOT / "configs" / "mnist.yaml"), "--model.network.encoder_blocks", "1",
+        "--model.network.head_width", "8", "--model.network.frequencies", "1",
+    ],
+    "autoencoder": [
+        "--config", str(ROOT / "configs" / "mnist-autoencoder.yaml"), "--model.network.code", "6",
+        "--model.network.hidden", "8", "--model.network.decoder_width", "4", "--model.network.components", "2",
+    ],
+}  # fmt: skip
+
+
 @pytest.fixture
-def arguments(images, tmp_path, monkeypatch):
-    """A run of four steps in two epochs with the committed configuration of MNIST, made small."""
+def task():
+    """What is trained; tests and files that train something else replace it."""
+    return "upscaler"
+
+
+@pytest.fixture
+def arguments(images, tmp_path, monkeypatch, task):
+    """A run of four steps in two epochs."""
     monkeypatch.chdir(tmp_path)
     return [
-        "--config", str(ROOT / "configs" / "mnist.yaml"),
+        *TASKS[task],
         "--data.source", "folder", "--data.root", str(images), "--data.val_count", "2",
         "--data.batch_size", "4", "--data.steps_per_epoch", "2", "--trainer.max_steps", "4",
-        "--model.network.encoder_width", "8", "--model.network.encoder_blocks", "1",
-        "--model.network.head_width", "8", "--model.network.frequencies", "1",
-        "--model.warmup_steps", "0", "--run_dir", str(tmp_path / "run"),
+        "--model.network.encoder_width", "8", "--model.warmup_steps", "0", "--run_dir", str(tmp_path / "run"),
         "--trainer.precision", "32-true", "--trainer.enable_progress_bar", "false",
         "--trainer.enable_model_summary", "false", "--trainer.accelerator", "cpu",
     ]  # fmt: skip

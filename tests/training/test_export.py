@@ -8,8 +8,10 @@ import torch
 from lightning.pytorch import Trainer
 from safetensors.torch import load_file
 
+from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.training.autoencoding import AutoencoderTask
 from amortized_sr.training.command import train, validate
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.retrying_writes import RetryingWrites
@@ -127,12 +129,20 @@ def test_what_cannot_be_validated_is_a_sentence(run, capsys, extra, sentence):
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("expansion", [0, 2])
-def test_everything_that_a_spawned_process_receives_can_be_pickled(tmp_path, expansion):
-    task = SuperResolutionTask(ModelConfig(channels=1, encoder_width=4, encoder_blocks=1), expansion=expansion)
+@pytest.mark.parametrize(
+    "task",
+    [
+        SuperResolutionTask(ModelConfig(channels=1, encoder_width=4, encoder_blocks=1), expansion=0),
+        SuperResolutionTask(ModelConfig(channels=1, encoder_width=4, encoder_blocks=1), expansion=2),
+        AutoencoderTask(AutoencoderConfig(code=4, encoder_width=4, hidden=4, decoder_width=4, components=2)),
+    ],
+    ids=["plain", "expanded", "autoencoder"],
+)
+def test_everything_that_a_spawned_process_receives_can_be_pickled(tmp_path, task):
     data = SuperResolutionData("folder", tmp_path, channels=1)
     writes = RetryingWrites()
-    callbacks = run_callbacks(tmp_path, 0.99, 1, 0, writes)
+    compare_every = int(isinstance(task, SuperResolutionTask))
+    callbacks = run_callbacks(task, tmp_path, 0.99, compare_every, 0, writes)
     callbacks.append(RunFolder(tmp_path, "run_dir: x", "offline", {"model": {"loss": "l1"}}, writes))
     trainer = Trainer(callbacks=callbacks, logger=False, max_steps=1, accelerator="cpu", enable_progress_bar=False)
     task.trainer, data.trainer = trainer, trainer
@@ -141,7 +151,8 @@ def test_everything_that_a_spawned_process_receives_can_be_pickled(tmp_path, exp
 
     assert received.state_dict().keys() == task.state_dict().keys()
     assert all(torch.equal(tensor, received.state_dict()[name]) for name, tensor in task.state_dict().items())
-    assert received.model.encoder.first.weight.is_contiguous(memory_format=torch.channels_last)
+    (first, *_) = (tensor for tensor in received.model.encoder.parameters() if tensor.ndim == 4)
+    assert first.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from amortized_sr.data.pairs import CropDataset
+from amortized_sr.training.autoencoder_pictures import AutoencoderPictures
+from amortized_sr.training.autoencoding import AutoencoderTask
 from amortized_sr.training.averaging import MovingAverage
 from amortized_sr.training.checkpoint import ExportWeights
 from amortized_sr.training.command import train
@@ -31,25 +33,34 @@ PLACES = {
     "schedule": (torch.optim.lr_scheduler.LambdaLR, "get_lr"),
     "average": (MovingAverage, "on_train_batch_end"),
     "swap of the average": (MovingAverage, "_swap_models"),
-    "validation": (SuperResolutionTask, "validation_step"),
-    "pictures": (ValidationPictures, "on_validation_epoch_start"),
     "export": (ExportWeights, "on_validation_end"),
     "checkpoint": (RetryingCheckpoints, "save_checkpoint"),
 }
+OWN_PLACES = {
+    "upscaler": {
+        "validation": (SuperResolutionTask, "validation_step"),
+        "pictures": (ValidationPictures, "on_validation_epoch_start"),
+    },
+    "autoencoder": {
+        "validation": (AutoencoderTask, "validation_step"),
+        "pictures": (AutoencoderPictures, "on_validation_epoch_start"),
+    },
+}
+OWN_SETTINGS = {"upscaler": ["--model.expansion", "2"], "autoencoder": ["--model.final_share", "0.5"]}
 
 
 @pytest.fixture
-def run(arguments):
+def run(arguments, task):
     """A run of twelve steps in four epochs, with all that moves: averages, a schedule, chains of convolutions."""
     return [
         *arguments, "--trainer.max_steps", "12", "--data.steps_per_epoch", "3", "--trainer.log_every_n_steps", "2",
-        "--model.learning_rate", "0.01", "--model.warmup_steps", "2", "--ema_decay", "0.9", "--model.expansion", "2",
+        "--model.learning_rate", "0.01", "--model.warmup_steps", "2", "--ema_decay", "0.9", *OWN_SETTINGS[task],
     ]  # fmt: skip
 
 
-def raise_at(patch, place, call, number=signal.SIGINT):
+def raise_at(patch, method, call, number=signal.SIGINT):
     """Let a process signal itself before or after the `call`-th call of a method."""
-    owner, name = PLACES[place]
+    owner, name = method
     original, calls = getattr(owner, name), []
 
     def interrupted(*args, **kwargs):
@@ -92,18 +103,19 @@ def assert_same(parts, whole):
 
 
 @pytest.mark.slow
-def test_an_interruption_at_any_moment_resumes_to_the_same_bits_and_the_same_log(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("task", ["upscaler", "autoencoder"])
+def test_an_interruption_at_any_moment_resumes_to_the_same_bits_and_the_same_log(run, tmp_path, monkeypatch, task):
     whole = tmp_path / "whole"
     assert train([*run, "--run_dir", str(whole)]) == 0
     random = np.random.default_rng(0)
-    for place in PLACES:
+    for place, method in (PLACES | OWN_PLACES[task]).items():
         parts = tmp_path / place.replace(" ", "_")
         # After the sanity check, and before the last step.
         few = {"swap of the average": (3, 9), "checkpoint": (1, 7)}
         few |= dict.fromkeys(("validation", "pictures", "export"), (2, 5))
         call = int(random.integers(*few.get(place, (1, 11))))
         with monkeypatch.context() as patch:
-            raise_at(patch, place, call)
+            raise_at(patch, method, call)
             assert train([*run, "--run_dir", str(parts)]) == 130, (place, call)
         stopped = torch.load(parts / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
         assert 0 < stopped < 12
@@ -127,7 +139,7 @@ def test_an_interruption_at_any_moment_resumes_to_the_same_bits_and_the_same_log
 def test_an_error_in_the_middle_of_a_step_keeps_the_checkpoint_before(run, tmp_path, monkeypatch, place, call, saved):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert train([*run, "--run_dir", str(whole)]) == 0
-    owner, name = PLACES[place]
+    owner, name = (PLACES | OWN_PLACES["upscaler"])[place]
     original, calls = getattr(owner, name), []
 
     def failing(*args, **kwargs):
@@ -152,7 +164,7 @@ def test_an_interruption_between_accumulated_batches_waits_for_the_step(run, tmp
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert train([*run, "--run_dir", str(whole)]) == 0
     with monkeypatch.context() as patch:
-        raise_at(patch, "backward", 5)
+        raise_at(patch, PLACES["backward"], 5)
         assert train([*run, "--run_dir", str(parts)]) == 130
     assert torch.load(parts / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 3
     assert train([*run, "--run_dir", str(parts), "--ckpt_path", "last"]) == 0
@@ -164,7 +176,7 @@ def test_a_termination_stops_in_order_with_its_own_code(run, tmp_path, monkeypat
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert train([*run, "--run_dir", str(whole)]) == 0
     with monkeypatch.context() as patch:
-        raise_at(patch, "schedule", 6, signal.SIGTERM)
+        raise_at(patch, PLACES["schedule"], 6, signal.SIGTERM)
         assert train([*run, "--run_dir", str(parts)]) == 143
     assert train([*run, "--run_dir", str(parts), "--ckpt_path", "last"]) == 0
     assert_same(parts, whole)

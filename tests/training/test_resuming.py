@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.training.autoencoding import AutoencoderTask
 from amortized_sr.training.checkpoint import check_network, is_finished
 from amortized_sr.training.command import train
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 
 def contents(folder):
@@ -80,10 +83,12 @@ def test_a_resumed_training_continues_its_wandb_run(arguments, tmp_path, monkeyp
 
 def test_networks_are_compared_by_what_both_sides_know(tmp_path):
     known = {"network": {"encoder_width": 32, "expansion": 0}}
-    check_network(tmp_path, known, ModelConfig(), 0)
-    check_network(tmp_path, {}, ModelConfig(), 0)  # A checkpoint of an earlier version.
+    check_network(tmp_path, known, SuperResolutionTask(ModelConfig()))
+    check_network(tmp_path, {}, SuperResolutionTask(ModelConfig()))  # A checkpoint of an earlier version.
     with pytest.raises(ValueError, match="encoder_width 32, not 16"):
-        check_network(tmp_path, known, ModelConfig(encoder_width=16), 0)
+        check_network(tmp_path, known, SuperResolutionTask(ModelConfig(encoder_width=16)))
+    with pytest.raises(ValueError, match=r"holds an upscaler; resume with the config\.yaml"):
+        check_network(tmp_path, known, AutoencoderTask(AutoencoderConfig(code=4, encoder_width=4, hidden=4)))
 
 
 @pytest.mark.parametrize(
