@@ -35,6 +35,7 @@ def main() -> None:
     image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
     upscaler = Upscaler.from_pretrained(arguments.model, device="cpu")
     model = upscaler.model
+    assert isinstance(model, AmortizedSR)
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     with torch.inference_mode():
         cases: dict[str, Callable[[], object]] = {
