@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from amortized_sr import ModelConfig, Upscaler, build_model
+from amortized_sr import AmortizedSR, ModelConfig, Upscaler, build_model
 from amortized_sr.weights_header import DEFAULT_MODEL
 
 _CONCAT_BAND = 32  # of 1024 rows
