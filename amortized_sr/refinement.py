@@ -104,11 +104,11 @@ def refine_code(
 
 
 def _optimised(
-    start: Float[Tensor, "item *numbers"],
+    start: Float[Tensor, "item ..."],
     settings: RefineSettings,
     errors: Callable[[Tensor], Float[Tensor, " image"]],
     report: Callable[[int, Float[Tensor, " image"]], None] | None,
-) -> Float[Tensor, "item *numbers"]:
+) -> Float[Tensor, "item ..."]:
     """Return codes with smaller errors, reached by Adam; `errors` returns the mean squared error of each image."""
     start = start.detach().clone()
     spread = start.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, *[1] * (start.ndim - 1))
