@@ -10,8 +10,10 @@ from command_line import Result
 from hypothesis import settings
 from torch import nn
 
+from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.cli import main
-from amortized_sr.model_builder import build_model
+from amortized_sr.decoders import GridDecoder
+from amortized_sr.model_builder import build_autoencoder, build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights import save_weights
 
@@ -55,6 +57,20 @@ def small_weights(tmp_path: Path, small_config: ModelConfig) -> Path:
     path = tmp_path / "weights" / "small.safetensors"
     path.parent.mkdir()
     save_weights(path, model.state_dict(), small_config, {})
+    return path
+
+
+@pytest.fixture
+def small_autoencoder(tmp_path: Path) -> Path:
+    """A `.safetensors` of a random small autoencoder for grey images, in a folder of its own."""
+    config = AutoencoderConfig(code=16, encoder_width=4, hidden=16, decoder_width=8, components=3)
+    model = build_autoencoder(config)
+    # Fresh decoders draw almost nothing.
+    assert isinstance(model.decoder, GridDecoder)
+    nn.init.normal_(model.decoder.last.weight, std=0.1)
+    path = tmp_path / "autoencoder" / "small.safetensors"
+    path.parent.mkdir()
+    save_weights(path, model.state_dict(), config, {})
     return path
 
 
