@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.coords import Size
@@ -28,7 +28,7 @@ class PrincipalComponents:
         Jolliffe, "Principal Component Analysis", Springer 2002.
 
     Example:
-        >>> components = PrincipalComponents.of(torch.randint(256, (50, 1, 4, 4), dtype=torch.uint8), count=3)
+        >>> components = PrincipalComponents.of(torch.rand(50, 1, 4, 4), count=3)
         >>> components.reconstruct(torch.rand(2, 1, 8, 8)).render((16, 16)).shape
         torch.Size([2, 1, 16, 16])
     """
@@ -38,8 +38,8 @@ class PrincipalComponents:
     frame: Size
 
     @staticmethod
-    def of(images: UInt8[Tensor, "image 1 height width"], count: int) -> "PrincipalComponents":
-        """Return the components of grey images.
+    def of(images: Float[Tensor, "image 1 height width"], count: int) -> "PrincipalComponents":
+        """Return the components of grey images in [0, 1].
 
         Raises:
             ValueError: If images of that size have not so many.
@@ -49,10 +49,10 @@ class PrincipalComponents:
             raise ValueError(
                 f"the number of principal components must be from 1 to {min(pixels, len(images))}, got {count}"
             )
-        mean = images.flatten(1).double().mean(dim=0) / 255
+        mean = images.flatten(1).mean(dim=0, dtype=torch.float64)
         covariance = mean.new_zeros(pixels, pixels)
         for chunk in images.flatten(1).split(_CHUNK):
-            centred = chunk.double() / 255 - mean
+            centred = chunk.double() - mean
             covariance += centred.T @ centred
         directions = torch.linalg.eigh(covariance).eigenvectors.T.flip(0)[:count]
         return PrincipalComponents(mean.float(), directions.float(), (images.shape[-2], images.shape[-1]))

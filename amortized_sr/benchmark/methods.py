@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast, get_args
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from amortized_sr.autoencoder import Autoencoder
@@ -22,8 +22,8 @@ from amortized_sr.refinement import RefineSettings, refine, refine_code
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights_header import DEFAULT_AUTOENCODER, DEFAULT_MODEL
 
-TrainingImages = Callable[[], UInt8[Tensor, "image 1 height width"]]
-"""Returns all training images of a data set."""
+TrainingImages = Callable[[], Float[Tensor, "image 1 height width"]]
+"""Returns all training images of a data set, in [0, 1]."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from amortized_sr.cli.exit_codes import failures_as_sentences, sentence
 from amortized_sr.cli.output_files import OverwriteOption, QuietOption, create_folder
 
 if TYPE_CHECKING:
-    from jaxtyping import UInt8
+    from jaxtyping import Float
     from torch import Tensor
 
     from amortized_sr.benchmark.methods import Method, MethodSettings, TrainingImages
@@ -104,7 +104,7 @@ def compare(
     with failures_as_sentences(compare):
         weights = model or ("mnist" if data == "mnist" else None)
         names = methods or (_DIGIT_METHODS if data else _FILE_METHODS)
-        training = (lambda: _digit_store(root, train=True)) if data else None
+        training = (lambda: _read_digits(root, train=True)) if data else None
         chosen, settings = _find_methods(
             compare, names, training, weights, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine
         )
@@ -252,12 +252,12 @@ def _parse_scales(text: str) -> list[float]:
 
 
 def _digits(root: Path, limit: int | None) -> list[tuple[str, "Tensor"]]:
-    digits = _digit_store(root, train=False)[:limit]
-    return [(f"digit {index}", digit[None].float() / 255) for index, digit in enumerate(digits)]
+    digits = _read_digits(root, train=False)[:limit]
+    return [(f"digit {index}", digit) for index, digit in enumerate(digits.split(1))]
 
 
-def _digit_store(root: Path, train: bool) -> "UInt8[Tensor, 'image 1 height width']":
-    """Return all training or test digits."""
+def _read_digits(root: Path, train: bool) -> "Float[Tensor, 'image 1 height width']":
+    """Return all training or test digits in [0, 1]."""
     import numpy as np
     import torch
 
@@ -265,7 +265,7 @@ def _digit_store(root: Path, train: bool) -> "UInt8[Tensor, 'image 1 height widt
 
     store = read_mnist(root, train)
     digits = np.stack([store[index] for index in range(len(store))])
-    return torch.from_numpy(digits).permute(0, 3, 1, 2)
+    return torch.from_numpy(digits).permute(0, 3, 1, 2).float() / 255
 
 
 def _pictures(inputs: list[Path], limit: int | None, smallest: float) -> tuple[list[tuple[str, "Tensor"]], int]:
