@@ -61,8 +61,8 @@ def small_weights(tmp_path: Path, small_config: ModelConfig) -> Path:
 
 
 @pytest.fixture
-def small_autoencoder(tmp_path: Path) -> Path:
-    """A `.safetensors` of a random small autoencoder for grey images, in a folder of its own."""
+def digit_autoencoder(tmp_path: Path) -> Path:
+    """A `.safetensors` of a random autoencoder with 16 numbers and the frame of MNIST, in a folder of its own."""
     config = AutoencoderConfig(code=16, encoder_width=4, hidden=16, decoder_width=8, components=3)
     model = build_autoencoder(config)
     # Fresh decoders draw almost nothing.

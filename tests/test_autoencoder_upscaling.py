@@ -22,13 +22,13 @@ from amortized_sr.weights import load_weights, save_weights
 
 
 @pytest.fixture
-def upscaler(small_autoencoder) -> Upscaler:
-    return Upscaler.from_pretrained(small_autoencoder, "cpu")
+def upscaler(digit_autoencoder) -> Upscaler:
+    return Upscaler.from_pretrained(digit_autoencoder, "cpu")
 
 
 @pytest.fixture
-def colour_upscaler(small_autoencoder, tmp_path) -> Upscaler:
-    config = dataclasses.replace(load_weights(small_autoencoder).config, channels=3)
+def colour_upscaler(digit_autoencoder, tmp_path) -> Upscaler:
+    config = dataclasses.replace(load_weights(digit_autoencoder).config, channels=3)
     model = build(config)
     torch.nn.init.normal_(model.decoder.last.weight, std=0.1)
     save_weights(tmp_path / "colour.safetensors", model.state_dict(), config, {})
@@ -64,14 +64,14 @@ def test_below_its_own_size_a_large_image_is_drawn_and_shrunk(upscaler):
     torch.testing.assert_close(upscaler.upscale(image, scale=0.1), expected, atol=1e-5, rtol=0)
 
 
-def test_a_large_image_is_read_in_bands_from_the_top_to_the_bottom(small_autoencoder):
+def test_a_large_image_is_read_in_bands_from_the_top_to_the_bottom(digit_autoencoder):
     image, rows = torch.rand(1, 1, 400, 100), []
 
     def read_rows(start, stop):
         rows.append((start, stop))
         return image[:, :, start:stop]
 
-    small = Upscaler(load_weights(small_autoencoder), Compute("cpu", bounds=Bounds(strip_pixels=5000)))
+    small = Upscaler(load_weights(digit_autoencoder), Compute("cpu", bounds=Bounds(strip_pixels=5000)))
     strips = list(small.strips(read_rows, Rendering((400, 100), (400, 100))))
     # Once, whatever the number of strips.
     assert rows == [(start, start + 50) for start in range(0, 400, 50)]
@@ -115,9 +115,9 @@ def test_latents_and_models_of_other_kinds_are_refused(upscaler, small_weights):
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_draws_nearly_the_same(small_autoencoder, upscaler, precision):
+def test_half_precision_draws_nearly_the_same(digit_autoencoder, upscaler, precision):
     image = torch.rand(1, 1, 20, 20)
-    half = Upscaler.from_pretrained(small_autoencoder, "cpu", precision=precision)
+    half = Upscaler.from_pretrained(digit_autoencoder, "cpu", precision=precision)
     torch.testing.assert_close(
         half.encode(image).render((40, 40)), upscaler.encode(image).render((40, 40)), atol=0.05, rtol=0
     )
@@ -157,40 +157,40 @@ def digit(name: str, mode: str) -> Path:
         ("wide", (4000, 10)),
     ],
 )
-def test_pictures_of_all_kinds_are_drawn(cli, small_autoencoder, tmp_path, monkeypatch, mode, size):
+def test_pictures_of_all_kinds_are_drawn(cli, digit_autoencoder, tmp_path, monkeypatch, mode, size):
     monkeypatch.chdir(tmp_path)
     digit("a.png", mode)
-    result = cli("upscale", "a.png", "-s", 2, "--model", small_autoencoder)
+    result = cli("upscale", "a.png", "-s", 2, "--model", digit_autoencoder)
     assert (result.code, result.err) == (0, "")
     with Image.open("a_x2.png") as drawn:
         assert drawn.size == size
         assert drawn.mode == {"tiny": "L", "wide": "L"}.get(mode, mode)
 
 
-def test_a_picture_file_is_the_autoencoders_rendering(cli, small_autoencoder, upscaler, tmp_path, monkeypatch):
+def test_a_picture_file_is_the_autoencoders_rendering(cli, digit_autoencoder, upscaler, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = picture_to_tensor(read_picture(digit("a.png", "RGB")))
-    assert cli("upscale", "a.png", "-s", 3, "--model", small_autoencoder).code == 0
+    assert cli("upscale", "a.png", "-s", 3, "--model", digit_autoencoder).code == 0
     drawn = picture_to_tensor(read_picture(Path("a_x3.png")))
     expected = upscaler.encode(image).render((30, 36)).clamp(0, 1)
     assert (drawn - expected).abs().max() < 0.51 / 255
 
 
-def test_tta_is_one_sentence_and_leaves_nothing(cli, small_autoencoder, tmp_path, monkeypatch):
+def test_tta_is_one_sentence_and_leaves_nothing(cli, digit_autoencoder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     digit("a.png", "L")
-    result = cli("upscale", "a.png", "-s", 2, "--tta", "--model", small_autoencoder)
+    result = cli("upscale", "a.png", "-s", 2, "--tta", "--model", digit_autoencoder)
     assert result.code == 2
     assert "an autoencoder has no self-ensemble" in result.complaint
     assert not Path("a_x2.png").exists()
 
 
-def test_info_says_what_an_autoencoder_is(cli, small_autoencoder, monkeypatch):
+def test_info_says_what_an_autoencoder_is(cli, digit_autoencoder, monkeypatch):
     assert json.loads(cli("info", "--model", "mnist", "--json").out)["kind"] == "upscaler"
-    facts = json.loads(cli("info", "--model", small_autoencoder, "--json").out)
+    facts = json.loads(cli("info", "--model", digit_autoencoder, "--json").out)
     assert [facts[name] for name in ("kind", "code", "components", "frame")] == ["autoencoder", 16, 3, [28, 28]]
-    out = cli("info", "--model", small_autoencoder).out
+    out = cli("info", "--model", digit_autoencoder).out
     assert "kind: autoencoder\ncode: 16\ncomponents: 3\nframe: [28, 28]\n" in out
-    monkeypatch.setattr("amortized_sr.weights_header.bundled_models", lambda: {"small": small_autoencoder})
+    monkeypatch.setattr("amortized_sr.weights_header.bundled_models", lambda: {"small": digit_autoencoder})
     assert "model small: autoencoder, 16 numbers, grey, " in cli("info").out
     assert json.loads(cli("info", "--json").out)["models"]["small"]["code"] == 16

@@ -272,9 +272,9 @@ def test_amortised_digits_are_far_better_and_far_faster_than_fitted_ones(cli, di
 
 
 @pytest.mark.slow
-def test_digits_at_their_own_size_show_quality_against_numbers_per_image(cli, digits, small_autoencoder):
+def test_digits_at_their_own_size_show_quality_against_numbers_per_image(cli, digits, digit_autoencoder):
     arguments = ("--data", "mnist", "--root", digits, "--limit", 30, "--scale", 1)
-    names = ("bicubic", "amortized", f"autoencoder:{small_autoencoder}", "pca:16", "pca:64")
+    names = ("bicubic", "amortized", f"autoencoder:{digit_autoencoder}", "pca:16", "pca:64")
     result = cli("compare", *arguments, "--methods", ",".join(names))
     assert result.code == 0
     assert "numbers per image" in result.out

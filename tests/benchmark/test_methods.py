@@ -59,7 +59,7 @@ def test_unknown_methods_are_refused_with_those_there_are(name):
         method(name, QUICK)
 
 
-def test_the_numbers_of_an_image_are_those_that_stand_for_it(small_autoencoder):
+def test_the_numbers_of_an_image_are_those_that_stand_for_it(digit_autoencoder):
     grey, colour = torch.rand(2, 1, 8, 8), torch.rand(2, 3, 8, 8)
     training = torch.rand(30, 1, 28, 28)
 
@@ -72,14 +72,14 @@ def test_the_numbers_of_an_image_are_those_that_stand_for_it(small_autoencoder):
     assert numbers("amortized:mnist", grey) == 64 * (49 + 1)
     # A grey model sees three grey images.
     for refined in ("", "+refine"):
-        name = f"autoencoder:{small_autoencoder}{refined}"
+        name = f"autoencoder:{digit_autoencoder}{refined}"
         assert [numbers(name, images) for images in (grey, colour)] == [16, 48]
     assert [numbers("pca:5", images) for images in (grey, colour)] == [5, 15]
 
 
-def test_a_refined_autoencoder_draws_another_picture(small_autoencoder):
+def test_a_refined_autoencoder_draws_another_picture(digit_autoencoder):
     images = torch.rand(2, 3, 8, 9)
-    names = (f"autoencoder:{small_autoencoder}", f"autoencoder:{small_autoencoder}+refine")
+    names = (f"autoencoder:{digit_autoencoder}", f"autoencoder:{digit_autoencoder}+refine")
     plain, refined = (render_on_cpu(method(name, QUICK).make(images).function, (13, 9)) for name in names)
     assert plain.shape == refined.shape == (2, 3, 13, 9)
     assert 0 < (plain - refined).abs().max() < 0.1
@@ -94,9 +94,9 @@ def test_a_refined_autoencoder_draws_another_picture(small_autoencoder):
         ("autoencoder:SMALL+tta", "an autoencoder has no self-ensemble; leave .tta out"),
     ],
 )
-def test_methods_that_lack_what_they_need_are_refused_with_the_remedy(name, words, small_autoencoder):
+def test_methods_that_lack_what_they_need_are_refused_with_the_remedy(name, words, digit_autoencoder):
     with pytest.raises(MethodError, match=words):
-        method(name.replace("SMALL", str(small_autoencoder)), QUICK)
+        method(name.replace("SMALL", str(digit_autoencoder)), QUICK)
 
 
 def test_unknown_weights_are_refused_with_those_there_are():
