@@ -136,7 +136,6 @@ class AutoencoderTask(TrainingTask):
             "loss": self.loss,
             "between": self.between,
             "learning_rate": self.learning_rate,
-            "matrix_rate": self.matrix_rate,
             **final,
         }
 
