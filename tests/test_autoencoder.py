@@ -44,7 +44,7 @@ def make(config):
     autoencoder = build_autoencoder(config).double()
     for parameter in [*autoencoder.decoder.parameters(), *autoencoder.field.parameters()]:
         if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=1 / math.sqrt(parameter[0].numel()))
+            torch.nn.init.normal_(parameter, std=math.sqrt(2 / parameter[0].numel()))
     return autoencoder
 
 
