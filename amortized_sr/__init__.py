@@ -7,10 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amortized_sr.autoencoder import Autoencoder as Autoencoder
+    from amortized_sr.autoencoder_config import AutoencoderConfig as AutoencoderConfig
+    from amortized_sr.coder import Coder as Coder
     from amortized_sr.compute import Compute as Compute
     from amortized_sr.continuous import ContinuousImage as ContinuousImage
     from amortized_sr.latent import Latent as Latent
     from amortized_sr.model import AmortizedSR as AmortizedSR
+    from amortized_sr.model_builder import build_autoencoder as build_autoencoder
     from amortized_sr.model_builder import build_model as build_model
     from amortized_sr.model_config import ModelConfig as ModelConfig
     from amortized_sr.pictures.options import PictureOptions as PictureOptions
@@ -26,6 +30,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AmortizedSR": "model",
+    "Autoencoder": "autoencoder",
+    "AutoencoderConfig": "autoencoder_config",
+    "Coder": "coder",
     "Compute": "compute",
     "ContinuousImage": "continuous",
     "Latent": "latent",
@@ -34,6 +41,7 @@ _HOMES = {
     "PictureOptions": "pictures.options",
     "SizeRequest": "sizes",
     "Upscaler": "upscaler",
+    "build_autoencoder": "model_builder",
     "build_model": "model_builder",
     "load_weights": "weights",
     "save_weights": "weights",

@@ -83,9 +83,13 @@ class AutoencoderConfig:
                 raise ValueError(f"{name} must be between {low} and {high}, got {value}")
         if self.code_grid > 1 and self.decoder != "linear":
             raise ValueError(f"code_grid {self.code_grid} needs the decoder linear, got {self.decoder}")
-        for name, whole in {"code": self.code_grid**2, "frame": self.code_grid, "cells": self.code_grid}.items():
-            if getattr(self, name) % whole:
-                raise ValueError(f"{name} must be a multiple of {whole} for code_grid {self.code_grid}")
+        # Its table of waves has as many numbers as the fourth power of the grid.
+        if self.decoder == "modulated" and self.grid > 32:
+            raise ValueError(f"grid must be at most 32 for the decoder modulated, got {self.grid}")
+        for name, whole in {"code": self.code_grid**2, "frame": self.code_grid, "grid": self.code_grid}.items():
+            value = getattr(self, name)
+            if value % whole:
+                raise ValueError(f"{name} must be a multiple of {whole} for code_grid {self.code_grid}, got {value}")
 
     @property
     def cells(self) -> int:

@@ -57,3 +57,7 @@ DecoderName = Literal["linear", "modulated", "film", "hyper", "learned"]
 
 TaskName = Literal["upscaler", "autoencoder"]
 """What is trained: a model that enlarges any image, or one code for every image of a data set."""
+
+CodePathName = Literal["line", "sphere", "prior"]
+"""Paths between two codes. `line`: the straight one. `sphere`: direction and distance from the mean of the training
+images' codes change evenly. `prior`: a short path that stays where the training images' codes are dense."""

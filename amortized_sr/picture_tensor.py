@@ -30,3 +30,17 @@ def tensor_to_picture(image: Float[Tensor, "1 channel height width"]) -> Image.I
     if len(rounded) == 1:
         return Image.fromarray(rounded[0].cpu().numpy())
     return Image.fromarray(rounded.permute(1, 2, 0).cpu().contiguous().numpy())
+
+
+def check_values(image: Tensor) -> None:
+    """Check that a tensor holds colours.
+
+    Raises:
+        ValueError: If it holds no floats, or values far above 1.
+    """
+    if not image.is_floating_point():
+        raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
+    # Colours may leave [0, 1] a little, as those of a resized image do.
+    largest = image.amax().item() if image.numel() else 0.0
+    if largest > 2:
+        raise ValueError(f"an image tensor must hold values in [0, 1], got up to {largest:g}; divide by 255")

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import final, overload
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
@@ -17,19 +16,17 @@ from amortized_sr.choices import Precision
 from amortized_sr.compute import DEFAULT_COMPUTE, DEFAULT_MEMORY, Compute, Notify, ignore
 from amortized_sr.coords import Size
 from amortized_sr.degradation import add_conditions
-from amortized_sr.image_io import MAX_INPUT_PIXELS, read_picture
+from amortized_sr.image_io import MAX_INPUT_PIXELS
+from amortized_sr.image_io.picture import PictureLike, as_picture
 from amortized_sr.latent import Latent, LatentError
 from amortized_sr.model import AmortizedSR
 from amortized_sr.picture import Picture, with_profile
-from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
+from amortized_sr.picture_tensor import check_values, picture_to_tensor, tensor_to_picture
 from amortized_sr.sizes import check_size, scaled_size
 from amortized_sr.strips import ReadRows, render_strips
 from amortized_sr.tiling import AdaptiveEncoder
 from amortized_sr.weights import TrainedModel, load_weights
 from amortized_sr.weights_header import DEFAULT_MODEL
-
-PictureLike = Image.Image | str | Path | UInt8[np.ndarray, "height width *channel"]
-"""A picture of mode `L` or `RGB`, the path of an image file, or an array of bytes, grey or with three channels."""
 
 
 @final
@@ -100,7 +97,7 @@ class Upscaler:
             ValueError: If the mode or the shape is not supported, or the model's field has no self-ensemble.
         """
         if not isinstance(image, Tensor):
-            picture = _as_picture(image)
+            picture = as_picture(image)
             function = self._encode(self._planes(picture), tta, notify)
             return Picture(function, picture.mode, picture.info.get("icc_profile"))
         return self._encode(self._checked(image), tta, notify)
@@ -161,7 +158,7 @@ class Upscaler:
         if isinstance(image, Tensor):
             picture, planes = None, self._checked(image)
         else:
-            picture = _as_picture(image)
+            picture = as_picture(image)
             planes = self._planes(picture)
         image_size = planes.shape[-2], planes.shape[-1]
         # Before the encoder runs: an invalid size should cost nothing.
@@ -227,33 +224,9 @@ class Upscaler:
         return replace(function, latent=replace(function.latent, model=self.trained.digest))
 
     def _checked(self, image: Tensor) -> Tensor:
-        if not image.is_floating_point():
-            raise ValueError(f"an image tensor must hold floats in [0, 1], got {image.dtype}; divide bytes by 255")
+        check_values(image)
         self.model.check_planes(image)
-        # Colours may leave [0, 1] a little, as those of a resized image do.
-        largest = image.amax().item()
-        if largest > 2:
-            raise ValueError(f"an image tensor must hold values in [0, 1], got up to {largest:g}; divide by 255")
         return image.detach()  # inference only; gradients pass through `model.encode`
-
-
-def _as_picture(image: PictureLike) -> Image.Image:
-    """Return the PIL picture of anything that counts as a picture.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if isinstance(image, Image.Image):
-        return image
-    if isinstance(image, str | Path):
-        return read_picture(Path(image))
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and (image.ndim == 2 or image.shape[2:] == (3,)):
-        return Image.fromarray(image)
-    kind = f"an array of {image.dtype} and shape {image.shape}" if isinstance(image, np.ndarray) else type(image)
-    raise ValueError(
-        f"an image must be a PIL picture, a path, a uint8 array (height, width) or (height, width, 3), or a tensor "
-        f"(batch, channels, height, width), got {kind}"
-    )
 
 
 def _with_rows(strips: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:

@@ -53,16 +53,27 @@ class TrainedModel:
         return sha256(self.path)
 
 
-def save_weights(path: Path | str, state: dict[str, Tensor], config: Config, facts: dict[str, Any]) -> None:
+def save_weights(
+    path: Path | str,
+    state: dict[str, Tensor],
+    config: Config,
+    facts: dict[str, Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Write a model's weights with its configuration and training facts in the header.
 
     Args:
         path: The file; one already there stays whole if writing fails.
-        state: The model's state dict; written in float32.
+        state: The model's state dict.
         config: Configuration that the model was built from.
         facts: Facts about the training, as JSON values.
+        dtype: Precision of the file: `torch.float32`, or `torch.float16` for half the size. Models are loaded in
+            float32 from both.
+
+    Raises:
+        ValueError: If the precision cannot hold a value.
     """
-    tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in state.items()}
+    tensors = {name: _converted(name, tensor, dtype) for name, tensor in state.items()}
     header = {
         "format_version": FORMAT_VERSION,
         "kind": kind_of(config),
@@ -71,6 +82,17 @@ def save_weights(path: Path | str, state: dict[str, Tensor], config: Config, fac
     }
     with replacing(Path(path)) as file:
         file.write(save(tensors, header))
+
+
+def _converted(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a tensor in the precision of a file, or raise a ValueError if finite values would become infinite."""
+    values = tensor.detach().cpu().to(dtype).contiguous()
+    if (values.isinf() & tensor.detach().cpu().isfinite()).any():
+        largest = float(tensor.detach().abs().max())
+        raise ValueError(
+            f"tensor {name!r} holds {largest:g}, more than the {torch.finfo(dtype).max:g} of {dtype}; save in float32"
+        )
+    return values
 
 
 def load_weights(source: str | Path) -> TrainedModel:

@@ -26,6 +26,9 @@ FORMAT_VERSION = "1"
 DEFAULT_MODEL = "photo-tiny"
 """Name of the bundled weights that are used when none are named."""
 
+DEFAULT_AUTOENCODER = "mnist-autoencoder"
+"""Name of the bundled weights that codes are made with when none are named."""
+
 # Other files of this package with the same suffix.
 _OTHER_KINDS = {"fitted": "a fitted image, which `render` draws", "latent": "a latent, which a model decodes"}
 

@@ -12,8 +12,6 @@ import argparse
 import dataclasses
 import platform
 import resource
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +19,7 @@ import torch
 from PIL import Image
 
 from amortized_sr import ModelConfig, Upscaler, build_model
+from amortized_sr.benchmark.machine import interleaved_medians
 from amortized_sr.weights_header import DEFAULT_MODEL
 
 _CONCAT_BAND = 32  # of 1024 rows
@@ -47,7 +46,7 @@ def main() -> None:
         before = _peak_mebibytes()
         model(image, (1024, 1024))
         print(f"peak memory: {before:.0f} MiB before, {_peak_mebibytes():.0f} MiB after the first 1024x1024")
-        medians = _interleaved(cases, arguments.runs)
+        medians = interleaved_medians(cases, arguments.runs)
         assert isinstance(upscaler.trained.config, ModelConfig)
         medians["concat, encode + render 1024"] = _concat_seconds(upscaler.trained.config, image)
     pillow = medians["Pillow bicubic 1024"]
@@ -59,18 +58,6 @@ def main() -> None:
     print(f"1000x1000 takes {medians['encode + render 1000'] / ours:.2f} times as long as 1024x1024")
 
 
-def _interleaved(cases: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
-    """Return medians of runs in turn, so that a busy moment of the machine meets all cases."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for run in range(runs + 3):
-        for name, case in cases.items():
-            begin = time.perf_counter()
-            case()
-            if run >= 3:
-                times[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def _concat_seconds(config: ModelConfig, image: torch.Tensor) -> float:
     """Return the time of a concat field of LIIF's size, from a band of rows."""
     liif = dataclasses.replace(
@@ -79,8 +66,8 @@ def _concat_seconds(config: ModelConfig, image: torch.Tensor) -> float:
     model = build_model(liif).eval()
     function = model.encode(image)
     window = (-1.0, -1.0, -1.0 + 2.0 * _CONCAT_BAND / 1024, 1.0)
-    band = _interleaved({"band": lambda: function.render((_CONCAT_BAND, 1024), window)}, runs=3)["band"]
-    encode = _interleaved({"encode": lambda: model.encode(image)}, runs=3)["encode"]
+    band = interleaved_medians({"band": lambda: function.render((_CONCAT_BAND, 1024), window)}, runs=3)["band"]
+    encode = interleaved_medians({"encode": lambda: model.encode(image)}, runs=3)["encode"]
     return encode + band * 1024 / _CONCAT_BAND
 
 

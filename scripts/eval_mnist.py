@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from amortized_sr import Upscaler
-from amortized_sr.data.mnist import read_mnist
+from amortized_sr.data.mnist import read_digits
 from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import psnr
 
@@ -32,9 +32,7 @@ def main() -> None:
     parser.add_argument("--model", default="mnist", help="bundled name or .safetensors file")
     parser.add_argument("--limit", type=int, default=10_000, help="number of digits")
     arguments = parser.parse_args()
-    store = read_mnist(arguments.root, train=False)
-    digits = np.stack([store[index] for index in range(min(arguments.limit, len(store)))])
-    targets = torch.from_numpy(digits).permute(0, 3, 1, 2).float() / 255
+    targets = read_digits(arguments.root, train=False, limit=arguments.limit)
     upscaler = Upscaler.from_pretrained(arguments.model)
     rows: dict[str, list[float]] = {}
     for side in (14, 7):

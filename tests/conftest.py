@@ -10,8 +10,11 @@ from command_line import Result
 from hypothesis import settings
 from torch import nn
 
+from amortized_sr.autoencoder import Autoencoder
+from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.cli import main
-from amortized_sr.model_builder import build_model
+from amortized_sr.decoders import GridDecoder
+from amortized_sr.model_builder import build_autoencoder, build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights import save_weights
 
@@ -55,6 +58,37 @@ def small_weights(tmp_path: Path, small_config: ModelConfig) -> Path:
     path = tmp_path / "weights" / "small.safetensors"
     path.parent.mkdir()
     save_weights(path, model.state_dict(), small_config, {})
+    return path
+
+
+@pytest.fixture
+def small_autoencoder(request: pytest.FixtureRequest) -> tuple[AutoencoderConfig, Autoencoder]:
+    """A random autoencoder with 6 numbers and a fitted mixture; `parametrize(..., [3], indirect=True)` makes it RGB."""
+    channels = getattr(request, "param", 1)
+    config = AutoencoderConfig(
+        channels=channels, frame=8, code=6, encoder_width=4, hidden=8, grid=2, decoder_width=8, decoder_blocks=1,
+        finest_cell=0.25, components=2,
+    )  # fmt: skip
+    model = build_autoencoder(config).eval()
+    # A fresh model draws almost nothing: codes have to show in 8 bits.
+    assert isinstance(model.decoder, GridDecoder)
+    nn.init.normal_(model.decoder.last.weight, std=0.3)
+    assert model.prior is not None
+    # Known Gaussians: fitting takes a second.
+    model.prior.share.fill_(0.5)
+    model.prior.mean.copy_(torch.randn(2, 6))
+    rows, columns = torch.tril_indices(6, 6)
+    model.prior.factor.copy_(torch.eye(6)[rows, columns] * torch.tensor([[0.5], [0.2]]))
+    return config, model
+
+
+@pytest.fixture
+def autoencoder_weights(tmp_path: Path, small_autoencoder: tuple[AutoencoderConfig, Autoencoder]) -> Path:
+    """A `.safetensors` of the small autoencoder, in a folder of its own."""
+    config, model = small_autoencoder
+    path = tmp_path / "weights" / "autoencoder.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    save_weights(path, model.state_dict(), config, {})
     return path
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.data.folder import image_files
-from amortized_sr.data.mnist import read_mnist
+from amortized_sr.data.mnist import read_digits
 from amortized_sr.degradation import Degradation
 from amortized_sr.image_io import read_picture
 from amortized_sr.interpolated_image import InterpolatedImage
@@ -38,8 +38,7 @@ def test_bundled_weights_say_how_they_were_trained_and_stay_small():
 @pytest.mark.slow
 def test_mnist_weights_reach_their_quality_on_real_test_digits(shared_data, tmp_path):
     shutil.copytree(shared_data / "data" / "MNIST", tmp_path / "MNIST")
-    store = read_mnist(tmp_path, train=False)
-    digits = torch.from_numpy(np.stack([store[index] for index in range(1000)])).permute(0, 3, 1, 2).float() / 255
+    digits = read_digits(tmp_path, train=False, limit=1000)
     upscaler = Upscaler.from_pretrained("mnist", device="cpu")
     for side, least in ((14, 31.3), (7, 24.2)):
         drawn = upscaler.upscale(Degradation()(digits, (side, side)).image, size=(28, 28))

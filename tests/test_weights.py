@@ -15,17 +15,23 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from amortized_sr.choices import FieldName
-from amortized_sr.model_builder import build_model
+from amortized_sr.autoencoder_config import AutoencoderConfig
+from amortized_sr.choices import DecoderName, FieldName
+from amortized_sr.model_builder import build, build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights import load_weights, save_weights
-from amortized_sr.weights_header import WeightsError, bundled_models, find_weights, sha256
+from amortized_sr.weights_header import Config, WeightsError, bundled_models, find_weights, sha256
 
 IMAGE = torch.linspace(0, 1, 3 * 6 * 5).reshape(1, 3, 6, 5)
 
 
-def random_model(config: ModelConfig) -> nn.Module:
-    model = build_model(config)
+SMALL_AUTOENCODER = AutoencoderConfig(
+    channels=3, code=8, encoder_width=4, hidden=8, decoder_width=8, rank=3, functions=6, field_width=8, components=3
+)
+
+
+def random_model(config: Config) -> nn.Module:
+    model = build(config)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.1)
     return model.eval()
@@ -93,6 +99,22 @@ def test_a_loaded_model_draws_bit_for_bit_what_the_saved_one_did(tmp_path, small
     assert torch.equal(drawing(load_weights(tmp_path / "a.safetensors").model), drawing(model))
 
 
+@pytest.mark.parametrize("decoder", get_args(DecoderName))
+def test_a_loaded_autoencoder_draws_bit_for_bit_what_the_saved_one_did(tmp_path, decoder):
+    config = dataclasses.replace(SMALL_AUTOENCODER, decoder=decoder)
+    model = random_model(config)
+    assert model.prior is not None
+    for buffer in model.prior.buffers():
+        nn.init.uniform_(buffer)
+
+    save_weights(tmp_path / "a.safetensors", model.state_dict(), config, {})
+    loaded = load_weights(tmp_path / "a.safetensors")
+
+    assert loaded.config == config
+    assert torch.equal(drawing(loaded.model), drawing(model))
+    assert torch.equal(loaded.model.prior.sample(5, seed=1), model.prior.sample(5, seed=1))
+
+
 @pytest.mark.slow
 def test_a_fresh_process_draws_bit_for_bit_what_the_saved_model_did(tmp_path, small_config):
     model = random_model(small_config)
@@ -147,6 +169,35 @@ def test_weights_of_half_precision_are_loaded_in_float32(small_weights):
 
     assert {tensor.dtype for tensor in state.values()} == {torch.float32}
     assert all(torch.equal(state[name], tensor.float()) for name, tensor in halves.items())
+
+
+@pytest.mark.parametrize("decoder", get_args(DecoderName))
+def test_half_precision_takes_half_the_room_and_is_loaded_in_float32(tmp_path, decoder):
+    config = dataclasses.replace(SMALL_AUTOENCODER, decoder=decoder, hidden=200)
+    model = random_model(config)
+    for path, dtype in ((tmp_path / "a.safetensors", torch.float32), (tmp_path / "b.safetensors", torch.float16)):
+        save_weights(path, model.state_dict(), config, {}, dtype)
+
+    whole, half = (load_weights(tmp_path / name) for name in ("a.safetensors", "b.safetensors"))
+
+    assert half.path.stat().st_size < 0.6 * whole.path.stat().st_size
+    for name, tensor in half.model.state_dict().items():
+        assert torch.equal(tensor, whole.model.state_dict()[name].half().float())
+    # Eleven bits of each weight stay; the numbers of both pictures are of the order of 1.
+    assert 0 < (drawing(half.model) - drawing(whole.model)).abs().max() < 0.02
+
+
+def test_half_precision_that_cannot_hold_a_weight_is_refused_and_the_old_file_stays(small_weights, small_config):
+    state = build_model(small_config).state_dict()
+    state["head.0.bias"][2] = -70_000.0
+    before = small_weights.read_bytes()
+
+    with pytest.raises(ValueError, match=r"'head.0.bias' holds 70000, more than the 65504 of torch.float16"):
+        save_weights(small_weights, state, small_config, {}, torch.float16)
+    assert small_weights.read_bytes() == before
+
+    save_weights(small_weights, state, small_config, {})
+    assert load_weights(small_weights).model.state_dict()["head.0.bias"][2] == -70_000
 
 
 def test_a_folder_of_a_run_stands_for_its_weights(small_weights):
@@ -394,6 +445,52 @@ def test_a_header_that_announces_more_data_than_the_file_has_is_refused(tmp_path
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
 
     assert "not a readable .safetensors file" in refusal(tmp_path / "a.safetensors")
+
+
+# --- kinds of weights ---
+
+
+def test_weights_that_name_no_kind_are_an_upscalers(small_weights, small_config):
+    assert header_of(small_weights)["kind"] == "upscaler"
+    assert load_weights(with_header(small_weights, kind=None)).config == small_config
+
+
+@pytest.fixture
+def autoencoder_weights(tmp_path: Path) -> Path:
+    save_weights(tmp_path / "a.safetensors", build(SMALL_AUTOENCODER).state_dict(), SMALL_AUTOENCODER, {})
+    return tmp_path / "a.safetensors"
+
+
+def test_an_unknown_kind_is_named(autoencoder_weights):
+    assert "unknown kind 'diffusion' in the header" in refusal(with_header(autoencoder_weights, kind="diffusion"))
+
+
+@pytest.mark.parametrize("kind", [None, "upscaler"])
+def test_an_autoencoder_that_is_called_an_upscaler_is_refused(autoencoder_weights, kind):
+    # As by a version that knows no kinds.
+    assert "unknown setting 'code' in the header" in refusal(with_header(autoencoder_weights, kind=kind))
+
+
+def test_an_upscaler_that_is_called_an_autoencoder_is_refused(small_weights):
+    assert "unknown setting 'conditions' in the header" in refusal(with_header(small_weights, kind="autoencoder"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("decoder", "magic", "decoder must be one of linear, "),
+        ("code", "64", "code must be of type int, got '64'"),
+        ("code", True, "code must be of type int, got True"),
+        ("channels", 2, "channels must be one of 1, 3, got 2"),
+        ("components", 1001, "components must be between 0 and 1000, got 1001"),
+        ("code_grid", 4, "must be a multiple of 16 for code_grid 4, got 8"),
+        ("code", 9, "has shape"),
+        ("components", 0, "is not part of the model"),
+        ("decoder", "modulated", "is missing"),
+    ],
+)
+def test_a_configuration_that_makes_another_autoencoder_is_refused(autoencoder_weights, name, value, sentence):
+    assert sentence in refusal(with_config(autoencoder_weights, **{name: value}))
 
 
 # --- what is written ---

@@ -9,7 +9,7 @@ from PIL import Image
 
 from amortized_sr.baselines.fitting import FittedImage, Progress
 from amortized_sr.coords import Size
-from amortized_sr.image_io import replacing
+from amortized_sr.image_io.animation import write_film
 from amortized_sr.picture_tensor import tensor_to_picture
 
 # Frames are close together at first, when most of the image appears.
@@ -40,9 +40,5 @@ class TrainingAnimation:
 
     def write(self, path: Path, function: FittedImage) -> None:
         """Write a .gif, .webp or .png file that ends with the result, stays on it for two seconds, and starts again."""
-        first, *others = [*self.pictures[:-1], tensor_to_picture(function.render(self.size))]
-        durations = [80] * len(others) + [2000]
-        with replacing(path) as file:
-            # Only WebP has a quality.
-            options = {"save_all": True, "append_images": others, "duration": durations, "loop": 0, "quality": 90}
-            first.save(file, path.suffix[1:].upper(), **options)
+        pictures = [*self.pictures[:-1], tensor_to_picture(function.render(self.size))]
+        write_film(path, pictures, [80] * (len(pictures) - 1) + [2000])

@@ -85,7 +85,7 @@ def plan_batch(
         inputs += found.inputs
         failures += [(path, error) for error in found.unreadable]
         if found.outputs:
-            notes.append((path, _passed_over(found.outputs)))
+            notes.append((path, passed_over(found.outputs, "upscale")))
     # A name that is no input itself, a folder's or a pattern's, may stand for many files, today or tomorrow.
     files = {source.path for source in inputs}
     several = len(named) > 1 or list_file is not None or not files.issuperset(named)
@@ -108,9 +108,10 @@ def plan_batch(
     return BatchPlan(jobs, folder if keeps_manifest else None, failures, notes)
 
 
-def _passed_over(outputs: list[Path]) -> str:
+def passed_over(outputs: list[Path], verb: str) -> str:
+    """Return a sentence about images that were not taken because an earlier batch wrote them."""
     count = f"{len(outputs)} images were" if len(outputs) > 1 else "1 image was"
-    return f"{count} passed over as earlier outputs, such as {outputs[0].name}; name files themselves to upscale them"
+    return f"{count} passed over as earlier outputs, such as {outputs[0].name}; name files themselves to {verb} them"
 
 
 def _check_output(

@@ -1,9 +1,11 @@
-"""Names the machine, and measures peak memory and multiply-adds of a piece of work."""
+"""Names the machine, and measures time, peak memory and multiply-adds of pieces of work."""
 
 import contextlib
 import ctypes
 import gc
 import platform
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,21 @@ def peak_memory() -> Iterator[PeakMemory]:
         return
     yield result
     result.mebibytes = max(0.0, (_status("VmHWM") - before) / 1024)
+
+
+def interleaved_medians(cases: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+    """Return each case's median time in seconds, of runs in turn: a busy moment of the machine meets all cases.
+
+    Three unmeasured runs of each come first.
+    """
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for run in range(runs + 3):
+        for name, case in cases.items():
+            begin = time.perf_counter()
+            case()
+            if run >= 3:
+                times[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def multiply_adds(work: Callable[[], object]) -> int:

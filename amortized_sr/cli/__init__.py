@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from amortized_sr.cli.benchmark import benchmark, compare
+from amortized_sr.cli.codes import decode, encode, morph, sample
 from amortized_sr.cli.fit import fit
 from amortized_sr.cli.info import info
 from amortized_sr.cli.render import render
@@ -44,7 +45,8 @@ def main(args: list[str] | None = None) -> None:
     app.callback()(_common)
     # LightningCLI reads everything after `train` and `validate` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    for command in (upscale, fit, render, compare, benchmark, train, validate, export, info):
+    commands = upscale, fit, render, sample, morph, encode, decode, compare, benchmark, train, validate, export, info
+    for command in commands:
         app.command(context_settings=passed_on if command in (train, validate) else None)(command)
     app(args=args)
 

@@ -234,15 +234,10 @@ def _parse_scales(text: str) -> list[float]:
 
 
 def _digits(root: Path, limit: int | None) -> list[tuple[str, "Tensor"]]:
-    import torch
+    from amortized_sr.data.mnist import read_digits
 
-    from amortized_sr.data.mnist import read_mnist
-
-    store = read_mnist(root, train=False)
-    return [
-        (f"digit {index}", torch.from_numpy(store[index].copy()).permute(2, 0, 1)[None].float() / 255)
-        for index in range(len(store))[:limit]
-    ]
+    digits = read_digits(root, train=False, limit=limit)
+    return [(f"digit {index}", digit) for index, digit in enumerate(digits.split(1))]
 
 
 def _pictures(inputs: list[Path], limit: int | None, smallest: float) -> tuple[list[tuple[str, "Tensor"]], int]:

@@ -13,16 +13,17 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace exis
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 
-def checked_output(output: str | None, source: Path, name: str, overwrite: bool, *others: Path | None) -> Path:
+def checked_output(output: str | None, source: Path | None, name: str, overwrite: bool, *others: Path | None) -> Path:
     """Return the path of an output: `output`, or `name` in it if it is a folder, or `name` beside the source.
 
-    An output that ends with a slash is a folder that may not exist yet.
+    Without a source, the latter is the working folder. An output that ends with a slash is a folder that may not exist
+    yet.
 
     Raises:
         typer.BadParameter: If it or one of the other outputs would replace something, or would lie in a folder that
             neither exists nor is the output.
     """
-    path = source.with_name(name) if output is None else Path(output)
+    path = (Path(name) if source is None else source.with_name(name)) if output is None else Path(output)
     if output is not None and (output.endswith(("/", os.sep)) or os.path.isdir(output)):
         path /= name
     paths = [path, *(other for other in others if other is not None)]
@@ -31,7 +32,7 @@ def checked_output(output: str | None, source: Path, name: str, overwrite: bool,
         folder = one.absolute().parent
         if real.count(known) > 1:
             raise typer.BadParameter(f"two outputs have the same name, {one}; choose different names")
-        if known == os.path.realpath(source):
+        if source is not None and known == os.path.realpath(source):
             raise typer.BadParameter(f"{one} is the input; choose another output")
         if one.exists() and not overwrite:
             raise typer.BadParameter(f"{one} exists; --overwrite replaces it")

@@ -31,11 +31,15 @@ def export(
     weights: Annotated[
         CheckpointWeights, typer.Option(help="The moving average of the weights, or those of the last step.")
     ] = "averaged",
+    half: Annotated[bool, typer.Option("--half", help="Write half precision: half the size.")] = False,
 ) -> None:
     """Write the weights of a training checkpoint as a .safetensors."""
     with failures_as_sentences(export):
+        import torch
+
         from amortized_sr.training.checkpoint import export_checkpoint
 
         written = output or checkpoint.with_suffix(".safetensors")
-        export_checkpoint(checkpoint, written, weights)
-    typer.echo(f"wrote {written}, the {'averaged weights' if weights == 'averaged' else 'weights of the last step'}")
+        export_checkpoint(checkpoint, written, weights, torch.float16 if half else torch.float32)
+    kind = "averaged weights" if weights == "averaged" else "weights of the last step"
+    typer.echo(f"wrote {written}, the {kind}{' in half precision' if half else ''}")

@@ -11,9 +11,7 @@ from PIL import Image
 
 from amortized_sr.data.cache import ImageStore, Pixels, load_store, pack, save_store
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, read_picture
-
-# Behind transparent training images, most of which are made for light pages.
-_BACKGROUND = (255, 255, 255)
+from amortized_sr.image_io.picture import BACKGROUND
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def read_folder(
     arrays: list[Pixels] = []
     for path in paths:
         try:
-            picture = read_picture(path, background=_BACKGROUND)
+            picture = read_picture(path, background=BACKGROUND)
         except ImageError as error:
             unreadable[str(path)] = str(error)
             continue

@@ -17,7 +17,7 @@ class WholeEncoder(nn.Module):
     """Turns a square frame into numbers: convolutions that halve the side, and a linear path beside them.
 
     Args:
-        planes: Colours and what else is known about the image, one plane each.
+        planes: Colours, and one plane with what else is known about the image.
         frame: Side of the frame in pixels.
         width: Channels of the first convolution.
         hidden: Width of the layer between features and code.
@@ -34,15 +34,17 @@ class WholeEncoder(nn.Module):
             kernel = 6 if not layers else 4
             layers += [nn.Conv2d(inputs, outputs, kernel, 2, kernel // 2 - 1), ResidualBlock(outputs)]
             side, inputs = side // 2, outputs
-        self.trunk = nn.Sequential(*layers)
-        self.features = PatchLinear(inputs, side // grid, hidden)
+        # Most parameters are between features and `hidden`, so there are few features.
+        self.trunk = nn.Sequential(*layers, nn.Conv2d(inputs, width // 2, 1))
+        self.features = PatchLinear(width // 2, side // grid, hidden)
         self.code = nn.Conv2d(hidden, code // grid**2, 1)
-        self.direct = PatchLinear(planes, frame // grid, code // grid**2)
+        # Without the last plane, which is the same everywhere: hundreds of equal inputs would swing the code in each step.
+        self.direct = PatchLinear(planes - 1, frame // grid, code // grid**2)
 
     def forward(self, planes: Float[Tensor, "batch plane side side"]) -> Float[Tensor, "batch code"]:
         """Return the codes of frames."""
         features = self.features(functional.gelu(self.trunk(planes)))
-        return (self.code(functional.gelu(features)) + self.direct(planes)).flatten(1)
+        return (self.code(functional.gelu(features)) + self.direct(planes[:, :-1])).flatten(1)
 
 
 @final

@@ -1,22 +1,31 @@
 """The short way: 8-bit files of one picture <-> Pillow's pictures of mode `L` or `RGB`.
 
 A picture of these modes cannot hold transparency, 16 bits, floats, CMYK or animations, so all of them are refused by
-name; `reading` keeps them. EXIF orientation is applied; an ICC profile is carried in `info`.
+name, or converted by `plain_picture`; `reading` keeps them. EXIF orientation is applied; an ICC profile is carried in
+`info`.
 """
 
 import os
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io.atomic import replacing
+from amortized_sr.image_io.colours import usable_profile
 from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.formats import check_size, format_of
-from amortized_sr.image_io.image_file import Metadata, Output
-from amortized_sr.image_io.reading import read_image
+from amortized_sr.image_io.image_file import ImageFile, Metadata, Output, Pixels
+from amortized_sr.image_io.reading import as_pixels, read_image
 from amortized_sr.image_io.writing import named_write_errors, write_strips
+
+PictureLike = Image.Image | str | Path | UInt8[np.ndarray, "height width *channel"]
+"""A picture of mode `L` or `RGB`, the path of an image file, or an array of bytes, grey or with three channels."""
+
+BACKGROUND = (255, 255, 255)
+"""Behind transparent images of a data set, in training as in use: most of them are made for light pages."""
 
 
 def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> Image.Image:
@@ -44,7 +53,73 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
         obstacle = f"transparency (mode {image.mode}) is", "put a background behind it first"
     if obstacle is not None:
         raise ImageError(path, f"{obstacle[0]} not supported here", obstacle[1])
-    pixels = image.frames[0]
+    return _plain(image, background)
+
+
+def plain_picture(image: PictureLike) -> Image.Image:
+    """Return anything that counts as a picture as an upright one of mode `L` or `RGB`.
+
+    Transparent pictures are put on `BACKGROUND`, 16 bits and floating point are rounded to 8 bits.
+
+    Raises:
+        ImageError: If it is a file that cannot be read, or an animation.
+        ValueError: If it is no picture.
+    """
+    path = Path(image) if isinstance(image, str | Path) else Path("picture")
+    file = read_image(path) if isinstance(image, str | Path) else image_of(as_picture(image))
+    if len(file.frames) > 1:
+        raise ImageError(path, "animations are not supported here", "extract the pictures first")
+    return _plain(file, BACKGROUND)
+
+
+def as_picture(image: PictureLike) -> Image.Image:
+    """Return the PIL picture of anything that counts as a picture.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if isinstance(image, Image.Image):
+        return image
+    if isinstance(image, str | Path):
+        return read_picture(Path(image))
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and (image.ndim == 2 or image.shape[2:] == (3,)):
+        return Image.fromarray(image)
+    kind = f"an array of {image.dtype} and shape {image.shape}" if isinstance(image, np.ndarray) else type(image)
+    raise ValueError(
+        f"an image must be a PIL picture, a path, a uint8 array (height, width) or (height, width, 3), or a tensor "
+        f"(batch, channels, height, width), got {kind}"
+    )
+
+
+def image_of(picture: Image.Image) -> ImageFile:
+    """Return a picture as if it came from a file: palettes and inks become RGB, transparency of any kind alpha.
+
+    Raises:
+        ValueError: If the picture is empty or of a mode that cannot be kept.
+    """
+    if 0 in picture.size:
+        raise ValueError(f"a picture of {picture.width}x{picture.height} pixels is empty; give one with pixels")
+    deep = picture.mode in ("I;16", "F")
+    if not deep and picture.mode.startswith(("I", "HSV")):
+        raise ValueError(f"a picture of mode {picture.mode} cannot be kept; convert it to RGB, I;16 or F first")
+    pixels = np.array(picture)[..., None] if deep else as_pixels(picture, [])
+    # Inks became sRGB.
+    profile = None if picture.mode in ("CMYK", "LAB") else picture.info.get("icc_profile")
+    profile = usable_profile(profile, "L" if pixels.shape[2] < 3 else "RGB", [], {})
+    return ImageFile([pixels], "Pillow", picture.mode, Metadata(profile))
+
+
+def as_bytes(pixels: Pixels) -> UInt8[np.ndarray, "height width channel"]:
+    """Return pixels of any depth, clamped and rounded to 8 bits."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    white = 65535 if pixels.dtype == np.uint16 else 1
+    return np.rint(pixels.astype(np.float32).clip(0, white) * (255 / white)).astype(np.uint8)
+
+
+def _plain(image: ImageFile, background: tuple[int, int, int] | None) -> Image.Image:
+    """Return the first picture of a file with 8 bits and without transparency."""
+    pixels = as_bytes(image.frames[0])
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     if background is not None and image.alpha:
         canvas = Image.new("RGBA", picture.size, (*background, 255))

@@ -13,10 +13,10 @@ from PIL import Image
 
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
-from amortized_sr.image_io.colours import usable_profile
 from amortized_sr.image_io.formats import FORMATS, MAX_FILE_PIXELS, Format, format_of
-from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels
-from amortized_sr.image_io.reading import as_pixels, read_image
+from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io.picture import as_bytes
+from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 
 # A notebook shows no larger picture by itself.
@@ -80,28 +80,8 @@ class PictureFile:
         if self.size[0] * self.size[1] > _SHOWN_PIXELS:
             return None
         image, shown = self.read(), io.BytesIO()
-        white = {"uint8": 255, "uint16": 65535, "float32": 1}[image.depth]
-        eight = np.rint(image.frames[0].astype(np.float32).clip(0, white) * (255 / white)).astype(np.uint8)
-        picture_of(eight, image.metadata.profile).save(shown, "PNG")
+        picture_of(as_bytes(image.frames[0]), image.metadata.profile).save(shown, "PNG")
         return shown.getvalue()
-
-
-def image_of(picture: Image.Image) -> ImageFile:
-    """Return a picture as if it came from a file: palettes and inks become RGB, transparency of any kind alpha.
-
-    Raises:
-        ValueError: If the picture is empty or of a mode that cannot be kept.
-    """
-    if 0 in picture.size:
-        raise ValueError(f"a picture of {picture.width}x{picture.height} pixels is empty; give one with pixels")
-    deep = picture.mode in ("I;16", "F")
-    if not deep and picture.mode.startswith(("I", "HSV")):
-        raise ValueError(f"a picture of mode {picture.mode} cannot be kept; convert it to RGB, I;16 or F first")
-    pixels = np.array(picture)[..., None] if deep else as_pixels(picture, [])
-    # Inks became sRGB.
-    profile = None if picture.mode in ("CMYK", "LAB") else picture.info.get("icc_profile")
-    profile = usable_profile(profile, "L" if pixels.shape[2] < 3 else "RGB", [], {})
-    return ImageFile([pixels], "Pillow", picture.mode, Metadata(profile))
 
 
 def picture_of(pixels: Pixels, profile: bytes | None = None) -> Image.Image:

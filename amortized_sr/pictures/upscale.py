@@ -15,12 +15,13 @@ from amortized_sr.compute import Notify, ignore
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io.picture import image_of
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors, with_first_ready, write_frames, write_strips
 from amortized_sr.pictures.conversion import Conversion, convert
 from amortized_sr.pictures.drawing import draw
 from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
-from amortized_sr.pictures.picture_file import PictureFile, image_of, open_temporary, picture_of
+from amortized_sr.pictures.picture_file import PictureFile, open_temporary, picture_of
 from amortized_sr.sizes import SizeRequest, check_size
 from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler

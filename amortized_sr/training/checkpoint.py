@@ -136,14 +136,20 @@ def is_finished(checkpoint: dict[str, Any], max_steps: int, max_epochs: int | No
     return checkpoint["global_step"] >= max_steps >= 0 or epochs >= (max_epochs or -1) >= 0
 
 
-def export_checkpoint(checkpoint: Path, output: Path, weights: CheckpointWeights = "averaged") -> None:
+def export_checkpoint(
+    checkpoint: Path,
+    output: Path,
+    weights: CheckpointWeights = "averaged",
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Write the weights of a training checkpoint as a `.safetensors`: the moving average, or those of the last step.
 
     Raises:
-        ValueError: If the file is not a checkpoint of a run, or one of a version that stored no configuration.
+        ValueError: If the file is not a checkpoint of a run, or one of a version that stored no configuration, or if
+            the precision cannot hold a weight.
     """
     state, config, facts = read_weights(checkpoint, weights)
-    save_weights(output, state, config, facts | {"weights": weights})
+    save_weights(output, state, config, facts | {"weights": weights}, dtype)
 
 
 def read_weights(

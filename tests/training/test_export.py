@@ -63,6 +63,25 @@ def test_the_last_weights_are_those_that_were_trained(run, cli):
 
 
 @pytest.mark.slow
+def test_an_export_in_half_precision_holds_the_rounded_weights(run, cli):
+    last = run / "checkpoints" / "last.ckpt"
+    done = cli("export", last, "--half", "-o", run / "half.safetensors")
+    assert done.out == f"wrote {run / 'half.safetensors'}, the averaged weights in half precision\n"
+    half, whole = load_file(run / "half.safetensors"), load_file(run / "model.safetensors")
+    assert half.keys() == whole.keys()
+    assert all(torch.equal(tensor, whole[name].half()) for name, tensor in half.items())
+
+    # A weight that half precision cannot hold is an error, and the old file stays.
+    content = torch.load(last, weights_only=True)
+    next(iter(content["state_dict"].values())).fill_(1e6)
+    torch.save(content, run / "large.ckpt")
+    done = cli("export", run / "large.ckpt", "--half", "-o", run / "half.safetensors")
+    assert done.code == 1
+    assert "more than the 65504 of torch.float16; save in float32" in done.complaint
+    assert load_file(run / "half.safetensors").keys() == half.keys()
+
+
+@pytest.mark.slow
 def test_files_that_are_no_checkpoint_of_a_run_are_refused(run, tmp_path, cli):
     (tmp_path / "text.ckpt").write_text("text")
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
