@@ -21,8 +21,8 @@ class CombinedOptimizer(Optimizer):
         super().__init__([group for part in parts for group in part.param_groups], {})
         self._share()
 
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Let every part take a step; the loss of the closure is returned."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401 # pyright: ignore[reportIncompatibleMethodOverride]
+        """Let every part take a step; the loss of the closure is returned: Lightning's is a tensor or None."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
