@@ -4,7 +4,7 @@ from typing import final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.compute import DEFAULT_BOUNDS, Bounds
@@ -12,13 +12,14 @@ from amortized_sr.coords import Size
 from amortized_sr.decoders import Decoder
 from amortized_sr.encoders.whole import WholeEncoder
 from amortized_sr.fields.base import Field
+from amortized_sr.image_model import ImageModel
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.latent import Latent
 from amortized_sr.mixture import GaussianMixture
 
 
 @final
-class Autoencoder(nn.Module):
+class Autoencoder(ImageModel):
     """Turns an image of any size into a few numbers, and such numbers into a function that can be rendered.
 
     A code needs no image: it can be stored, changed, mixed with others, or drawn from the mixture of Gaussians.
@@ -58,6 +59,8 @@ class Autoencoder(nn.Module):
         self.code_size = code_size
         self.frame = frame
         self.channels = channels
+        self.conditions = ()
+        self.skip = None
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("deviation", torch.tensor(deviation))
 
@@ -110,5 +113,28 @@ class Autoencoder(nn.Module):
         self, code: Float[Tensor, "batch code"], size: Size | None = None, bounds: Bounds = DEFAULT_BOUNDS
     ) -> AmortizedImage:
         """Return `decode` without its checks: a training that diverges is stopped by its gradient, not by a code."""
-        codes = self.decoder(code).to(code.dtype)
-        return AmortizedImage(self.field, Latent(codes, size or self.frame, self.channels), None, bounds)
+        return self.function_of(Latent(self.decoder(code).to(code.dtype), size or self.frame, self.channels), bounds)
+
+    @property
+    def halo(self) -> int | None:
+        """None: a code depends on the whole image."""
+        return None
+
+    @property
+    def largest_input(self) -> Size | None:
+        """The frame."""
+        return self.frame
+
+    def check_ensemble(self) -> None:
+        """Refuse: a flipped image of the data set need not be one; see `ImageModel`."""
+        raise ValueError(
+            "an autoencoder has no self-ensemble, because flipped images have codes of their own; leave it out"
+        )
+
+    def encode_part(
+        self, planes: Float[Tensor, "batch plane height width"], rows: slice, columns: slice, ensemble: bool = False
+    ) -> Float[Tensor, "items channel cells_y cells_x"]:
+        """Return the field's codes of whole images; see `ImageModel`."""
+        if ensemble:
+            self.check_ensemble()
+        return self.decoder(self.encode(self.as_items(planes))).to(planes.dtype)

@@ -1,34 +1,30 @@
 """The model: image -> encoder -> head -> latent -> field -> colour, as a function of the coordinate."""
 
-import math
 from collections.abc import Sequence
 from typing import final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
-from amortized_sr.axes import Axis
 from amortized_sr.choices import ConditionName
 from amortized_sr.compute import DEFAULT_BOUNDS, Bounds
 from amortized_sr.coords import Size
 from amortized_sr.encoders.base import Encoder
 from amortized_sr.fields.base import Field, SymmetricField
 from amortized_sr.heads import Head
-from amortized_sr.latent import Latent, LatentError
+from amortized_sr.image_model import ImageModel
+from amortized_sr.latent import Latent
 from amortized_sr.resize import InterpolationKernel
 from amortized_sr.symmetry import TURNS
 
 
 @final
-class AmortizedSR(nn.Module):
-    """Turns images into functions with one forward pass.
+class AmortizedSR(ImageModel):
+    """Enlarges any image: each cell of its latent describes a small part of it.
 
     The picture is the base image, if there is one, plus the contributions of the field.
-
-    *Planes* are an image's colours followed by one plane for each condition. Whoever cuts, flips or streams an image
-    treats all planes alike; only this class splits them.
 
     Args:
         encoder: Planes -> features.
@@ -74,9 +70,6 @@ class AmortizedSR(nn.Module):
     def encode(self, planes: Float[Tensor, "batch plane height width"], ensemble: bool = False) -> AmortizedImage:
         """Return the images as a function, after which the encoder is not needed any more.
 
-        A grey model treats the channels of a colour image as three grey images; a colour model sees a grey image
-        as a colour image with equal channels and returns their mean.
-
         Args:
             planes: 1 or 3 colours in [0, 1], then the conditions.
             ensemble: Whether codes are means over the eight flips and transpositions of the image, at eight times the
@@ -94,21 +87,12 @@ class AmortizedSR(nn.Module):
         Raises:
             LatentError: If it cannot be this model's.
         """
-        if latent.codes.shape[1] != self.field.code_channels or (latent.image is None) != (self.skip is None):
-            raise LatentError(
-                f"a latent with {latent.codes.shape[1]} channels{'' if latent.image is None else ' and an image'} "
-                f"is not this model's, whose codes have {self.field.code_channels}; use the model that made it"
-            )
-        return AmortizedImage(self.field, latent, self.skip, bounds)
+        return self.function_of(latent, bounds)
 
     def encode_part(
         self, planes: Float[Tensor, "batch plane height width"], rows: slice, columns: slice, ensemble: bool = False
     ) -> Float[Tensor, "items channel rows columns"]:
-        """Return the codes of the cells in `rows` and `columns`, reading only the pixels that they depend on.
-
-        Equal to the same cells of the whole image's codes: pixels within the receptive field are read too, and edges
-        are repeated past the image's own borders only. An encoder that sees the whole image returns all cells.
-        """
+        """Return the codes of the cells in `rows` and `columns`; see `ImageModel`."""
         halo = self.halo
         if halo is None:
             return self._codes(planes, ensemble)
@@ -130,83 +114,27 @@ class AmortizedSR(nn.Module):
         return None if radius is None else radius + self.head.radius
 
     @property
-    def numbers_per_pixel(self) -> int:
-        """How many numbers the widest layer holds at once for each pixel of a colour image."""
-        convolutions = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
-        widths = [2 * layer.in_channels + layer.out_channels for layer in convolutions]
-        return max(*widths, self.field.code_channels) * self.items_per_image(3)
+    def largest_input(self) -> Size | None:
+        """None: every pixel of an image has its code."""
+        return None
 
-    @property
-    def latent_bytes_per_pixel(self) -> int:
-        """How many bytes the codes of a pixel of a colour image take."""
-        return 4 * self.field.code_channels * self.items_per_image(3)
+    def check_ensemble(self) -> None:
+        """Check that the field has a self-ensemble; see `ImageModel`."""
+        self._symmetric_field()
 
-    def rows_needed(self, axis: Axis, rows: slice) -> slice:
-        """Return which rows of an image some rows of a rendering depend on, before the encoder's halo."""
-        if self.halo is None:
-            return slice(0, axis.cells)
-        reach = self.field.reach(axis.step)
-        if self.skip is not None:
-            reach = max(reach, self.skip.reach(axis.step))
-        low, high = (axis.start + axis.step * row for row in (rows.start, rows.stop - 1))
-        return slice(max(0, math.floor(low - reach)), min(axis.cells, math.ceil(high + reach) + 1))
-
-    def items_per_image(self, channels: int) -> int:
-        """Return how many items of a latent an image of so many colours has: a grey model sees each colour alone."""
-        return channels if self.channels == 1 else 1
-
-    def as_function(
-        self,
-        planes: Float[Tensor, "batch plane height width"],
-        codes: Float[Tensor, "items channel cells_y cells_x"],
-        bounds: Bounds = DEFAULT_BOUNDS,
-    ) -> AmortizedImage:
-        """Return images and their codes as a function."""
-        colours = self._split(planes)[0]
-        image = None if self.skip is None else colours
-        size = planes.shape[-2], planes.shape[-1]
-        items = self.items_per_image(colours.shape[1])
-        return self.decode(Latent(codes, size, colours.shape[1], items, image), bounds)
-
-    def check_planes(self, planes: Tensor) -> None:
-        """Check the shape of a batch of planes.
-
-        Raises:
-            ValueError: If it does not fit.
-        """
-        extra = len(self.conditions)
-        if planes.ndim != 4 or planes.shape[1] - extra not in (1, 3) or 0 in planes.shape:
-            planes_of = f" and a plane for each of {', '.join(self.conditions)}" if extra else ""
-            raise ValueError(
-                f"image must have shape (batch, 1 or 3{planes_of}, height, width) and no empty axis, "
-                f"got {tuple(planes.shape)}"
-            )
-
-    def symmetric_field(self) -> SymmetricField:
-        """Return the field, whose codes of turned images can be turned back.
-
-        Raises:
-            ValueError: If they cannot, so that there is no self-ensemble.
-        """
+    def _symmetric_field(self) -> SymmetricField:
+        """Return the field, whose codes of turned images can be turned back."""
         if not isinstance(self.field, SymmetricField):
             raise ValueError(f"{type(self.field).__name__} has no self-ensemble; leave it out or use a `hyper` field")
         return self.field
 
-    def _split(self, planes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return colours and conditions."""
-        colours = planes.shape[1] - len(self.conditions)
-        return planes[:, :colours], planes[:, colours:]
-
     def _codes(self, planes: Tensor, ensemble: bool) -> Tensor:
-        colours, conditions = self._split(planes)
-        if self.channels == 1:
-            conditions = conditions.repeat_interleave(colours.shape[1], dim=0)
-            colours = colours.flatten(0, 1)[:, None]
-        elif colours.shape[1] == 1:
-            colours = colours.expand(-1, self.channels, -1, -1)
+        colours, conditions = self.split(planes)
+        conditions = conditions.repeat_interleave(self.items_per_image(colours.shape[1]), dim=0)
+        colours = self.as_items(colours)
         seen = torch.cat(((colours - self.mean) / self.deviation, conditions), dim=1)
         if not ensemble:
             return self.head(self.encoder(seen)).to(planes.dtype)
-        field = self.symmetric_field()
+        field = self._symmetric_field()
         turned = (field.turned_back(self.head(self.encoder(turn.apply(seen))).to(planes.dtype), turn) for turn in TURNS)
         return sum(turned, torch.zeros((), dtype=planes.dtype, device=planes.device)) / len(TURNS)

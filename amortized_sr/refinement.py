@@ -1,4 +1,4 @@
-"""Between amortised and fitted: start from the encoder's latent and optimise it for one image."""
+"""Between amortised and fitted: start from the encoder's latent or code and optimise it for one image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
+from amortized_sr.autoencoder import Autoencoder
 from amortized_sr.resize import shrink
 
 
@@ -53,22 +54,75 @@ def refine(
         raise ValueError("a latent without an image cannot be refined; use a model that adds to the interpolated image")
     size = function.size[0] * settings.scale, function.size[1] * settings.scale
     with torch.inference_mode(False), torch.enable_grad():
-        # Copies, because tensors made in inference mode cannot be differentiated.
-        image, start = image.clone(), function.latent.codes.detach().clone()
+        # A copy, because tensors made in inference mode cannot be differentiated.
+        image = image.clone()
         function = replace(function, latent=replace(function.latent, image=image))
-        spread = start.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, 1, 1, 1)
-        # In units of the codes' spread, so that one learning rate fits every model.
-        change = torch.zeros_like(start, requires_grad=True)
-        optimizer = torch.optim.Adam([change], lr=settings.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
-        for step in range(settings.steps):
-            rendered = function.with_codes(start + spread * change).render(size)
-            error = (shrink(rendered, function.size) - image).square().mean(dim=(1, 2, 3))
-            if report is not None:
-                report(step, -10 * torch.log10(error.detach()))
-            optimizer.zero_grad()
-            # The sum: an image's step must not depend on how many there are.
-            error.sum().backward()
-            optimizer.step()
-            schedule.step()
-    return function.with_codes((start + spread * change).detach())
+
+        def errors(codes: Tensor) -> Tensor:
+            rendered = function.with_codes(codes).render(size)
+            return (shrink(rendered, function.size) - image).square().mean(dim=(1, 2, 3))
+
+        return function.with_codes(_optimised(function.latent.codes, settings, errors, report))
+
+
+def refine_code(
+    model: Autoencoder,
+    image: Float[Tensor, "batch colour height width"],
+    settings: RefineSettings,
+    report: Callable[[int, Float[Tensor, " image"]], None] | None = None,
+) -> AmortizedImage:
+    """Encode images and optimise their codes, with all weights fixed, so that the renderings reproduce the images.
+
+    Images are rendered in the model's frame, for which it was trained. Axes that are shorter than the frame's are
+    compared after shrinking the rendering, longer ones after shrinking the image. An error that clamping to [0, 1]
+    removes is none.
+
+    Args:
+        model: The autoencoder, on the images' device.
+        image: 1 or 3 colours in [0, 1].
+        settings: How; the scale has no meaning here.
+        report: As for `refine`.
+
+    Returns:
+        The images as a function. They do not influence each other.
+    """
+    model.check_planes(image)
+    with torch.inference_mode(False), torch.enable_grad():
+        items = model.as_items(image.clone())
+        size = min(items.shape[-2], model.frame[0]), min(items.shape[-1], model.frame[1])
+        target = shrink(items, size)
+
+        def errors(codes: Tensor) -> Tensor:
+            difference = shrink(model.decode(codes).render(model.frame), size) - target
+            hidden = ((target <= 0) & (difference < 0)) | ((target >= 1) & (difference > 0))
+            each = difference.masked_fill(hidden, 0).square().mean(dim=(1, 2, 3))
+            # A grey model draws each colour of an image by itself.
+            return each.unflatten(0, (len(image), -1)).mean(dim=1)
+
+        codes = _optimised(model.encode(items), settings, errors, report)
+    return model.as_function(image, model.decoder(codes).detach().to(image.dtype))
+
+
+def _optimised(
+    start: Float[Tensor, "item ..."],
+    settings: RefineSettings,
+    errors: Callable[[Tensor], Float[Tensor, " image"]],
+    report: Callable[[int, Float[Tensor, " image"]], None] | None,
+) -> Float[Tensor, "item ..."]:
+    """Return codes with smaller errors, reached by Adam; `errors` returns the mean squared error of each image."""
+    start = start.detach().clone()
+    spread = start.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, *[1] * (start.ndim - 1))
+    # In units of the codes' spread, so that one learning rate fits every model.
+    change = torch.zeros_like(start, requires_grad=True)
+    optimizer = torch.optim.Adam([change], lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    for step in range(settings.steps):
+        error = errors(start + spread * change)
+        if report is not None:
+            report(step, -10 * torch.log10(error.detach()))
+        optimizer.zero_grad()
+        # The sum: an image's step must not depend on how many there are.
+        error.sum().backward()
+        optimizer.step()
+        schedule.step()
+    return (start + spread * change).detach()

@@ -11,8 +11,9 @@ from torch import Tensor
 from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.axes import Rendering, axes
 from amortized_sr.compute import Notify
-from amortized_sr.coords import Window
-from amortized_sr.resize import shrink
+from amortized_sr.continuous import spans
+from amortized_sr.coords import Size, Window
+from amortized_sr.resize import shrink, shrink_height, shrink_width
 from amortized_sr.tiling import AdaptiveEncoder, is_out_of_memory
 
 ReadRows = Callable[[int, int], Float[Tensor, "batch plane rows width"]]
@@ -85,10 +86,13 @@ class _Strips:
         height, width = self.rendering.drawn
         model, compute = self.encoder.encoder.model, self.encoder.encoder.compute
         share = compute.memory // 4 // batch
-        encoded = max(1, share // (model.latent_bytes_per_pixel * self.rendering.image_size[1]))
+        image_rows, columns = self.rendering.image_size
+        # The codes of a model that shrinks its input are few.
+        whole = model.largest_input is not None
+        encoded = image_rows if whole else max(1, share // (model.latent_bytes_per_pixel * columns))
         limit = min(compute.bounds.strip_pixels, share // (3 * _BYTES_PER_VALUE)) // width
         # A strip is rendered from one band.
-        limit = min(max(1, min(limit, encoded * height // self.rendering.image_size[0])), height)
+        limit = min(max(1, min(limit, encoded * height // image_rows)), height)
         band: _Band | None = None
         row = 0
         while row < height:
@@ -122,12 +126,27 @@ class _Strips:
     def _encode(self, needed: slice, encoded: int) -> _Band:
         """Return a band with the rows that are needed, and more rows below as far as memory allows."""
         height = self.rendering.image_size[0]
+        largest = self.encoder.encoder.model.largest_input
+        if largest is not None:
+            planes = self._read_shrunk(largest)
+            whole = slice(0, planes.shape[-2])
+            return _Band(self.encoder.encode(planes, whole, self.ensemble, self.notify), slice(0, height))
         rows = slice(needed.start, max(needed.stop, min(height, needed.start + encoded)))
         halo = self.encoder.encoder.model.halo or 0
         top = max(0, rows.start - halo)
         planes = self.read_rows(top, min(height, rows.stop + halo))
         inner = slice(rows.start - top, rows.stop - top)
         return _Band(self.encoder.encode(planes, inner, self.ensemble, self.notify), rows)
+
+    def _read_shrunk(self, largest: Size) -> Tensor:
+        """Return the whole image, shrunk to a size that never takes its memory as floats: its rows are read in turn."""
+        height, width = self.rendering.image_size
+        step = max(1, self.encoder.encoder.compute.bounds.strip_pixels // width)
+        bands = [
+            shrink_width(self.read_rows(rows.start, rows.stop), min(width, largest[1]))
+            for rows in spans(slice(0, height), step)
+        ]
+        return shrink_height(torch.cat(bands, dim=2), min(height, largest[0]))
 
     def _window(self, rows: slice, band: slice) -> Window:
         """Return the window of a band that some rows of the rendering show."""

@@ -14,7 +14,7 @@ from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.compute import Compute, Notify
 from amortized_sr.continuous import spans
 from amortized_sr.devices import choose_device
-from amortized_sr.model import AmortizedSR
+from amortized_sr.image_model import ImageModel
 
 # Below this side the halo is most of a tile, and a machine that cannot hold it cannot hold the model.
 _SMALLEST_TILE = 16
@@ -52,13 +52,13 @@ class TiledEncoder:
         area: Largest number of pixels of a tile, halo included.
     """
 
-    model: AmortizedSR
+    model: ImageModel
     device: torch.device
     compute: Compute
     area: int
 
     @staticmethod
-    def on(device: torch.device, model: AmortizedSR, compute: Compute) -> "TiledEncoder":
+    def on(device: torch.device, model: ImageModel, compute: Compute) -> "TiledEncoder":
         """Return an encoder with a copy of a model on a device, because moving a module moves it for everyone."""
         # Convolutions read and write channels together twice as fast in this layout.
         moved = copy.deepcopy(model).to(device).to(memory_format=torch.channels_last)
@@ -108,13 +108,14 @@ class TiledEncoder:
             MemoryError: If no smaller one exists.
         """
         smallest = _smallest_area(self.model)
-        if self.area > smallest:
+        if self.model.halo is not None and self.area > smallest:
             notify("not enough memory for a tile; using tiles of half the side")
             return replace(self, area=max(self.area // 4, smallest))
         if self.compute.device == "auto" and self.device != torch.device("cpu"):
             notify(f"not enough memory on {self.device} for the smallest tile; continuing on the CPU")
             return TiledEncoder.on(torch.device("cpu"), self.model, self.compute)
-        raise MemoryError(f"not enough memory on {self.device} for a tile of {_SMALLEST_TILE}x{_SMALLEST_TILE} pixels")
+        what = "an image" if self.model.halo is None else f"a tile of {_SMALLEST_TILE}x{_SMALLEST_TILE} pixels"
+        raise MemoryError(f"not enough memory on {self.device} for {what}")
 
     def _tiles(self, rows: slice, columns: slice, batch: int) -> list[tuple[slice, slice]]:
         """Return tiles that cover a part of an image, as square as the part allows, none above the area."""
@@ -154,7 +155,7 @@ class AdaptiveEncoder:
         self.encoder = encoder
 
     @staticmethod
-    def of(model: AmortizedSR, compute: Compute) -> "AdaptiveEncoder":
+    def of(model: ImageModel, compute: Compute) -> "AdaptiveEncoder":
         """Return an encoder with a copy of a model on the device that was asked for."""
         return AdaptiveEncoder(TiledEncoder.on(choose_device(compute.device), model, compute))
 
@@ -177,7 +178,7 @@ class AdaptiveEncoder:
                 torch.cuda.empty_cache()
 
 
-def _smallest_area(model: AmortizedSR) -> int:
+def _smallest_area(model: ImageModel) -> int:
     return (_SMALLEST_TILE + 2 * (model.halo or 0)) ** 2
 
 

@@ -18,8 +18,8 @@ from amortized_sr.coords import Size
 from amortized_sr.degradation import add_conditions
 from amortized_sr.image_io import MAX_INPUT_PIXELS
 from amortized_sr.image_io.picture import PictureLike, as_picture
+from amortized_sr.image_model import ImageModel
 from amortized_sr.latent import Latent, LatentError
-from amortized_sr.model import AmortizedSR
 from amortized_sr.picture import Picture, with_profile
 from amortized_sr.picture_tensor import check_values, picture_to_tensor, tensor_to_picture
 from amortized_sr.sizes import check_size, scaled_size
@@ -67,7 +67,7 @@ class Upscaler:
         return cls(load_weights(source), Compute(str(device), memory, precision))
 
     @property
-    def model(self) -> AmortizedSR:
+    def model(self) -> ImageModel:
         """The model, on the device."""
         return self._encoder.encoder.model
 
@@ -113,7 +113,7 @@ class Upscaler:
                 f"the latent was made with other weights (SHA-256 {latent.model[:12]}..., these are "
                 f"{self.trained.digest[:12]}...); load those"
             )
-        return self.model.decode(latent.to(self.device), self._encoder.encoder.compute.bounds)
+        return self.model.function_of(latent.to(self.device), self._encoder.encoder.compute.bounds)
 
     @overload
     def upscale(

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from amortized_sr import ModelConfig, Upscaler, build_model
+from amortized_sr import AmortizedSR, ModelConfig, Upscaler, build_model
 from amortized_sr.benchmark.machine import interleaved_medians
 from amortized_sr.weights_header import DEFAULT_MODEL
 
@@ -34,6 +34,7 @@ def main() -> None:
     image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
     upscaler = Upscaler.from_pretrained(arguments.model, device="cpu")
     model = upscaler.model
+    assert isinstance(model, AmortizedSR)
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     with torch.inference_mode():
         cases: dict[str, Callable[[], object]] = {

@@ -92,6 +92,20 @@ def autoencoder_weights(tmp_path: Path, small_autoencoder: tuple[AutoencoderConf
     return path
 
 
+@pytest.fixture
+def digit_autoencoder(tmp_path: Path) -> Path:
+    """A `.safetensors` of a random autoencoder with 16 numbers and the frame of MNIST, in a folder of its own."""
+    config = AutoencoderConfig(code=16, encoder_width=4, hidden=16, decoder_width=8, components=3)
+    model = build_autoencoder(config)
+    # Fresh decoders draw almost nothing.
+    assert isinstance(model.decoder, GridDecoder)
+    nn.init.normal_(model.decoder.last.weight, std=0.1)
+    path = tmp_path / "autoencoder" / "small.safetensors"
+    path.parent.mkdir()
+    save_weights(path, model.state_dict(), config, {})
+    return path
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of data sets beside the repository."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
-from test_tracking import logged_configuration, logged_table
+from test_tracking import logged_configuration, logged_table, logged_tables
 
 from amortized_sr.baselines.fitting import fit
 from amortized_sr.cli.exit_codes import sentence
@@ -148,6 +148,17 @@ def test_what_cannot_be_fitted_or_rendered_fails_with_a_sentence(cli):
 
 # --- compare ---
 
+
+@pytest.fixture
+def digits(shared_data, tmp_path) -> Path:
+    """A folder with MNIST's archives, into which they can be unpacked."""
+    archives = tmp_path / "data" / "MNIST" / "raw"
+    archives.mkdir(parents=True)
+    for path in (shared_data / "data" / "MNIST" / "raw").glob("*.gz"):
+        (archives / path.name).symlink_to(path)
+    return tmp_path / "data"
+
+
 QUICK = ("--methods", "bicubic,fit:notebook,amortized", "--fit-steps", 2)
 
 
@@ -171,7 +182,7 @@ def test_compare_writes_a_page_a_grid_and_numbers_and_prints_a_table(cli):
 def test_compare_logs_one_table_with_pixel_exact_pictures(cli):
     photo("a.png", 40, 48)
     assert cli("compare", "a.png", "--scale", 2, *QUICK, "-o", "out", "--wandb", "offline", "-q").code == 0
-    columns, ((name, image, *rest),) = logged_table(Path("out"))
+    (columns, ((name, image, *rest),)), (of_methods, means) = sorted(logged_tables(Path("out")))
     assert name == "a.png"
     assert columns[:6] == ["image", "input", "bicubic", "fit:notebook", "amortized", "target"]
     assert np.array_equal(rest[3], np.asarray(Image.open("a.png")))
@@ -184,6 +195,11 @@ def test_compare_logs_one_table_with_pixel_exact_pictures(cli):
     for method, values in numbers.items():
         for number, value in values.items():
             assert rest[columns.index(f"{method} {number}") - 2] == pytest.approx(value)
+    # The longer side of 48 pixels becomes 512.
+    assert rest[columns.index("amortized at 512") - 2].shape == (427, 512, 3)
+    printed = json.loads(Path("out/metrics.json").read_text())["methods"]
+    for name in ("method", "psnr", "numbers", "draw_seconds"):
+        assert [row[of_methods.index(name)] for row in means] == [one[name] for one in printed]
 
 
 @pytest.mark.slow
@@ -197,7 +213,7 @@ def test_compare_ends_well_without_its_server(cli, monkeypatch):
     assert "wandb is not reachable" in result.err
     assert "upload it with: wandb sync " in result.err
     assert Path("out/grid.png").exists()
-    assert logged_table(Path("out"))[1][0][0] == "a.png"
+    assert sorted(logged_tables(Path("out")))[0][1][0][0] == "a.png"
 
 
 @pytest.mark.slow
@@ -232,6 +248,8 @@ def test_compare_enlarges_what_is_given_as_the_input(cli):
         (["a.png", "--methods", "bicubic,magic"], "no method 'magic'"),
         (["a.png", "--methods", "bicubic,bicubic"], "--methods must name different methods"),
         (["a.png", "--model", "none"], "no weights named 'none'"),
+        (["a.png", "--methods", "pca:8"], "compare a data set instead of files (--data)"),
+        (["a.png", "--methods", "autoencoder:mnist"], "mnist holds no autoencoder; name the method amortized:mnist"),
         (["a.png", "--fit-seconds", "-1"], "seconds must be positive"),
     ],
 )
@@ -244,19 +262,35 @@ def test_senseless_comparisons_are_usage_errors(cli, arguments, sentence):
 
 
 @pytest.mark.slow
-def test_amortised_digits_are_far_better_and_far_faster_than_fitted_ones(cli, shared_data, tmp_path):
-    archives = tmp_path / "data" / "MNIST" / "raw"
-    archives.mkdir(parents=True)
-    for path in (shared_data / "data" / "MNIST" / "raw").glob("t10k-*.gz"):
-        (archives / path.name).symlink_to(path)
-    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
-        (archives / f"{name}.gz").symlink_to(shared_data / "data" / "MNIST" / "raw" / f"{name}.gz")
-    arguments = ("--data", "mnist", "--root", tmp_path / "data", "--limit", 8, "--scale", 2)
+def test_amortised_digits_are_far_better_and_far_faster_than_fitted_ones(cli, digits):
+    arguments = ("--data", "mnist", "--root", digits, "--limit", 8, "--scale", 2)
     result = cli("compare", *arguments, "--methods", "lanczos,fit:siren,amortized", "--fit-steps", 100, "-q")
     assert result.code == 0
     lanczos, fitted, amortized = json.loads(Path("compare_mnist/metrics.json").read_text())["methods"]
     assert amortized["psnr"] > max(lanczos["psnr"], fitted["psnr"]) + 5
     assert amortized["speedup"] > 3
+
+
+@pytest.mark.slow
+def test_digits_at_their_own_size_show_quality_against_numbers_per_image(cli, digits, digit_autoencoder):
+    arguments = ("--data", "mnist", "--root", digits, "--limit", 30, "--scale", 1)
+    names = ("bicubic", "amortized", f"autoencoder:{digit_autoencoder}", "pca:16", "pca:64")
+    result = cli("compare", *arguments, "--methods", ",".join(names))
+    assert result.code == 0
+    assert "numbers per image" in result.out
+    found = json.loads(Path("compare_mnist/metrics.json").read_text())["methods"]
+    assert [one["numbers"] for one in found] == [784, 784 * 50, 16, 16, 64]
+    assert found[0]["psnr"] == 200
+    assert found[3]["psnr"] < found[4]["psnr"] < 25
+    assert all(one["encode_seconds"] > 0 and one["draw_seconds"] > 0 for one in found)
+
+
+def test_digits_that_are_missing_are_no_wrong_usage(cli, monkeypatch):
+    monkeypatch.setattr("torchvision.datasets.MNIST.resources", [])
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [])
+    result = cli("compare", "--data", "mnist", "--methods", "pca:8")
+    assert result.code == 1
+    assert "MNIST is missing" in result.complaint
 
 
 # --- benchmark ---
@@ -434,6 +468,7 @@ def test_benchmark_logs_its_rows(cli):
         (["photos", "--scales", "0.5"], 2, "--scales must be numbers from 1 to 64"),
         (["photos", "other/photos"], 2, "two folders have the same name"),
         (["photos", "--methods", "magic"], 2, "no method 'magic'"),
+        (["photos", "--methods", "pca:8"], 2, "pca:8 needs the training images of a data set"),
     ],
 )
 def test_senseless_benchmarks_are_refused(cli, arguments, code, sentence):

@@ -1,11 +1,14 @@
 import pytest
 import torch
+from torch import nn
 
+from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.coords import WHOLE
 from amortized_sr.image_io import read_picture
-from amortized_sr.metrics import lr_consistency
+from amortized_sr.metrics import lr_consistency, psnr
+from amortized_sr.model_builder import build_autoencoder
 from amortized_sr.picture_tensor import picture_to_tensor
-from amortized_sr.refinement import RefineSettings, refine
+from amortized_sr.refinement import RefineSettings, refine, refine_code
 from amortized_sr.weights import load_weights
 
 
@@ -58,3 +61,52 @@ def test_refinement_works_where_gradients_are_off(model, owl):
 def test_senseless_settings_are_refused_with_their_value(name, value):
     with pytest.raises(ValueError, match=f"{name}.*got"):
         RefineSettings(**{name: value})
+
+
+# --- codes of autoencoders ---
+
+
+@pytest.fixture(scope="module")
+def autoencoder():
+    torch.manual_seed(0)
+    built = build_autoencoder(AutoencoderConfig(code=16, encoder_width=4, hidden=16, decoder_width=8, components=0))
+    nn.init.normal_(built.decoder.last.weight, std=0.1)
+    return built.eval().requires_grad_(False)
+
+
+def test_a_refined_code_draws_its_image_better(autoencoder):
+    # One that the model can draw, in which many pixels are exactly 0.
+    image, history = autoencoder.decode(torch.randn(1, 16)).render((28, 28)).clamp(0, 1), []
+    before = autoencoder.decode(autoencoder.encode(image)).render((28, 28))
+    settings = RefineSettings(steps=15, learning_rate=1.0)
+    refined = refine_code(autoencoder, image, settings, lambda step, ratio: history.append(ratio.item()))
+    after = refined.render((28, 28))
+    ratios = [psnr(one.clamp(0, 1), image).item() for one in (before, after)]
+    assert ratios[1] > ratios[0] + 1
+    # The error is that of the picture that is shown, where the image is exactly 0 or 1.
+    unclamped = -10 * (before - image).square().mean().log10().item()
+    assert unclamped + 0.1 < history[0] <= ratios[0]
+    assert len(history) == 15
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 28, 28), (1, 9, 40), (3, 60, 14)])
+def test_codes_refined_together_equal_codes_refined_alone(autoencoder, shape):
+    images = torch.rand(2, *shape)
+    together = refine_code(autoencoder, images, RefineSettings(steps=3, learning_rate=0.1))
+    assert together.size == shape[1:]
+    drawn = together.render((20, 20))
+    assert drawn.shape == (2, shape[0], 20, 20)
+    for index in range(2):
+        alone = refine_code(autoencoder, images[index : index + 1], RefineSettings(steps=3, learning_rate=0.1))
+        torch.testing.assert_close(drawn[index : index + 1], alone.render((20, 20)), atol=1e-5, rtol=0)
+
+
+def test_a_code_is_refined_where_gradients_are_off_and_the_weights_stay(autoencoder):
+    before = {name: value.clone() for name, value in autoencoder.state_dict().items()}
+    with torch.inference_mode():
+        image = torch.rand(1, 1, 14, 14)
+        plain = autoencoder.decode(autoencoder.encode(image)).render((28, 28))
+        refined = refine_code(autoencoder, image, RefineSettings(steps=1)).render((28, 28))
+    assert not torch.equal(refined, plain)
+    torch.testing.assert_close(refined, plain, atol=0.1, rtol=0)
+    assert all(torch.equal(value, before[name]) for name, value in autoencoder.state_dict().items())

@@ -72,7 +72,7 @@ def test_a_comparison_is_a_table_with_pixel_exact_pictures(tmp_path):
     summary = dict(run.summary)
     finish_run(run)
     columns, data = logged_table(tmp_path)
-    assert columns == ["image", "input", "bicubic", "target", "bicubic psnr", "bicubic seconds"]
+    assert columns == ["image", "input", "bicubic", "target", "bicubic psnr", "bicubic encode_seconds"]
     assert [row[0] for row in data] == ["a", "b"]
     assert [row[4:] for row in data] == [[20.5, 0.1], [30.5, 0.3]]
     assert data[0][3] is None

@@ -179,7 +179,7 @@ class _Batch:
         try:
             upscaler = Upscaler(load_weights(options.model), options.compute)
             if options.pictures.tta:
-                upscaler.model.symmetric_field()
+                upscaler.model.check_ensemble()
         except ValueError as error:
             raise UnusableError(str(error)) from None
         self.report.detail(f"model {options.model} on {upscaler.device}")

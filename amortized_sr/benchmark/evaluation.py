@@ -4,14 +4,14 @@ import statistics
 import time
 from dataclasses import asdict, dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.benchmark.machine import peak_memory
-from amortized_sr.benchmark.methods import Method, render_on_cpu
+from amortized_sr.benchmark.methods import Made, Method, render_on_cpu
 from amortized_sr.benchmark.protocol import Quality, measure
 from amortized_sr.choices import Convention
-from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Size
 
 # Shorter runs are repeated, and the median counts.
@@ -21,16 +21,27 @@ _REPEATS = 3
 
 @dataclass(frozen=True)
 class Prediction:
-    """A method's picture of one image, in [0, 1], with its measurements and the seconds from input to picture."""
+    """A method's picture of one image.
+
+    Attributes:
+        picture: In [0, 1].
+        quality: Its measurements.
+        encode_seconds: From the input to its function.
+        draw_seconds: From the function to the picture.
+        enlarged: The same function with more pixels, in [0, 1], if that was asked for.
+    """
 
     picture: Float[Tensor, "1 channel height width"]
     quality: Quality
-    seconds: float | None = None
+    encode_seconds: float | None = None
+    draw_seconds: float | None = None
+    enlarged: Float[Tensor, "1 channel rows columns"] | None = None
 
     @property
     def numbers(self) -> dict[str, float | None]:
         """Measurements and seconds by name."""
-        return {**asdict(self.quality), "seconds": self.seconds}
+        seconds = {"encode_seconds": self.encode_seconds, "draw_seconds": self.draw_seconds}
+        return {**asdict(self.quality), **seconds}
 
 
 @dataclass(frozen=True)
@@ -39,12 +50,14 @@ class Evaluation:
 
     Attributes:
         predictions: One per image, with clamped pictures.
-        parameters: Learned numbers behind one image's function.
+        made: The images' function and its costs.
+        seconds: Per image, from input to picture.
         peak_mebibytes: Peak memory beyond what was in use before; None where the system cannot measure it.
     """
 
     predictions: list[Prediction]
-    parameters: int
+    made: Made
+    seconds: float
     peak_mebibytes: float | None
 
 
@@ -54,30 +67,44 @@ def evaluate(
     target: Float[Tensor, "batch channel height width"] | None,
     size: Size,
     convention: Convention,
+    enlarged: Size | None = None,
 ) -> Evaluation:
     """Predict images in [0, 1] with `size` pixels by a method that sees no target, and measure the predictions.
+
+    With `enlarged`, they are drawn a second time, with that size.
 
     Raises:
         ValueError: If a prediction holds NaN or infinity.
     """
     with peak_memory() as peak:
-        function, parameters, pictures, seconds = _timed(method, image, size)
-    if seconds < _SHORT_SECONDS:
+        made, pictures, seconds = _timed(method, image, size)
+    if sum(seconds) < _SHORT_SECONDS:
         # The first run paid for everything that is set up once.
-        seconds = statistics.median(_timed(method, image, size)[3] for _ in range(_REPEATS))
+        runs = [_timed(method, image, size)[2] for _ in range(_REPEATS)]
+        seconds = statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
     if not pictures.isfinite().all():
         raise ValueError("the picture holds NaN or infinity; a fit that diverged needs a lower learning rate")
-    fine = render_on_cpu(function, (2 * size[0], 2 * size[1]))
+    fine = render_on_cpu(made.function, (2 * size[0], 2 * size[1]))
     qualities = measure(convention, pictures, fine, target, image, size[0] / image.shape[-2])
+    large = [None] * len(image) if enlarged is None else _shown(render_on_cpu(made.function, enlarged))
+    encoding, drawing = (part / len(image) for part in seconds)
     predictions = [
-        Prediction(picture, quality, seconds / len(image))
-        for picture, quality in zip(pictures.clamp(0, 1).split(1), qualities, strict=True)
+        Prediction(picture, quality, encoding, drawing, larger)
+        for picture, quality, larger in zip(_shown(pictures), qualities, large, strict=True)
     ]
-    return Evaluation(predictions, parameters, peak.mebibytes)
+    return Evaluation(predictions, made, encoding + drawing, peak.mebibytes)
 
 
-def _timed(method: Method, image: Tensor, size: Size) -> tuple[ContinuousImage, int, Tensor, float]:
+def _shown(pictures: Tensor) -> list[Tensor]:
+    return [*pictures.clamp(0, 1).split(1)]
+
+
+def _timed(method: Method, image: Tensor, size: Size) -> tuple[Made, Tensor, tuple[float, float]]:
+    """Return what was made, the pictures, and the seconds to make the function and to draw it."""
     start = time.perf_counter()
-    function, parameters = method.make(image)
-    pictures = render_on_cpu(function, size)
-    return function, parameters, pictures, time.perf_counter() - start
+    made = method.make(image)
+    if made.function.device.type == "cuda":
+        torch.cuda.synchronize(made.function.device)
+    between = time.perf_counter()
+    pictures = render_on_cpu(made.function, size)
+    return made, pictures, (between - start, time.perf_counter() - between)

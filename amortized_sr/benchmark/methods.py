@@ -8,17 +8,46 @@ from typing import cast, get_args
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from amortized_sr.autoencoder import Autoencoder
 from amortized_sr.baselines.fitting import FitSettings, fit
+from amortized_sr.baselines.principal_components import PrincipalComponents
 from amortized_sr.choices import DeviceName, Interpolation, NetworkName
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Size
 from amortized_sr.devices import choose_device
 from amortized_sr.interpolated_image import InterpolatedImage
-from amortized_sr.refinement import RefineSettings, refine
+from amortized_sr.refinement import RefineSettings, refine, refine_code
 from amortized_sr.upscaler import Upscaler
-from amortized_sr.weights_header import DEFAULT_MODEL
+from amortized_sr.weights_header import DEFAULT_AUTOENCODER, DEFAULT_MODEL
+
+TrainingImages = Callable[[], Float[Tensor, "image 1 height width"]]
+"""Returns all training images of a data set, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a method makes of images of one size.
+
+    Attributes:
+        function: The images as a function.
+        parameters: Learned numbers behind one image's function.
+        numbers: How many numbers stand for one image: pixels of an interpolated image, parameters of a fit, codes of a
+            model and the image that they add to, a code alone.
+    """
+
+    function: ContinuousImage
+    parameters: int
+    numbers: int
+
+
+class MethodError(ValueError):
+    """No such method, or one that lacks what it needs; `setting` names the setting that would give it, if any."""
+
+    def __init__(self, text: str, setting: str | None = None) -> None:
+        super().__init__(text)
+        self.setting = setting
 
 
 @dataclass(frozen=True)
@@ -27,13 +56,12 @@ class Method:
 
     Attributes:
         name: Its name in tables.
-        make: Images in [0, 1] -> their function, and the number of learned numbers behind one image; all the work
-            that an image costs before it can be rendered.
+        make: Images in [0, 1] -> their function; all the work that an image costs before it can be rendered.
         identity: Hash of its weights; results depend on it and on the settings only.
     """
 
     name: str
-    make: Callable[[Float[Tensor, "batch channel height width"]], tuple[ContinuousImage, int]]
+    make: Callable[[Float[Tensor, "batch channel height width"]], Made]
     identity: str = ""
 
 
@@ -43,26 +71,33 @@ class MethodSettings:
 
     Attributes:
         model: Weights of `amortized`.
+        autoencoder: Weights of `autoencoder`.
         device: Device of fits and models; interpolation stays on the CPU.
         fit: Training of `fit:NETWORK`; the name decides the network.
         refine: Optimisation of `+refine`.
     """
 
     model: str = DEFAULT_MODEL
+    autoencoder: str = DEFAULT_AUTOENCODER
     device: DeviceName = "auto"
     fit: FitSettings = field(default_factory=FitSettings)
     refine: RefineSettings = field(default_factory=RefineSettings)
 
 
-def method(name: str, settings: MethodSettings) -> Method:
+def method(name: str, settings: MethodSettings, training: TrainingImages | None = None) -> Method:
     """Return the method of a name: `bicubic`, `fit:siren`, `amortized`, `amortized:mnist`, `amortized+tta+refine`, ...
 
+    Args:
+        name: The name.
+        settings: What the name does not say.
+        training: Returns the training images of the data set that is measured, for `pca:N`; None if there are none.
+
     Raises:
-        ValueError: If there is no such method, or its weights cannot be used (`WeightsError`).
+        MethodError: If there is no such method, or it lacks training images.
+        WeightsError: If its weights cannot be used.
     """
     if name in get_args(Interpolation):
-        interpolation = cast("Interpolation", name)
-        return Method(name, lambda images: (InterpolatedImage.like_pillow(images, interpolation), 0))
+        return _interpolated(cast("Interpolation", name))
     if name == "fit":
         return _fitted(name, settings.fit, settings.device)
     if name in (f"fit:{network}" for network in get_args(NetworkName)):
@@ -71,32 +106,84 @@ def method(name: str, settings: MethodSettings) -> Method:
     if found := re.fullmatch(r"amortized(?::(.+?))?(\+tta)?(\+refine)?", name):
         model, tta, refined = found.groups()
         return _amortized(name, model or settings.model, settings, bool(tta), bool(refined))
-    raise ValueError(
+    if found := re.fullmatch(r"autoencoder(?::(.+?))?(\+tta)?(\+refine)?", name):
+        model, tta, refined = found.groups()
+        if tta:
+            raise MethodError(f"{name}: an autoencoder has no self-ensemble; leave +tta out")
+        return _autoencoder(name, model or settings.autoencoder, settings, bool(refined))
+    if found := re.fullmatch(r"pca:(\d{1,6})", name):
+        return _principal_components(name, int(found[1]), training)
+    raise MethodError(
         f"no method {name!r}; there are {', '.join(get_args(Interpolation))}, "
         f"{', '.join(f'fit:{network}' for network in get_args(NetworkName))}, "
-        "amortized, amortized:MODEL, and both with +tta, +refine or +tta+refine"
+        "amortized, amortized:MODEL, both also with +tta, +refine or +tta+refine, "
+        "autoencoder, autoencoder:MODEL, both also with +refine, and pca:N with a number of components"
     )
+
+
+def _interpolated(name: Interpolation) -> Method:
+    return Method(name, lambda images: Made(InterpolatedImage.like_pillow(images, name), 0, images[0].numel()))
 
 
 def _fitted(name: str, settings: FitSettings, device: DeviceName) -> Method:
     place = choose_device(device)
 
-    def make(images: Tensor) -> tuple[ContinuousImage, int]:
+    def make(images: Tensor) -> Made:
         function = fit(images.to(place), settings)
-        return function, function.parameter_count
+        return Made(function, function.parameter_count, function.parameter_count)
 
     return Method(name, make)
 
 
 def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refined: bool) -> Method:
     upscaler = Upscaler.from_pretrained(model, settings.device)
-    count = sum(parameter.numel() for parameter in upscaler.model.parameters())
+    if isinstance(upscaler.model, Autoencoder):
+        raise MethodError(f"{model} holds an autoencoder; name the method autoencoder:{model}")
+    count = _count(upscaler.model)
 
-    def make(images: Tensor) -> tuple[ContinuousImage, int]:
+    def make(images: Tensor) -> Made:
         function = upscaler.encode(images, tta)
-        return refine(function, settings.refine) if refined else function, count
+        function = refine(function, settings.refine) if refined else function
+        latent = function.latent
+        numbers = latent.codes.numel() + (0 if latent.image is None else latent.image.numel())
+        return Made(function, count, numbers // len(images))
 
     return Method(name, make, upscaler.trained.digest)
+
+
+def _autoencoder(name: str, model: str, settings: MethodSettings, refined: bool) -> Method:
+    upscaler = Upscaler.from_pretrained(model, settings.device)
+    network = upscaler.model
+    if not isinstance(network, Autoencoder):
+        raise MethodError(f"{model} holds no autoencoder; name the method amortized:{model}")
+    count = _count(network)
+
+    def make(images: Tensor) -> Made:
+        if refined:
+            function = refine_code(network, images.to(upscaler.device), settings.refine)
+        else:
+            function = upscaler.encode(images)
+        return Made(function, count, network.code_size * network.items_per_image(images.shape[1]))
+
+    return Method(name, make, upscaler.trained.digest)
+
+
+def _principal_components(name: str, count: int, training: TrainingImages | None) -> Method:
+    if training is None:
+        raise MethodError(
+            f"{name} needs the training images of a data set; compare a data set instead of files", "data"
+        )
+    components = PrincipalComponents.of(training(), count)
+    parameters = components.mean.numel() + components.directions.numel()
+
+    def make(images: Tensor) -> Made:
+        return Made(components.reconstruct(images), parameters, count * images.shape[1])
+
+    return Method(name, make)
+
+
+def _count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 @torch.inference_mode()

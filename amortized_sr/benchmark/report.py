@@ -33,7 +33,13 @@ _MEASURED = {
     "lr_consistency": ("LR", "{:.2f}"),
     "cross_scale": ("cross", "{:.2f}"),
 }
-_COSTS = {"seconds": ("s/image", "{:.5f}"), "speedup": ("speed-up", "{:,.1f}x"), "parameters": ("parameters", "{:,}")}
+_COSTS = {
+    "numbers": ("numbers per image", "{:,}"),
+    "encode_seconds": ("encode s", "{:.5f}"),
+    "draw_seconds": ("draw s", "{:.5f}"),
+    "speedup": ("speed-up", "{:,.1f}x"),
+    "parameters": ("parameters", "{:,}"),
+}
 
 
 def table(result: ComparisonResult) -> str:

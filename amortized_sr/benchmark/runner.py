@@ -129,8 +129,8 @@ def _measured(row: Row, path: Path, method: Method, convention: Convention) -> R
     return replace(
         row,
         quality=prediction.quality,
-        parameters=result.parameters,
-        seconds=prediction.seconds,
+        parameters=result.made.parameters,
+        seconds=result.seconds,
         peak_mebibytes=result.peak_mebibytes,
         machine=describe_machine(),
     )

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,16 +16,13 @@ from amortized_sr.cli.output_files import OverwriteOption, QuietOption, create_f
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from amortized_sr.benchmark.methods import Method, MethodSettings
+    from amortized_sr.benchmark.methods import Method, MethodSettings, TrainingImages
     from amortized_sr.benchmark.runner import Row
 
-_Methods = Annotated[
-    str,
-    typer.Option(
-        metavar="A,B,...",
-        help="nearest, bilinear, bicubic, lanczos, fit:NETWORK, amortized, amortized:MODEL, both also +tta, +refine.",
-    ),
-]
+_METHODS_HELP = (
+    "nearest, bilinear, bicubic, lanczos, fit:NETWORK, amortized, amortized:MODEL, both also +tta, +refine, "
+    "autoencoder, autoencoder:MODEL, both also +refine, pca:N for digits."
+)
 _Model = Annotated[
     str | None, typer.Option("--model", "-n", metavar="NAME|PATH", help="Weights of the method `amortized`.")
 ]
@@ -33,7 +32,9 @@ _FitRegion = Annotated[int, typer.Option(min=1, help="Fits supervise the mean of
 _FitSeconds = Annotated[float | None, typer.Option(help="Time limit of a fit; all images of one size are one fit.")]
 _FitCoords = Annotated[FitCoords, typer.Option(help="Coordinates of the fits.")]
 _Seed = Annotated[int, typer.Option(help="Decides the fits' initial weights.")]
-_Refine = Annotated[int, typer.Option(min=1, metavar="N", help="Steps of `amortized+refine`.")]
+_Refine = Annotated[int, typer.Option(min=1, metavar="N", help="Steps of `+refine`.")]
+_FILE_METHODS = "nearest,bicubic,lanczos,fit:siren,fit:notebook,amortized,amortized+refine"
+_DIGIT_METHODS = "bicubic,fit:siren,amortized,autoencoder,pca:64"
 _PROTOCOL_HELP = "y: luma, border of scale left out (Set5); rgb: border of scale + 6 left out; plain: all pixels."
 _Limit = Annotated[int | None, typer.Option(min=1, help="Largest number of images (of each folder).")]
 _Wandb = Annotated[WandbMode, typer.Option(help="Whether to log to Weights & Biases.")]
@@ -55,7 +56,12 @@ def compare(
             "can be measured.",
         ),
     ] = "truth",
-    methods: _Methods = "nearest,bicubic,lanczos,fit:siren,fit:notebook,amortized,amortized+refine",
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...", help=f"{_METHODS_HELP} Default: {_DIGIT_METHODS} for digits, {_FILE_METHODS} for files."
+        ),
+    ] = None,
     model: _Model = None,
     device: _Device = "auto",
     fit_steps: _FitSteps = None,
@@ -84,9 +90,10 @@ def compare(
     from amortized_sr.benchmark.comparison import compare as run
     from amortized_sr.benchmark.comparison import log_comparisons
     from amortized_sr.benchmark.machine import describe_machine
-    from amortized_sr.benchmark.protocol import describe
+    from amortized_sr.benchmark.protocol import describe, flat
     from amortized_sr.benchmark.report import COMPARISON_FILES, table, write_comparison
-    from amortized_sr.tracking import finish_run, start_run
+    from amortized_sr.data.mnist import read_digits
+    from amortized_sr.tracking import finish_run, log_table, start_run
 
     def show(name: str) -> None:
         if not quiet:
@@ -97,21 +104,24 @@ def compare(
         raise typer.BadParameter(f"{folder / existing[0]} exists; --overwrite replaces it")
     with failures_as_sentences(compare):
         weights = model or ("mnist" if data == "mnist" else None)
+        names = methods or (_DIGIT_METHODS if data else _FILE_METHODS)
+        training = partial(read_digits, root, train=True) if data else None
         chosen, settings = _find_methods(
-            methods, weights, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine
+            compare, names, training, weights, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine
         )
         convention: Convention = protocol or ("plain" if data == "mnist" else "rgb")
         machine = describe_machine()
         smallest = scale if given == "truth" else 1.0
         named, failures = (_digits(root, limit), 0) if data else _pictures(inputs or [], limit, smallest)
         create_folder(folder)
-        result = run(named, scale, given == "truth", chosen, convention, show)
+        result = run(named, scale, given == "truth", chosen, convention, show, enlarge=wandb != "disabled")
         write_comparison(folder, result, scale, convention, machine)
         about = {"scale": scale, "given": given, "protocol": convention, "limit": limit}
         named_by = {"methods": [one.name for one in chosen], "images": [one.name for one in result.images]}
         tracked = start_run(wandb, folder, {**about, **named_by, **dataclasses.asdict(settings)})
         if tracked is not None and result.images[0].predictions:
             log_comparisons(tracked, result.images)
+            log_table(tracked, "methods", [flat(one) for one in result.methods])
         finish_run(tracked, quiet)
     if not quiet:
         typer.echo(describe(convention, given == "truth"))
@@ -126,7 +136,9 @@ def compare(
 def benchmark(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER", help="Folders of images, each a table.")],
     scales: Annotated[str, typer.Option(metavar="A,B,...", help="Scales, 1 or more each.")] = "2,3,4",
-    methods: _Methods = "nearest,bilinear,bicubic,lanczos,amortized",
+    methods: Annotated[
+        str, typer.Option(metavar="A,B,...", help=_METHODS_HELP)
+    ] = "nearest,bilinear,bicubic,lanczos,amortized",
     protocol: Annotated[Convention, typer.Option(help=_PROTOCOL_HELP)] = "rgb",
     limit: _Limit = None,
     model: _Model = None,
@@ -163,7 +175,7 @@ def benchmark(
 
     with failures_as_sentences(benchmark, f"interrupted; the same command resumes in {output}"):
         chosen, settings = _find_methods(
-            methods, model, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine
+            benchmark, methods, None, model, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine
         )
         identities = [method.identity for method in chosen]
         described = {**dataclasses.asdict(settings), "identities": identities, "version": __version__}
@@ -194,7 +206,9 @@ def benchmark(
 
 
 def _find_methods(
+    command: Callable[..., None],
     names: str,
+    training: "TrainingImages | None",
     model: str | None,
     device: DeviceName,
     fit_steps: int | None,
@@ -207,6 +221,7 @@ def _find_methods(
     """Return the methods of a comma-separated list of names, and their settings, or raise a `typer.BadParameter`."""
     from amortized_sr.baselines.fitting import FitSettings
     from amortized_sr.benchmark.methods import MethodSettings, method
+    from amortized_sr.image_io import ImageError
     from amortized_sr.refinement import RefineSettings
     from amortized_sr.weights_header import DEFAULT_MODEL
 
@@ -217,10 +232,14 @@ def _find_methods(
     # WeightsError is a ValueError too.
     try:
         fitting = FitSettings(coords=coords, steps=fit_steps, seconds=fit_seconds, region=fit_region, seed=seed)
-        settings = MethodSettings(model or DEFAULT_MODEL, device, fitting, RefineSettings(steps=refine))
-        return [method(name, settings) for name in chosen], settings
+        refining = RefineSettings(steps=refine)
+        settings = MethodSettings(model or DEFAULT_MODEL, device=device, fit=fitting, refine=refining)
+        return [method(name, settings, training) for name in chosen], settings
+    except ImageError:
+        # Training images that are missing are no wrong usage.
+        raise
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(sentence(error, command)) from None
 
 
 def _parse_scales(text: str) -> list[float]:

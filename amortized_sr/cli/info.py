@@ -43,12 +43,23 @@ def info(
 
 
 def _describe(trained: "TrainedModel") -> dict[str, Any]:
+    from amortized_sr.autoencoder_config import AutoencoderConfig
+    from amortized_sr.weights_header import kind_of
+
+    config = trained.config
+    code = (
+        {"code": config.code, "components": config.components, "frame": [config.frame, config.frame]}
+        if isinstance(config, AutoencoderConfig)
+        else {}
+    )
     return {
+        "kind": kind_of(config),
+        **code,
         "parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
-        "channels": trained.config.channels,
+        "channels": config.channels,
         "bytes": trained.path.stat().st_size,
         "sha256": trained.digest,
-        "config": dataclasses.asdict(trained.config),
+        "config": dataclasses.asdict(config),
         "training": trained.facts,
     }
 
@@ -83,7 +94,8 @@ def _show_installation(facts: dict[str, Any]) -> None:
     for name, model in facts["models"].items():
         colour = "grey" if model["channels"] == 1 else "colour"
         mark = " (default)" if model["default"] else ""
+        kind = f"autoencoder, {model['code']} numbers, " if model["kind"] == "autoencoder" else ""
         typer.echo(
-            f"model {name}{mark}: {colour}, {model['parameters']:,} parameters, {model['bytes']:,} bytes, "
+            f"model {name}{mark}: {kind}{colour}, {model['parameters']:,} parameters, {model['bytes']:,} bytes, "
             f"sha256 {model['sha256']}"
         )

@@ -38,7 +38,7 @@ class WholeEncoder(nn.Module):
         self.trunk = nn.Sequential(*layers, nn.Conv2d(inputs, width // 2, 1))
         self.features = PatchLinear(width // 2, side // grid, hidden)
         self.code = nn.Conv2d(hidden, code // grid**2, 1)
-        # Without the last plane, which is the same everywhere: hundreds of equal inputs would swing the code in each step.
+        # Without the last plane, which is the same everywhere: hundreds of equal inputs would swing the code each step.
         self.direct = PatchLinear(planes - 1, frame // grid, code // grid**2)
 
     def forward(self, planes: Float[Tensor, "batch plane side side"]) -> Float[Tensor, "batch code"]:

@@ -13,6 +13,7 @@ from amortized_sr.benchmark.grid import grid
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
 from amortized_sr.benchmark.protocol import Quality
 from amortized_sr.benchmark.report import COMPARISON_FILES, table, write_comparison
+from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 
 SETTINGS = MethodSettings(fit=FitSettings(steps=2, region=1))
@@ -38,7 +39,9 @@ def test_every_image_has_every_methods_picture_and_numbers(result):
         for prediction in one.predictions.values():
             assert prediction.picture.shape == one.target.shape
             assert prediction.quality.psnr == pytest.approx(psnr(prediction.picture, one.target).item(), abs=1e-4)
-            assert prediction.seconds > 0
+            assert prediction.encode_seconds > 0
+            assert prediction.draw_seconds > 0
+            assert prediction.enlarged is None
 
 
 def test_the_means_are_over_all_images_and_a_failure_stays_one_methods(result):
@@ -64,11 +67,25 @@ def test_without_truth_only_consistency_is_measured():
     assert result.images[0].target is None
 
 
+def test_the_first_images_are_drawn_at_512_pixels_too_and_the_numbers_stay():
+    named = [(str(index), torch.rand(1, 1, 6, 8)) for index in range(14)]
+    methods = [method("bicubic", SETTINGS)]
+    plain, enlarged = (
+        compare(named, 1.0, True, methods, "plain", lambda name: None, enlarge=enlarge) for enlarge in (False, True)
+    )
+    pictures = [one.predictions["bicubic"].enlarged for one in enlarged.images]
+    assert [picture is None for picture in pictures] == [False] * 12 + [True] * 2
+    expected = InterpolatedImage.like_pillow(enlarged.images[3].image, "bicubic").render((384, 512)).clamp(0, 1)
+    torch.testing.assert_close(pictures[3], expected)
+    assert plain.methods[0].quality == enlarged.methods[0].quality
+    assert (plain.methods[0].numbers, plain.methods[0].parameters) == (48, 0)
+
+
 def test_files_hold_what_was_found(result, tmp_path):
     write_comparison(tmp_path, result, 2.0, "plain", "a machine")
     content = json.loads((tmp_path / "metrics.json").read_text())
     assert [one["method"] for one in content["methods"]] == ["bicubic", "failing", "fit:notebook", "amortized"]
-    numbers = {"psnr", "ssim", "lr_consistency", "cross_scale", "seconds"}
+    numbers = {"psnr", "ssim", "lr_consistency", "cross_scale", "encode_seconds", "draw_seconds"}
     assert numbers < set(content["methods"][0])
     for name, values in content["images"][1]["methods"].items():
         assert set(values) == numbers
@@ -76,7 +93,8 @@ def test_files_hold_what_was_found(result, tmp_path):
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 9
-    assert list(rows[0]) == ["image", "method", "psnr", "ssim", "lr_consistency", "cross_scale", "seconds"]
+    measured = ["psnr", "ssim", "lr_consistency", "cross_scale"]
+    assert list(rows[0]) == ["image", "method", *measured, "encode_seconds", "draw_seconds"]
     assert float(rows[0]["psnr"]) == result.images[0].predictions["bicubic"].quality.psnr
     assert {path.name for path in tmp_path.iterdir()} == set(COMPARISON_FILES)
     with Image.open(tmp_path / "grid.png") as picture:

@@ -6,7 +6,7 @@ import torch
 from amortized_sr.baselines.fitting import FitSettings
 from amortized_sr.benchmark.evaluation import evaluate
 from amortized_sr.benchmark.machine import describe_machine, peak_memory
-from amortized_sr.benchmark.methods import MethodSettings, method, render_on_cpu
+from amortized_sr.benchmark.methods import MethodError, MethodSettings, method, render_on_cpu
 from amortized_sr.choices import Interpolation, NetworkName
 from amortized_sr.refinement import RefineSettings
 
@@ -24,26 +24,79 @@ QUICK = MethodSettings(fit=FitSettings(steps=2, region=1), refine=RefineSettings
 )
 def test_every_method_renders_any_size(name):
     images = torch.rand(2, 3, 6, 7)
-    function, parameters = method(name, QUICK).make(images)
-    rendered = render_on_cpu(function, (13, 9))
+    made = method(name, QUICK).make(images)
+    rendered = render_on_cpu(made.function, (13, 9))
     assert rendered.shape == (2, 3, 13, 9)
     assert rendered.isfinite().all()
-    assert (parameters == 0) == (name in get_args(Interpolation))
+    assert (made.parameters == 0) == (name in get_args(Interpolation))
 
 
 def test_parameters_are_those_of_one_images_function():
-    counts = {method("fit:notebook", QUICK).make(torch.rand(count, 1, 5, 5))[1] for count in (1, 3)}
+    counts = {method("fit:notebook", QUICK).make(torch.rand(count, 1, 5, 5)).parameters for count in (1, 3)}
     # 2 -> 20, seven times 20 -> 20, 20 -> 1, with biases.
     assert counts == {2 * 20 + 20 + 7 * (400 + 20) + 20 + 1}
 
 
 @pytest.mark.parametrize(
     "name",
-    ["cubic", "fit:mlp", "fit:", "siren", "amortized:", "amortized+", "amortized+refine+tta", "bicubic+refine", ""],
+    [
+        *(
+            "cubic",
+            "fit:mlp",
+            "fit:",
+            "siren",
+            "amortized:",
+            "amortized+",
+            "amortized+refine+tta",
+            "bicubic+refine",
+            "",
+        ),
+        *("autoencoder:", "autoencoders", "pca", "pca:", "pca:x", "pca:-1", "pca:64+refine"),
+    ],
 )
 def test_unknown_methods_are_refused_with_those_there_are(name):
     with pytest.raises(ValueError, match=r"no method .*; there are nearest"):
         method(name, QUICK)
+
+
+def test_the_numbers_of_an_image_are_those_that_stand_for_it(digit_autoencoder):
+    grey, colour = torch.rand(2, 1, 8, 8), torch.rand(2, 3, 8, 8)
+    training = torch.rand(30, 1, 28, 28)
+
+    def numbers(name, images):
+        return method(name, QUICK, lambda: training).make(images).numbers
+
+    assert [numbers("bicubic", images) for images in (grey, colour)] == [64, 192]
+    assert numbers("fit:notebook", grey) == method("fit:notebook", QUICK).make(grey).parameters
+    # 7x7 weights of the `mnist` field for each pixel, and the image below.
+    assert numbers("amortized:mnist", grey) == 64 * (49 + 1)
+    # A grey model sees three grey images.
+    for refined in ("", "+refine"):
+        name = f"autoencoder:{digit_autoencoder}{refined}"
+        assert [numbers(name, images) for images in (grey, colour)] == [16, 48]
+    assert [numbers("pca:5", images) for images in (grey, colour)] == [5, 15]
+
+
+def test_a_refined_autoencoder_draws_another_picture(digit_autoencoder):
+    images = torch.rand(2, 3, 8, 9)
+    names = (f"autoencoder:{digit_autoencoder}", f"autoencoder:{digit_autoencoder}+refine")
+    plain, refined = (render_on_cpu(method(name, QUICK).make(images).function, (13, 9)) for name in names)
+    assert plain.shape == refined.shape == (2, 3, 13, 9)
+    assert 0 < (plain - refined).abs().max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pca:4", "needs the training images of a data set"),
+        ("autoencoder:mnist", "holds no autoencoder; name the method amortized:mnist"),
+        ("amortized:SMALL", "holds an autoencoder; name the method autoencoder:"),
+        ("autoencoder:SMALL+tta", "an autoencoder has no self-ensemble; leave .tta out"),
+    ],
+)
+def test_methods_that_lack_what_they_need_are_refused_with_the_remedy(name, words, digit_autoencoder):
+    with pytest.raises(MethodError, match=words):
+        method(name.replace("SMALL", str(digit_autoencoder)), QUICK)
 
 
 def test_unknown_weights_are_refused_with_those_there_are():
@@ -57,7 +110,11 @@ def test_an_evaluation_says_what_it_cost():
     result = evaluate(method("bicubic", QUICK), image, torch.rand(2, 1, 16, 16), (16, 16), "plain")
     assert len(result.predictions) == 2
     for prediction in result.predictions:
-        assert prediction.seconds > 0
+        assert prediction.encode_seconds > 0
+        assert prediction.draw_seconds > 0
+    seconds = [prediction.encode_seconds + prediction.draw_seconds for prediction in result.predictions]
+    assert seconds == pytest.approx([result.seconds] * 2)
+    for prediction in result.predictions:
         assert prediction.picture.min() >= 0
         assert prediction.picture.max() <= 1
 

@@ -13,7 +13,6 @@ from amortized_sr.benchmark.protocol import flat
 from amortized_sr.benchmark.report import as_csv
 from amortized_sr.benchmark.runner import OtherBenchmarkError, Plan, run
 from amortized_sr.image_io import ImageError
-from amortized_sr.interpolated_image import InterpolatedImage
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def failing(images):
 METHODS = [
     method("bicubic", MethodSettings()),
     Method("failing", failing),
-    Method("lanczos", lambda images: (InterpolatedImage.like_pillow(images, "lanczos"), 0)),
+    method("lanczos", MethodSettings()),
 ]
 
 
