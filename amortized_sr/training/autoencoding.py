@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, UInt8
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
-from torch.optim import Optimizer
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.data.pairs import Pair
@@ -16,7 +15,6 @@ from amortized_sr.degradation import Degradation
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.model_builder import build_autoencoder
-from amortized_sr.training.combined_optimizer import muon_and_adam
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.losses import ShownLossName, shown_loss
 from amortized_sr.training.task import TrainingTask
@@ -33,7 +31,6 @@ class AutoencoderTask(TrainingTask):
         final_loss: The loss at the end of the run.
         final_share: Share of the steps that use it.
         learning_rate: Peak learning rate of Adam.
-        matrix_rate: Peak learning rate of Muon, which trains the linear layers; 0 trains them by Adam as well.
         warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
         between: Weight of a second loss at twice the frame's side, against the cubic interpolation of the target:
             without it the picture between the pixels is free.
@@ -45,7 +42,6 @@ class AutoencoderTask(TrainingTask):
         network: AutoencoderConfig,
         loss: ShownLossName = "mse",
         learning_rate: float = 1.5e-3,
-        matrix_rate: float = 0.015,
         warmup_steps: int = 200,
         between: float = 0.3,
         val_sides: tuple[int, ...] = (28, 14, 7),
@@ -53,8 +49,8 @@ class AutoencoderTask(TrainingTask):
         final_share: float = 0.0,
     ) -> None:
         super().__init__(learning_rate, warmup_steps, final_share)
-        if min(between, matrix_rate) < 0:
-            raise ValueError(f"between and matrix_rate must not be negative, got {between} and {matrix_rate}")
+        if between < 0:
+            raise ValueError(f"between must not be negative, got {between}")
         if not val_sides or not 1 <= min(val_sides) <= max(val_sides) <= network.frame:
             raise ValueError(
                 f"val_sides must be numbers of pixels from 1 to the frame's {network.frame}, got {val_sides}"
@@ -69,16 +65,9 @@ class AutoencoderTask(TrainingTask):
         self.loss: ShownLossName = loss
         self.final_loss: ShownLossName = final_loss
         self.between = between
-        self.matrix_rate = matrix_rate
         self.val_sides = val_sides
         # Convolutions train twice as fast with the channels together.
         self.model = build_autoencoder(network).to(memory_format=torch.channels_last)
-
-    def optimizer(self) -> Optimizer:
-        """Return Muon for the linear layers, in which most of the parameters are, and Adam for the rest."""
-        if not self.matrix_rate:
-            return super().optimizer()
-        return muon_and_adam(self.model, self.matrix_rate, self.learning_rate)
 
     def on_fit_start(self) -> None:
         """Check that the training pairs are what the network draws and reads."""
@@ -147,7 +136,6 @@ class AutoencoderTask(TrainingTask):
             "loss": self.loss,
             "between": self.between,
             "learning_rate": self.learning_rate,
-            "matrix_rate": self.matrix_rate,
             **final,
         }
 

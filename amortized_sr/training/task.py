@@ -9,7 +9,6 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.optim import Optimizer
 
 from amortized_sr.weights_header import Config
 
@@ -51,10 +50,6 @@ class TrainingTask(LightningModule, ABC):
     def like(self, network: Config) -> "TrainingTask":
         """Return an untrained task that validates another network in the same way; a ValueError says that it cannot."""
 
-    def optimizer(self) -> Optimizer:
-        """Return the optimiser with the peak learning rate."""
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
-
     def is_final(self) -> bool:
         """Return whether the last `final_share` of the steps has begun."""
         return self.global_step / self.trainer.estimated_stepping_batches >= 1 - self.final_share
@@ -66,7 +61,7 @@ class TrainingTask(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimiser and its schedule."""
-        optimizer = self.optimizer()
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99))
         total = int(self.trainer.estimated_stepping_batches)
         if total < self.warmup_steps:
             rank_zero_info(
