@@ -87,6 +87,7 @@ def build_autoencoder(config: AutoencoderConfig) -> Autoencoder:
     """Return a freshly initialised autoencoder.
 
     Example:
+        >>> import torch
         >>> autoencoder = build_autoencoder(AutoencoderConfig(code=16))
         >>> autoencoder.encode(torch.rand(2, 1, 14, 14)).shape
         torch.Size([2, 16])
