@@ -3,7 +3,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amortized_sr.resize import interpolation_kernel
+from amortized_sr.data.mnist import read_digits
+from amortized_sr.interpolated_image import InterpolatedImage
+from amortized_sr.metrics import psnr
+from amortized_sr.resize import enlarge, interpolation_kernel, shrink
 
 
 @pytest.mark.parametrize("name", ["bilinear", "bicubic"])
@@ -34,3 +37,23 @@ def test_kernels_vanish_at_their_reach(name):
         torch.testing.assert_close(
             kernel(reach, torch.tensor(cell, dtype=torch.float64)), torch.zeros(2, 1, dtype=torch.float64)
         )
+
+
+def test_an_enlarged_image_shrinks_back_to_itself(shared_data):
+    digits = read_digits(shared_data / "data", train=True, limit=64)
+    plain, corrected = (shrink(enlarge(digits, (56, 56), rounds), (28, 28)) for rounds in (0, 3))
+    assert psnr(plain, digits).mean() < 30
+    assert psnr(corrected, digits).mean() > 39
+
+
+def test_enlarging_without_correction_is_pillows_bicubic():
+    image = torch.rand(1, 3, 9, 7)
+    expected = InterpolatedImage.like_pillow(image, "bicubic").render((20, 16)).clamp(0, 1)
+    torch.testing.assert_close(enlarge(image, (20, 16), rounds=0), expected, atol=1e-6, rtol=0)
+
+
+def test_a_corrected_enlargement_stays_in_range_and_keeps_flat_images():
+    flat = enlarge(torch.full((1, 1, 5, 4), 0.7), (11, 9))
+    torch.testing.assert_close(flat, torch.full((1, 1, 11, 9), 0.7), atol=1e-6, rtol=0)
+    noise = enlarge((torch.rand(2, 1, 8, 8) > 0.5).float(), (16, 24))
+    assert 0 <= noise.min() and noise.max() <= 1

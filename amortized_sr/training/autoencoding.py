@@ -15,6 +15,7 @@ from amortized_sr.degradation import Degradation
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.model_builder import build_autoencoder
+from amortized_sr.resize import enlarge
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.losses import ShownLossName, shown_loss
 from amortized_sr.training.task import TrainingTask
@@ -32,8 +33,8 @@ class AutoencoderTask(TrainingTask):
         final_share: Share of the steps that use it.
         learning_rate: Peak learning rate of Adam.
         warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
-        between: Weight of a second loss at twice the frame's side, against the cubic interpolation of the target:
-            without it the picture between the pixels is free.
+        between: Weight of a second loss at twice the frame's side, against the enlarged target: without it the picture
+            between the pixels is free.
         val_sides: Sides in pixels of the inputs that validation images are shrunk to.
     """
 
@@ -93,8 +94,7 @@ class AutoencoderTask(TrainingTask):
         loss = shown_loss(name, function.render(self.model.frame), batch.target)
         if self.between:
             size = 2 * self.network.frame, 2 * self.network.frame
-            finer = InterpolatedImage.like_pillow(batch.target, "bicubic").render(size).clamp_(0, 1)
-            loss = loss + self.between * shown_loss(name, function.render(size), finer)
+            loss = loss + self.between * shown_loss(name, function.render(size), enlarge(batch.target, size))
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
