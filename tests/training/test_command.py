@@ -176,7 +176,7 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
 @pytest.mark.parametrize(
     ("strategy", "task"), [("ddp", "upscaler"), ("ddp_spawn", "upscaler"), ("ddp_spawn", "autoencoder")]
 )
-def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strategy):
+def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strategy, task):
     # Gradients are means over the samples, and both ways see the same samples: the rules of DDP predict equality.
     # Batches of 4 at one scale, so that each process' mean weighs the same.
     one, two = tmp_path / "one", tmp_path / "two"
@@ -192,7 +192,8 @@ def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strat
     )
     assert result.returncode == 0, result.stderr
     assert "MEMBER: 2/2" in result.stderr + result.stdout
-    same(weights(two), weights(one), atol=1e-5, rtol=1e-4)
+    # An autoencoder's last layers begin near zero: where a gradient is little more than rounding, Adam makes it a step.
+    same(weights(two), weights(one), atol=1e-5 if task == "upscaler" else 1e-4, rtol=1e-4)
     torch.manual_seed(0)
     untrained = build(load_weights(one).config).state_dict()
     moved = [(value - untrained[name]).abs().max() for name, value in weights(one).items()]
