@@ -57,7 +57,7 @@ def bundled_models() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_models())
-        ['mnist', 'photo-tiny']
+        ['mnist', 'mnist-autoencoder', 'photo-tiny']
     """
     folder = Path(str(resources.files("amortized_sr") / "weights_data"))
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}

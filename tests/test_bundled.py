@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.coder import Coder
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.mnist import read_digits
 from amortized_sr.degradation import Degradation
@@ -17,6 +18,7 @@ from amortized_sr.image_io import read_picture
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr
 from amortized_sr.picture_tensor import picture_to_tensor
+from amortized_sr.resize import shrink
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import load_weights
 from amortized_sr.weights_header import DEFAULT_MODEL, bundled_models
@@ -43,6 +45,29 @@ def test_mnist_weights_reach_their_quality_on_real_test_digits(shared_data, tmp_
     for side, least in ((14, 31.3), (7, 24.2)):
         drawn = upscaler.upscale(Degradation()(digits, (side, side)).image, size=(28, 28))
         assert psnr(drawn, digits).mean() > least
+
+
+@pytest.mark.slow
+def test_digits_come_back_from_64_numbers_and_smooth_between_the_pixels(shared_data):
+    digits = read_digits(shared_data / "data", train=False, limit=1000)
+    coder = Coder.from_pretrained(device="cpu")
+    assert coder.model.code_size == 64
+    for side, least in ((28, 28.7), (14, 27.5), (7, 23.0)):
+        function = coder.decode(coder.encode(Degradation()(digits, (side, side)).image))
+        assert psnr(function.render((28, 28)).clamp(0, 1), digits).mean() > least
+    function = coder.decode(coder.encode(digits))
+    own = function.render((28, 28)).clamp(0, 1)
+    assert psnr(shrink(function.render((112, 112)).clamp(0, 1), (28, 28)), own).mean() > 38
+
+
+def test_new_digits_depend_on_the_seed_alone():
+    coder = Coder.from_pretrained(device="cpu")
+    codes = coder.sample(5, seed=3)
+    assert torch.equal(codes[:2], Coder.from_pretrained(device="cpu").sample(2, seed=3))
+    assert not torch.equal(codes, coder.sample(5, seed=4))
+    drawn = coder.decode(codes).render((28, 28))
+    assert drawn.amax(dim=(1, 2, 3)).min() > 0.5  # strokes
+    assert drawn[..., 0, 0].abs().max() < 0.1  # on black
 
 
 @pytest.fixture(scope="module")
