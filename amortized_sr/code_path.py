@@ -55,7 +55,7 @@ def code_path(
             assert prior is not None
             # The caller's inference mode would leave no gradients to follow.
             with torch.inference_mode(False):
-                path = _dense(*(end.clone() for end in ends), position, prior)
+                path = _dense(ends[0].clone(), ends[1].clone(), position, prior)
         case _:
             assert_never(name)
     path = path.to(start)

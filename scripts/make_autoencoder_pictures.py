@@ -148,7 +148,7 @@ def _faults(
     targets = digits[:_PLACED]
     small = Degradation()(targets, (7, 7)).image
     ink = (targets[:, 0] > 0.3).numpy()
-    holes = torch.from_numpy(np.stack([binary_fill_holes(one) for one in ink]) & ~ink)
+    holes = torch.from_numpy(np.stack([np.asarray(binary_fill_holes(one)) for one in ink]) & ~ink)
     of_small = coder.encode(small)
     # How much brighter the holes are than if all pixels had been encoded.
     brighter = [coder.decode(some).render((28, 28)).clamp(0, 1)[:, 0] for some in (of_small, codes[:_PLACED])]
