@@ -53,7 +53,9 @@ def code_path(
             path = _sphere(*ends, position, prior.centre.double().cpu())
         case "prior":
             assert prior is not None
-            path = _dense(*ends, position, prior)
+            # The caller's inference mode would leave no gradients to follow.
+            with torch.inference_mode(False):
+                path = _dense(ends[0].clone(), ends[1].clone(), position, prior)
         case _:
             assert_never(name)
     path = path.to(start)

@@ -10,6 +10,7 @@ no value above 0 is within three pixels of the digit (of 28); RMS over all digit
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from amortized_sr.autoencoder import Autoencoder
+from amortized_sr.baselines.principal_components import PrincipalComponents
 from amortized_sr.data.mnist import read_digits
 from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import lr_consistency, psnr
@@ -40,7 +42,8 @@ def main() -> None:
         if not isinstance(trained.model, Autoencoder) or trained.model.channels != 1:
             parser.error(f"{name} is not an autoencoder of grey images")
     targets = read_digits(arguments.root, train=False, limit=arguments.limit)
-    axes = PrincipalAxes(read_digits(arguments.root, train=True))
+    # As many as there are pixels, computed once: fewer are the first of them.
+    components = PrincipalComponents.of(read_digits(arguments.root, train=True), 28 * 28)
     print(__doc__.split("\n\n")[1].replace("\n", " ") if __doc__ else "")
     print(f"\n{len(targets)} digits\n")
     titles = ["28 -> 28", "14 -> 28", "7 -> 28", "PCA", "between", "background RMS", "mean maximum", "largest"]
@@ -50,7 +53,7 @@ def main() -> None:
         model = trained.model
         assert isinstance(model, Autoencoder)
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        ratios = [*_ratios(model, targets), psnr(axes.restored(targets, model.code_size), targets).mean().item()]
+        ratios = [*mean_ratios(model, targets), component_ratio(components, model.code_size, targets)]
         between, background = _between(model, targets)
         cells = [name, str(model.code_size), *(f"{ratio:.2f}" for ratio in (*ratios, between))]
         cells += [f"{value:.4f}" for value in background]
@@ -60,8 +63,8 @@ def main() -> None:
     print("\ntrained: " + "; ".join(training))
 
 
-def _ratios(model: Autoencoder, targets: Float[Tensor, "count 1 height width"]) -> list[float]:
-    """Return the mean PSNR from inputs of each side."""
+def mean_ratios(model: Autoencoder, targets: Float[Tensor, "count 1 28 28"]) -> list[float]:
+    """Return the mean PSNR from inputs of 28, 14 and 7 pixels a side."""
     means = []
     for side in _SIDES:
         images = Degradation()(targets, (side, side)).image
@@ -70,7 +73,13 @@ def _ratios(model: Autoencoder, targets: Float[Tensor, "count 1 height width"]) 
     return means
 
 
-def _between(model: Autoencoder, targets: Float[Tensor, "count 1 height width"]) -> tuple[float, list[float]]:
+def component_ratio(components: PrincipalComponents, count: int, targets: Float[Tensor, "count 1 28 28"]) -> float:
+    """Return the mean PSNR of what the first `count` principal components leave of digits."""
+    first = replace(components, directions=components.directions[:count])
+    return psnr(first.reconstruct(targets).render((28, 28)), targets).mean().item()
+
+
+def _between(model: Autoencoder, targets: Float[Tensor, "count 1 28 28"]) -> tuple[float, list[float]]:
     """Return the mean PSNR of fine drawings, shrunk, and the background's RMS, mean maximum and largest value."""
     ratios, squares, counts, largest = [], 0.0, 0.0, []
     for part in targets.split(_BATCH):
@@ -85,24 +94,6 @@ def _between(model: Autoencoder, targets: Float[Tensor, "count 1 height width"])
         largest.append(background.amax(dim=(1, 2, 3)))
     maxima = torch.cat(largest)
     return torch.cat(ratios).mean().item(), [(squares / counts) ** 0.5, maxima.mean().item(), maxima.max().item()]
-
-
-class PrincipalAxes:
-    """The mean of images and the axes along which they vary most."""
-
-    def __init__(self, images: Float[Tensor, "count 1 height width"]) -> None:
-        values = images.flatten(1)
-        self.mean = values.mean(dim=0)
-        centred = values - self.mean
-        # The eigenvalues ascend.
-        self.axes = torch.linalg.eigh(centred.T @ centred / len(centred)).eigenvectors.flip(1)
-
-    def restored(
-        self, images: Float[Tensor, "count 1 height width"], numbers: int
-    ) -> Float[Tensor, "count 1 height width"]:
-        """Return images as the mean plus their part along the first axes."""
-        axes = self.axes[:, :numbers]
-        return ((images.flatten(1) - self.mean) @ axes @ axes.T + self.mean).view_as(images)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ distance, in its 64 features, to all test digits (smaller is better), then the s
 a probability above 0.9. All pictures have 28x28 pixels and are clamped. Samples: 10,000, seed 0, temperature 0.8.
 Reconstructions: of all test digits, which are the same digits as those compared with; and of the first 10,000 training
 digits, which are not, so that they are what samples can reach. One Gaussian: fitted to the codes of all training
-digits, as the mixture is. Midpoints: halfway on a path between the codes of 10,000 random pairs of test digits.
+digits, as the mixture is. Midpoints: halfway on a path between the codes of 10,000 random pairs of test digits; of the
+first 200 of them on the path `prior`, which takes half a second each; so few would enlarge the distance, and have none.
 
     python scripts/measure_samples.py MODEL... [--root data] [--limit N] [--steps 1400]
 """
 
 import argparse
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -22,6 +24,8 @@ from torch.nn import functional
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from amortized_sr.autoencoder import Autoencoder
+from amortized_sr.choices import CodePathName
+from amortized_sr.code_path import code_path
 from amortized_sr.data.mnist import read_digits, read_labels
 from amortized_sr.mixture import GaussianMixture
 from amortized_sr.weights import load_weights
@@ -31,10 +35,9 @@ _TEMPERATURE = 0.8
 _CERTAIN = 0.9
 _BATCH = 500
 
-# The codes halfway between pairs of codes.
-_PATHS: dict[str, Callable[[Tensor, Tensor, GaussianMixture], Tensor]] = {
-    "line": lambda first, second, prior: (first + second) / 2
-}
+_PATHS: tuple[CodePathName, ...] = get_args(CodePathName)
+# Pairs on the path `prior`.
+_FEW = 200
 
 
 class Classifier(nn.Module):
@@ -92,8 +95,8 @@ def main() -> None:
             single.fit(coded[True], seed=0)
             codes = [coded[False], coded[True][: len(test)]]
             codes += [prior.sample(len(test), 0, _TEMPERATURE) for prior in (single, model.prior)]
-            for first, second in pairs.values():
-                codes += [path(coded[False][first], coded[False][second], model.prior) for path in _PATHS.values()]
+            for pair in pairs.values():
+                codes += [_midpoints(path, coded[False], pair, model.prior) for path in _PATHS]
             cells = [measure(model.decode(part).render((28, 28)) for part in one.split(_BATCH)) for one in codes]
             print(f"| {name} | {model.code_size} | {len(model.prior.share)} | {' | '.join(cells)} |")
 
@@ -126,6 +129,15 @@ def _pairs(labels: Int[Tensor, " count"], same: bool) -> Int[Tensor, "2 pair"]:
     return drawn[:, (first == second) & (drawn[0] != drawn[1]) if same else first != second][:, : len(labels)]
 
 
+def _midpoints(
+    path: CodePathName, codes: Float[Tensor, "count code"], pairs: Int[Tensor, "2 pair"], prior: GaussianMixture
+) -> Float[Tensor, "midpoint code"]:
+    """Return the codes halfway on the paths between pairs of codes."""
+    first, second = pairs[:, :_FEW] if path == "prior" else pairs
+    ends = zip(codes[first], codes[second], strict=True)
+    return torch.stack([code_path(path, start, stop, 3, prior)[1] for start, stop in ends])
+
+
 def _distance(classifier: Classifier, digits: Float[Tensor, "count 1 28 28"]) -> FrechetInceptionDistance:
     """Return the metric that compares pictures with the digits."""
     distance = FrechetInceptionDistance(classifier, reset_real_features=False)
@@ -135,14 +147,19 @@ def _distance(classifier: Classifier, digits: Float[Tensor, "count 1 28 28"]) ->
 
 
 def _measured(classifier: Classifier, distance: FrechetInceptionDistance, pictures: Iterable[Tensor]) -> str:
-    """Return the Frechet distance of batches of pictures and the share that is recognised, as a cell of the table."""
+    """Return the Frechet distance of batches of pictures and the share that is recognised, as a cell of the table.
+
+    Of fewer pictures than digits, the share alone.
+    """
     distance.reset()
     certain: list[Tensor] = []
     for part in pictures:
         shown = part.clamp(0, 1)
         distance.update(shown, real=False)
         certain.append(classifier.logits(classifier(shown)).softmax(dim=1).amax(dim=1) > _CERTAIN)
-    return f"{distance.compute().item():.2f}, {torch.cat(certain).float().mean().item():.3f}"
+    share = f"{torch.cat(certain).float().mean().item():.3f}"
+    few = distance.fake_features_num_samples < distance.real_features_num_samples
+    return share if few else f"{distance.compute().item():.2f}, {share}"
 
 
 if __name__ == "__main__":

@@ -33,6 +33,16 @@ def test_a_path_has_its_ends_and_as_many_frames_as_asked_for(ring, name, frames)
 
 
 @pytest.mark.parametrize("name", ["line", "sphere", "prior"])
+def test_inference_mode_changes_no_path(ring, name):
+    ends = torch.tensor([4.0, 0.1], dtype=torch.float64), torch.tensor([-3.9, 0.3], dtype=torch.float64)
+    usual = code_path(name, *ends, 3, ring)
+    with torch.inference_mode():
+        # Codes that are made in this mode take no part in gradients.
+        inside = code_path(name, *(end + 0 for end in ends), 3, ring)
+    assert torch.equal(inside, usual)
+
+
+@pytest.mark.parametrize("name", ["line", "sphere", "prior"])
 def test_between_equal_codes_nothing_moves(ring, name):
     code = torch.tensor([1.0, 2.0])
     assert torch.allclose(code_path(name, code, code, 5, ring), code.expand(5, 2), atol=1e-6)

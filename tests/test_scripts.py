@@ -3,14 +3,18 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
+from PIL import Image
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
+from amortized_sr.choices import CodePathName
 from amortized_sr.model_builder import build_autoencoder
 from amortized_sr.weights import save_weights
 
+PATHS = get_args(CodePathName)
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 
 
@@ -56,13 +60,29 @@ def test_an_autoencoder_that_draws_black_is_measured_as_black(shared_data, weigh
 
 
 @pytest.mark.slow
+def test_the_plot_of_rates_is_drawn_from_the_measured_numbers(shared_data, weights, tmp_path):
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / "rates.png"
+    done = run("plot_rates", weights, "--root", shared_data / "data", "--limit", 200, "-o", plot)
+    assert done.returncode == 0, done.stderr
+    rows = dict(line.strip("| ").split(" | ") for line in done.stdout.splitlines()[6:] if line.startswith("|"))
+    curves = {name: [float(point.split(": ")[1]) for point in row.split(", ")] for name, row in rows.items()}
+    assert rows["autoencoder, 28 -> 28"].startswith("16: ")
+    assert curves["autoencoder, 28 -> 28"] == curves["autoencoder, 7 -> 28"]
+    assert curves["PCA"][1] == pytest.approx(16.3, abs=0.5)
+    for name in ("PCA", "k x k pixels, bicubic"):
+        assert curves[name] == sorted(curves[name])
+    with Image.open(plot) as drawn:
+        assert drawn.size == (660, 462)
+
+
+@pytest.mark.slow
 def test_samples_that_are_black_are_recognised_alike(shared_data, weights):
-    done = run("measure_samples", weights, "--root", shared_data / "data", "--limit", 200, "--steps", 60)
+    done = run("measure_samples", weights, "--root", shared_data / "data", "--limit", 60, "--steps", 60)
     assert done.returncode == 0, done.stderr
     cells = table(done.stdout)
-    black = {
-        cells[name] for name in ("test reconstructions", "one Gaussian", "mixture", "midpoints across classes, line")
-    }
+    midpoints = [f"midpoints {kind}, {path}" for kind in ("across classes", "within a class") for path in PATHS]
+    black = {cells[name] for name in ("test reconstructions", "one Gaussian", "mixture", *midpoints)}
     assert len(black) == 1
     (digits,) = [line for line in done.stdout.splitlines() if line.startswith("training digits")]
     assert float(digits.split()[-2].strip(",")) < float(black.pop().split(",")[0])
@@ -78,7 +98,7 @@ def test_decoding_is_timed_beside_film(weights):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["eval_autoencoder", "measure_samples", "bench_autoencoder"])
+@pytest.mark.parametrize("script", ["eval_autoencoder", "measure_samples", "plot_rates", "bench_autoencoder"])
 def test_an_upscaler_is_refused_in_a_sentence(script, shared_data):
     place = [] if script == "bench_autoencoder" else ["--root", shared_data / "data", "--limit", 10]
     done = run(script, "mnist", *place)
