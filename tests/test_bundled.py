@@ -57,7 +57,7 @@ def test_digits_come_back_from_64_numbers_and_smooth_between_the_pixels(shared_d
         assert psnr(function.render((28, 28)).clamp(0, 1), digits).mean() > least
     function = coder.decode(coder.encode(digits))
     own = function.render((28, 28)).clamp(0, 1)
-    assert psnr(shrink(function.render((112, 112)).clamp(0, 1), (28, 28)), own).mean() > 38
+    assert psnr(shrink(function.render((112, 112)).clamp(0, 1), (28, 28)), own).mean() > 35
 
 
 def test_new_digits_depend_on_the_seed_alone():
