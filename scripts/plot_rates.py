@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from eval_autoencoder import component_ratio, mean_ratios
 from jaxtyping import Float
-from matplotlib import pyplot  # noqa: TID253 (this script only plots)
 from torch import Tensor
 
 from amortized_sr.autoencoder import Autoencoder
@@ -70,6 +69,9 @@ def _thumbnail_ratio(side: int, targets: Float[Tensor, "count 1 28 28"]) -> floa
 
 
 def _plot(curves: dict[str, Curve], path: Path) -> None:
+    # Not at the top: wrong arguments are refused without it, which the tests need no matplotlib for.
+    from matplotlib import pyplot
+
     figure, axes = pyplot.subplots(figsize=(6, 4.2), layout="constrained")
     for (name, curve), style in zip(curves.items(), ("C0o-", "C2s-", "C4^-", "C1.--", "C7.:"), strict=True):
         axes.plot(*zip(*curve, strict=True), style, label=name)
