@@ -28,7 +28,7 @@ class Autoencoder(ImageModel):
         encoder: Frame -> code.
         decoder: Code -> codes of the field.
         field: (offset, cell, code) -> colour.
-        prior: Distribution of the training images' codes; None if there is none.
+        prior: Distribution of the training images' codes, or None.
         code_size: Numbers of a code.
         frame: `(height, width)` in pixels that every image is brought to before it is encoded.
         channels: Colour channels, 1 or 3.

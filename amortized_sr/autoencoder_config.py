@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from amortized_sr.choices import DecoderName
+from amortized_sr.model_config import check_bounds
 
 
 @dataclass(frozen=True)
@@ -58,29 +59,28 @@ class AutoencoderConfig:
 
     def __post_init__(self) -> None:
         """Reject values that no autoencoder can have, before anything is allocated."""
-        bounds = {
-            "frame": (4, 512),
-            "code": (1, 65536),
-            "code_grid": (1, 64),
-            "encoder_width": (1, 1024),
-            "hidden": (1, 4096),
-            "grid": (1, 128),
-            "decoder_width": (1, 4096),
-            "decoder_blocks": (0, 64),
-            "rank": (1, 1024),
-            "frequencies": (0, 64),
-            "finest_cell": (0, 1),
-            "functions": (1, 4096),
-            "field_width": (1, 4096),
-            "field_depth": (1, 64),
-            "components": (0, 1000),
-            "mean": (0, 1),
-            "deviation": (1e-3, 10),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} must be between {low} and {high}, got {value}")
+        check_bounds(
+            self,
+            {
+                "frame": (4, 512),
+                "code": (1, 65536),
+                "code_grid": (1, 64),
+                "encoder_width": (1, 1024),
+                "hidden": (1, 4096),
+                "grid": (1, 128),
+                "decoder_width": (1, 4096),
+                "decoder_blocks": (0, 64),
+                "rank": (1, 1024),
+                "frequencies": (0, 64),
+                "finest_cell": (0, 1),
+                "functions": (1, 4096),
+                "field_width": (1, 4096),
+                "field_depth": (1, 64),
+                "components": (0, 1000),
+                "mean": (0, 1),
+                "deviation": (1e-3, 10),
+            },
+        )
         if self.code_grid > 1 and self.decoder != "linear":
             raise ValueError(f"code_grid {self.code_grid} needs the decoder linear, got {self.decoder}")
         # Its table of waves has as many numbers as the fourth power of the grid.

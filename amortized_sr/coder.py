@@ -33,7 +33,7 @@ class Coder:
     Args:
         model: The autoencoder; it stays where it is, a copy is used.
         device: Name of the device; `auto` takes the fastest.
-        digest: SHA-256 hash of the weights' file; empty if there is none.
+        digest: SHA-256 hash of the weights' file; empty for a model that was not loaded from one.
 
     Raises:
         ValueError: If the device is not available.

@@ -55,7 +55,7 @@ class LinearUnfold(Unfold):
 class ModulatedUnfold(Unfold):
     """A coordinate network that all images share, asked at the centres of the cells; the code writes its first layer.
 
-    Moving along a line between two codes moves strokes; where the code is linear in the features, it fades them.
+    Meant for morphs: features that are linear in the code can only fade from one image to the other.
 
     Args:
         code: Numbers of the code.

@@ -1,5 +1,6 @@
 """The record of everything that a model is made of. Loads no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,21 +54,32 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Reject values that no model can have, before anything is allocated."""
-        bounds = {
-            "encoder_width": (1, 1024),
-            "encoder_blocks": (1 if self.encoder == "span" else 0, 128),
-            "head_width": (0, 4096),
-            "frequencies": (0, 32),
-            "finest_cell": (0, 1),
-            "functions": (1, 1024),
-            "field_width": (1, 4096),
-            "field_depth": (1, 64),
-            "mean": (0, 1),
-            "deviation": (1e-3, 10),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} must be between {low} and {high}, got {value}")
+        check_bounds(
+            self,
+            {
+                "encoder_width": (1, 1024),
+                "encoder_blocks": (1 if self.encoder == "span" else 0, 128),
+                "head_width": (0, 4096),
+                "frequencies": (0, 32),
+                "finest_cell": (0, 1),
+                "functions": (1, 1024),
+                "field_width": (1, 4096),
+                "field_depth": (1, 64),
+                "mean": (0, 1),
+                "deviation": (1e-3, 10),
+            },
+        )
         if len(set(self.conditions)) < len(self.conditions):
             raise ValueError(f"conditions must differ from each other, got {self.conditions}")
+
+
+def check_bounds(settings: object, bounds: Mapping[str, tuple[int | float, int | float]]) -> None:
+    """Check that settings lie between the smallest and the largest value of their names.
+
+    Raises:
+        ValueError: If one does not.
+    """
+    for name, (low, high) in bounds.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be between {low} and {high}, got {value}")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
@@ -30,6 +30,13 @@ def tensor_to_picture(image: Float[Tensor, "1 channel height width"]) -> Image.I
     if len(rounded) == 1:
         return Image.fromarray(rounded[0].cpu().numpy())
     return Image.fromarray(rounded.permute(1, 2, 0).cpu().contiguous().numpy())
+
+
+def hidden_by_clamping(
+    error: Float[Tensor, "batch channel *space"], target: Float[Tensor, "batch channel *space"]
+) -> Bool[Tensor, "batch channel *space"]:
+    """Return where clamping to [0, 1] hides an error: below a black target and above a white one."""
+    return ((target <= 0) & (error < 0)) | ((target >= 1) & (error > 0))
 
 
 def check_values(image: Tensor) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.autoencoder import Autoencoder
+from amortized_sr.picture_tensor import hidden_by_clamping
 from amortized_sr.resize import shrink
 
 
@@ -74,8 +75,8 @@ def refine_code(
     """Encode images and optimise their codes, with all weights fixed, so that the renderings reproduce the images.
 
     Images are rendered in the model's frame, for which it was trained. Axes that are shorter than the frame's are
-    compared after shrinking the rendering, longer ones after shrinking the image. An error that clamping to [0, 1]
-    removes is none.
+    compared after shrinking the rendering, longer ones after shrinking the image. Errors that clamping to
+    [0, 1] hides do not count.
 
     Args:
         model: The autoencoder, on the images' device.
@@ -94,8 +95,7 @@ def refine_code(
 
         def errors(codes: Tensor) -> Tensor:
             difference = shrink(model.decode(codes).render(model.frame), size) - target
-            hidden = ((target <= 0) & (difference < 0)) | ((target >= 1) & (difference > 0))
-            each = difference.masked_fill(hidden, 0).square().mean(dim=(1, 2, 3))
+            each = difference.masked_fill(hidden_by_clamping(difference, target), 0).square().mean(dim=(1, 2, 3))
             # A grey model draws each colour of an image by itself.
             return each.unflatten(0, (len(image), -1)).mean(dim=1)
 

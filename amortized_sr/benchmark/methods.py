@@ -90,7 +90,7 @@ def method(name: str, settings: MethodSettings, training: TrainingImages | None 
     Args:
         name: The name.
         settings: What the name does not say.
-        training: Returns the training images of the data set that is measured, for `pca:N`; None if there are none.
+        training: Returns the training images of the data set that is measured, for `pca:N`; None for files.
 
     Raises:
         MethodError: If there is no such method, or it lacks training images.

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from amortized_sr.picture_tensor import hidden_by_clamping
+
 LossName = Literal["l1", "mse", "rmse"]
 ShownLossName = Literal["mse", "log_mse"]
 
@@ -57,8 +59,7 @@ def shown_loss(
         target: Values in [0, 1].
     """
     error = prediction - target
-    hidden = ((target <= 0) & (error < 0)) | ((target >= 1) & (error > 0))
-    mean = torch.where(hidden, _HIDDEN * error, error).square().flatten(1).mean(dim=1)
+    mean = torch.where(hidden_by_clamping(error, target), _HIDDEN * error, error).square().flatten(1).mean(dim=1)
     match name:
         case "mse":
             return mean.mean()

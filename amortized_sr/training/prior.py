@@ -31,7 +31,7 @@ class FitPrior(Callback):
     seed: int
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check that there are enough images.
+        """Check that there is an image for each Gaussian.
 
         Raises:
             ImageError: If the mixture has more components than there are images.
