@@ -43,6 +43,15 @@ def seed() -> None:
 
 
 @pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that a test works in."""
+    place = tmp_path / "work"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
 def small_config(request: pytest.FixtureRequest) -> ModelConfig:
     """A model of a few thousand parameters; `parametrize("small_config", [1], indirect=True)` makes it grey."""
     channels = getattr(request, "param", 3)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from windows import windows
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.choices import DecoderName
@@ -59,12 +60,6 @@ def image(config, height, width, batch=2):
 
 
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
-
-
-@st.composite
-def windows(draw):
-    y0, x0 = draw(st.floats(-1, 0.8)), draw(st.floats(-1, 0.8))
-    return y0, x0, draw(st.floats(y0 + 0.05, 1)), draw(st.floats(x0 + 0.05, 1))
 
 
 # --- the drawn function ---

@@ -26,13 +26,7 @@ from amortized_sr.weights_header import DEFAULT_MODEL, bundled_models
 TRAINING_STACK = {"lightning", "torchmetrics", "torchvision", "wandb"}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
-    """Every test works in a folder of its own."""
-    place = tmp_path / "work"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture

@@ -18,14 +18,7 @@ from amortized_sr.model_builder import build_autoencoder
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.weights import save_weights
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
-    """Every test works in a folder of its own."""
-    place = tmp_path / "work"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture

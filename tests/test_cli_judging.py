@@ -25,14 +25,10 @@ from amortized_sr.weights_header import bundled_models
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
+def no_server(folder, monkeypatch) -> None:
     """Every test works in a folder of its own, and reaches no server."""
-    place = tmp_path / "work"
-    place.mkdir()
-    monkeypatch.chdir(place)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    return place
 
 
 def photo(name: str, height: int = 10, width: int = 12, seed: int = 0) -> Path:

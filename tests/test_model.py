@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from windows import windows
 
 from amortized_sr.choices import FieldName, Footprint, InterpolationName, Neighbors
 from amortized_sr.compute import Bounds
@@ -58,12 +59,6 @@ def image(batch=2, channels=3, height=5, width=4):
 
 
 sizes = st.tuples(st.integers(1, 23), st.integers(1, 23))
-
-
-@st.composite
-def windows(draw):
-    y0, x0 = draw(st.floats(-1, 0.8)), draw(st.floats(-1, 0.8))
-    return y0, x0, draw(st.floats(y0 + 0.05, 1)), draw(st.floats(x0 + 0.05, 1))
 
 
 @pytest.mark.parametrize("config", ALL, ids=name)

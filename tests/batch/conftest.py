@@ -16,11 +16,8 @@ from amortized_sr.sizes import SizeRequest
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch) -> Path:
-    place = tmp_path / "work"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
+def inside(folder) -> None:
+    """Every test works in a folder of its own."""
 
 
 @pytest.fixture
