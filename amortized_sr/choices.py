@@ -49,8 +49,9 @@ Footprint = Literal["point", "gauss", "box"]
 """The region that a query asks about. `point`: the pixel's centre. `gauss`: each sinusoid is damped as by a Gaussian as
 wide as the pixel times a learned factor; window and constant stay. `box`: the exact mean over the pixel."""
 
-ConditionName = Literal["noise"]
-"""Facts about an image that an encoder can read. `noise`: standard deviation of its Gaussian noise; 1 is white."""
+ConditionName = Literal["noise", "jpeg"]
+"""Facts about an image that an encoder can read, 0 for none. `noise`: standard deviation of its Gaussian noise; 1 is
+white. `jpeg`: strength of its compression, see `jpeg_strength.condition_of_step`."""
 
 DecoderName = Literal["linear", "modulated", "film", "hyper", "learned"]
 """How an autoencoder's code becomes the codes of a field; see `AutoencoderConfig`."""
