@@ -1,5 +1,6 @@
 """The LightningModule of autoencoders: the loss and the validation metrics."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, final
@@ -15,9 +16,9 @@ from amortized_sr.degradation import Degradation
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.model_builder import build_autoencoder
-from amortized_sr.resize import enlarge
+from amortized_sr.resize import enlarge, shrink
 from amortized_sr.training.data import SuperResolutionData
-from amortized_sr.training.losses import ShownLossName, shown_loss
+from amortized_sr.training.losses import ShownLossName, mean_error, shown_error
 from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights_header import Config
 
@@ -35,6 +36,9 @@ class AutoencoderTask(TrainingTask):
         warmup_steps: Steps over which the learning rate rises to its peak, before it falls along a cosine to zero.
         between: Weight of a second loss at twice the frame's side, against the enlarged target: without it the picture
             between the pixels is free.
+        agreement: Weight of the difference between the drawing of twice the frame's side, shrunk, and that of the
+            frame's side, both as they are shown; it adds to the error of the latter.
+        margin: How far below black the aim lies where the target is black, see `shown_error`.
         val_sides: Sides in pixels of the inputs that validation images are shrunk to.
     """
 
@@ -45,18 +49,21 @@ class AutoencoderTask(TrainingTask):
         learning_rate: float = 1.5e-3,
         warmup_steps: int = 200,
         between: float = 0.3,
+        agreement: float = 4.0,
+        margin: float = 0.05,
         val_sides: tuple[int, ...] = (28, 14, 7),
         final_loss: ShownLossName = "log_mse",
         final_share: float = 0.0,
     ) -> None:
         super().__init__(learning_rate, warmup_steps, final_share)
-        if between < 0:
-            raise ValueError(f"between must not be negative, got {between}")
+        for name, weight in {"between": between, "agreement": agreement, "margin": margin}.items():
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"{name} must be a number from 0, got {weight}")
         if not val_sides or not 1 <= min(val_sides) <= max(val_sides) <= network.frame:
             raise ValueError(
                 f"val_sides must be numbers of pixels from 1 to the frame's {network.frame}, got {val_sides}"
             )
-        supervised = network.frame * (2 if between else 1)
+        supervised = network.frame * (2 if between or agreement else 1)
         if network.finest_cell < network.cells / supervised:
             raise ValueError(
                 f"finest_cell must be at least {network.cells / supervised:g}, {network.cells} cells over "
@@ -66,6 +73,8 @@ class AutoencoderTask(TrainingTask):
         self.loss: ShownLossName = loss
         self.final_loss: ShownLossName = final_loss
         self.between = between
+        self.agreement = agreement
+        self.margin = margin
         self.val_sides = val_sides
         # Convolutions train twice as fast with the channels together.
         self.model = build_autoencoder(network).to(memory_format=torch.channels_last)
@@ -91,10 +100,17 @@ class AutoencoderTask(TrainingTask):
         """Return the loss of one batch."""
         function = self.model.function_of_code(self.model.encode(batch.planes))
         name = self.final_loss if self.is_final() else self.loss
-        loss = shown_loss(name, function.render(self.model.frame), batch.target)
-        if self.between:
+        drawn = function.render(self.model.frame)
+        error = shown_error(drawn, batch.target, self.margin)
+        if not self.between and not self.agreement:
+            loss = mean_error(name, error)
+        else:
             size = 2 * self.network.frame, 2 * self.network.frame
-            loss = loss + self.between * shown_loss(name, function.render(size), enlarge(batch.target, size))
+            fine = function.render(size)
+            shrunk = shrink(fine.clamp(0, 1), self.model.frame)
+            error = error + self.agreement * (shrunk - drawn.clamp(0, 1)).square().flatten(1).mean(dim=1)
+            between = mean_error(name, shown_error(fine, enlarge(batch.target, size), self.margin))
+            loss = mean_error(name, error) + self.between * between
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -135,6 +151,8 @@ class AutoencoderTask(TrainingTask):
         return {
             "loss": self.loss,
             "between": self.between,
+            "agreement": self.agreement,
+            "margin": self.margin,
             "learning_rate": self.learning_rate,
             **final,
         }

@@ -44,26 +44,36 @@ def pixel_loss(
             assert_never(name)
 
 
-def shown_loss(
-    name: ShownLossName,
+def shown_error(
     prediction: Float[Tensor, "batch channel *space"],
     target: Float[Tensor, "batch channel *space"],
-) -> Float[Tensor, ""]:
-    """Return a loss over all values of a batch that forgives most of what clamping to [0, 1] hides.
+    margin: float = 0.0,
+) -> Float[Tensor, " batch"]:
+    """Return each image's mean squared error, which forgives most of what clamping to [0, 1] hides.
 
-    Below black, where the target is black, and above white, where it is white, errors count a twentieth.
+    Where the target is black the aim lies `margin` below it, so that ripples around the aim stay hidden. Errors below
+    a black target and above a white one count a twentieth.
 
     Args:
-        name: `mse`; `log_mse`, the mean over the images of its logarithm, as in a mean of PSNRs.
         prediction: Values near [0, 1].
         target: Values in [0, 1].
+        margin: How far below black.
     """
-    error = prediction - target
-    mean = torch.where(hidden_by_clamping(error, target), _HIDDEN * error, error).square().flatten(1).mean(dim=1)
+    error = prediction - (target - margin * (target <= 0))
+    return torch.where(hidden_by_clamping(error, target), _HIDDEN * error, error).square().flatten(1).mean(dim=1)
+
+
+def mean_error(name: ShownLossName, error: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Return the mean of the images' errors.
+
+    Args:
+        name: `mse`; `log_mse`, the mean of their logarithms, as in a mean of PSNRs.
+        error: Mean squared errors.
+    """
     match name:
         case "mse":
-            return mean.mean()
+            return error.mean()
         case "log_mse":
-            return (mean + _FLOOR).log().mean()
+            return (error + _FLOOR).log().mean()
         case _:
             assert_never(name)

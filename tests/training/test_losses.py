@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from amortized_sr.training.losses import pixel_loss, shown_loss
+from amortized_sr.training.losses import mean_error, pixel_loss, shown_error
 
 
 def test_losses_have_their_known_values():
@@ -35,16 +35,24 @@ def test_a_perfect_prediction_has_a_finite_gradient():
 def test_what_clamping_hides_counts_a_twentieth_and_everything_else_in_full():
     target = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.5, 0.5]).view(6, 1, 1, 1)
     prediction = torch.tensor([-0.4, 0.4, 1.4, 0.6, -0.4, 1.4]).view(6, 1, 1, 1)
-    losses = [shown_loss("mse", prediction[i : i + 1], target[i : i + 1]).item() for i in range(6)]
-    assert losses == pytest.approx([0.0004, 0.16, 0.0004, 0.16, 0.81, 0.81], rel=1e-5)
-    assert shown_loss("mse", prediction, target).item() == pytest.approx(sum(losses) / 6, rel=1e-5)
+    errors = shown_error(prediction, target)
+    assert errors.tolist() == pytest.approx([0.0004, 0.16, 0.0004, 0.16, 0.81, 0.81], rel=1e-5)
+    assert mean_error("mse", errors).item() == pytest.approx(errors.mean().item(), rel=1e-5)
+
+
+def test_a_margin_moves_the_aim_below_black_and_nowhere_else():
+    target = torch.tensor([0.0, 0.0, 0.0, 0.5, 1.0]).view(5, 1, 1, 1)
+    prediction = torch.tensor([0.0, -0.1, -0.3, 0.4, 0.9]).view(5, 1, 1, 1)
+    errors = shown_error(prediction, target, margin=0.1)
+    assert errors.tolist() == pytest.approx([0.01, 0.0, 0.0001, 0.01, 0.01], abs=1e-8)
 
 
 def test_no_wrong_value_loses_its_gradient():
     target = torch.tensor([0.0, 0.0, 1.0, 1.0]).view(1, 1, 4, 1)
     prediction = torch.tensor([-3.0, 0.2, 4.0, 0.9]).view(1, 1, 4, 1).requires_grad_()
     for name in ("mse", "log_mse"):
-        (gradient,) = torch.autograd.grad(shown_loss(name, prediction, target), prediction)
+        loss = mean_error(name, shown_error(prediction, target, margin=0.1))
+        (gradient,) = torch.autograd.grad(loss, prediction)
         # Each one is pulled towards its target.
         assert ((gradient * (prediction - target)).detach() > 0).all()
 
@@ -52,7 +60,6 @@ def test_no_wrong_value_loses_its_gradient():
 def test_the_logarithmic_loss_is_the_mean_of_the_images_logarithms():
     target = torch.zeros(2, 1, 4, 4)
     prediction = torch.tensor([0.1, 0.5]).view(2, 1, 1, 1).expand_as(target)
-    assert shown_loss("log_mse", prediction, target).item() == pytest.approx(
-        (math.log(0.01) + math.log(0.25)) / 2, rel=1e-4
-    )
-    assert shown_loss("log_mse", target, target).isfinite()
+    errors = shown_error(prediction, target)
+    assert mean_error("log_mse", errors).item() == pytest.approx((math.log(0.01) + math.log(0.25)) / 2, rel=1e-4)
+    assert mean_error("log_mse", shown_error(target, target)).isfinite()
