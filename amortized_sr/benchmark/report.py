@@ -125,13 +125,14 @@ def _quality(rows: Sequence[Row]) -> str:
 
 def _costs(rows: Sequence[Row]) -> str:
     scales = sorted({row.scale for row in rows})
-    lines = [["method", *(f"x{scale:g} s" for scale in scales), "peak MiB", "parameters"]]
+    lines = [["method", *(f"x{scale:g} s" for scale in scales), "peak MiB", "most numbers per image", "parameters"]]
     for method in dict.fromkeys(row.method for row in rows):
         own = [row for row in rows if row.method == method]
         at_scales = [[row for row in own if row.scale == scale] for scale in scales]
         seconds = [_summary(some, "seconds", statistics.median, "{:.4f}") for some in at_scales]
         memory = _summary(own, "peak_mebibytes", max, "{:.0f}")
-        lines.append([method, *seconds, memory, _summary(own, "parameters", max, "{:,}")])
+        counts = (_summary(own, name, max, "{:,}") for name in ("numbers", "parameters"))
+        lines.append([method, *seconds, memory, *counts])
     return _pipes(lines)
 
 

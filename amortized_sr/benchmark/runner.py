@@ -24,6 +24,7 @@ class Row:
 
     Attributes:
         scale: Size of the target over size of the input.
+        numbers: How many numbers stand for the image, see `Made`.
         parameters: Learned numbers behind the image's function.
         seconds: From input to picture.
         peak_mebibytes: Peak memory beyond what was in use before.
@@ -36,6 +37,7 @@ class Row:
     scale: float
     method: str
     quality: Quality = Quality()
+    numbers: int | None = None
     parameters: int | None = None
     seconds: float | None = None
     peak_mebibytes: float | None = None
@@ -129,6 +131,7 @@ def _measured(row: Row, path: Path, method: Method, convention: Convention) -> R
     return replace(
         row,
         quality=prediction.quality,
+        numbers=result.made.numbers,
         parameters=result.made.parameters,
         seconds=result.seconds,
         peak_mebibytes=result.peak_mebibytes,

@@ -128,6 +128,9 @@ def test_the_report_has_protocol_means_costs_and_failures(photos, tmp_path):
     mean = np.mean([row.quality.psnr for row in rows if row.method == "bicubic" and row.scale == 2])
     assert f"| bicubic | {mean:.2f} |" in text
     assert "| failing | failed |" in text
+    most = max(row.numbers for row in rows if row.method == "bicubic")
+    costs = text[text.index("Costs on") :].splitlines()
+    assert next(line for line in costs if line.startswith("| bicubic |")).endswith(f"| {most:,} | 0 |")
     assert text.count("no luck") == 6
     lines = list(csv.DictReader(io.StringIO(as_csv([flat(row) for row in rows]))))
     written = json.loads(report.as_json(rows, "y"))["rows"]
