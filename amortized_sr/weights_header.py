@@ -29,6 +29,9 @@ DEFAULT_MODEL = "photo-tiny"
 DEFAULT_AUTOENCODER = "mnist-autoencoder"
 """Name of the bundled weights that codes are made with when none are named."""
 
+DEFAULT_SAMPLER = "mnist-morph"
+"""Name of the bundled weights that new images and morphs are drawn with when none are named."""
+
 # Other files of this package with the same suffix.
 _OTHER_KINDS = {"fitted": "a fitted image, which `render` draws", "latent": "a latent, which a model decodes"}
 
@@ -57,7 +60,7 @@ def bundled_models() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_models())
-        ['mnist', 'mnist-autoencoder', 'photo-tiny']
+        ['mnist', 'mnist-autoencoder', 'mnist-morph', 'photo-tiny']
     """
     folder = Path(str(resources.files("amortized_sr") / "weights_data"))
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}

@@ -19,33 +19,24 @@ The report measures the costs of a model, which do not depend on its weights: mu
 
 import argparse
 import dataclasses
-import json
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer, seed_everything
+from contests import Clock, Interpolated, mean_psnr, photographs, read, trainer_of, write
+from lightning.pytorch import seed_everything
 
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds
-from amortized_sr.benchmark.protocol import evaluation_pair
-from amortized_sr.choices import Interpolation
-from amortized_sr.data.folder import image_files
 from amortized_sr.data.pairs import ScaleRange
-from amortized_sr.image_io import read_picture
-from amortized_sr.interpolated_image import InterpolatedImage
-from amortized_sr.metrics import luma, psnr
 from amortized_sr.model import AmortizedSR
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.training.data import SuperResolutionData
-from amortized_sr.training.run import has_bfloat16
 from amortized_sr.training.super_resolution import SuperResolutionTask
 
 _SCALES = (2, 3, 4, 6, 8, 12)
-_CENTRE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,30 +131,30 @@ def main() -> None:
     arguments = parser.parse_args()
     journal = arguments.out / "contest.jsonl"
     if arguments.report:
-        print(_report(_read(journal)))
+        print(_report(read(journal)))
         return
     if not (arguments.photos and arguments.val):
         parser.error("a contest needs --photos and --val")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    photos = [_centre(picture_to_tensor(read_picture(path))) for path in image_files(arguments.val)]
+    photos = photographs(arguments.val)
     for name in ("bicubic", "lanczos"):
-        if not any(row["name"] == name for row in _read(journal)):
-            ratios = {f"x{scale}": _psnr(_Interpolated(name), photos, scale) for scale in _SCALES}
-            _write(journal, {"name": name, "budget": "none", "seed": 0, "psnr": ratios, "machine": describe_machine()})
-    if not any(row["budget"] == "pace" for row in _read(journal)):
+        if not any(row["name"] == name for row in read(journal)):
+            ratios = {f"x{scale}": mean_psnr(Interpolated(name), photos, scale) for scale in _SCALES}
+            write(journal, {"name": name, "budget": "none", "seed": 0, "psnr": ratios, "machine": describe_machine()})
+    if not any(row["budget"] == "pace" for row in read(journal)):
         for name, seconds in _paces(arguments).items():
-            _write(journal, {"name": name, "budget": "pace", "seconds": seconds, "machine": describe_machine()})
-    paces = {row["name"]: row["seconds"] for row in _read(journal) if row["budget"] == "pace"}
+            write(journal, {"name": name, "budget": "pace", "seconds": seconds, "machine": describe_machine()})
+    paces = {row["name"]: row["seconds"] for row in read(journal) if row["budget"] == "pace"}
     for seed in range(arguments.seeds):
         for budget, entries in _CONTESTS:
             for name, entry in entries.items():
                 if arguments.only and not name.startswith(tuple(arguments.only)):
                     continue
-                if any((row["name"], row["budget"], row.get("seed")) == (name, budget, seed) for row in _read(journal)):
+                if any((row["name"], row["budget"], row.get("seed")) == (name, budget, seed) for row in read(journal)):
                     continue
                 steps = arguments.steps if budget == "steps" else round(arguments.seconds / paces[name])
                 row = {"name": name, "budget": budget, "seed": seed, **_run(entry, steps, seed, arguments, photos)}
-                _write(journal, row)
+                write(journal, row)
 
 
 def _paces(arguments: argparse.Namespace) -> dict[str, float]:
@@ -183,7 +174,7 @@ def _run(
         "steps": trained,
         "seconds": round(seconds, 1),
         "queries": entry.queries,
-        "psnr": {f"x{scale}": _psnr(model, photos, scale) for scale in _SCALES},
+        "psnr": {f"x{scale}": mean_psnr(model, photos, scale) for scale in _SCALES},
         "machine": describe_machine(),
     }
 
@@ -208,39 +199,10 @@ def _train(
         cache=arguments.out / "cache",
         seed=seed,
     )
-    clock = _Clock(warm)
-    trainer = Trainer(
-        max_steps=steps,
-        max_epochs=-1,
-        accelerator="cpu",
-        precision="bf16-mixed" if has_bfloat16("cpu") else "32-true",
-        gradient_clip_val=1.0,
-        callbacks=[clock],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-    )
+    clock = Clock(warm)
+    trainer = trainer_of(steps, clock)
     trainer.fit(task, datamodule=data)
     return task.model.eval(), clock.seconds, trainer.global_step
-
-
-class _Clock(Callback):
-    """Processor time of the steps after the first `warm` ones."""
-
-    def __init__(self, warm: int) -> None:
-        self.warm = warm
-        self.seconds = 0.0
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: object, batch: object, batch_idx: int) -> None:
-        """Begin."""
-        if batch_idx == self.warm:
-            self._begin = time.process_time()
-
-    def on_train_end(self, trainer: Trainer, pl_module: object) -> None:
-        """End."""
-        self.seconds = time.process_time() - self._begin
 
 
 @torch.no_grad()
@@ -259,44 +221,6 @@ def _costs(model: AmortizedSR) -> dict[str, float]:
         "per_output": multiply_adds(lambda: function.render((512, 512))) / 512**2,
         "render_ms": 1000 * statistics.median(times[1:]),
     }
-
-
-@torch.no_grad()
-def _psnr(model: "AmortizedSR | _Interpolated", photos: list[torch.Tensor], scale: int) -> float:
-    """Return the mean PSNR of luma without a border as wide as the scale."""
-    ratios: list[float] = []
-    for photo in photos:
-        pair = evaluation_pair(photo, float(scale))
-        function = model.encode(pair.image)
-        drawn = function.render((pair.target.shape[-2], pair.target.shape[-1])).clamp(0, 1)
-        ratios.append(psnr(luma(drawn), luma(pair.target), scale).item())
-    return statistics.fmean(ratios)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Interpolated:
-    """A plain filter among the models."""
-
-    name: Interpolation
-
-    def encode(self, image: torch.Tensor) -> InterpolatedImage:
-        """Return images as a function."""
-        return InterpolatedImage.like_pillow(image, self.name)
-
-
-def _centre(photo: torch.Tensor) -> torch.Tensor:
-    top, left = ((side - _CENTRE) // 2 for side in photo.shape[-2:])
-    return photo[..., top : top + _CENTRE, left : left + _CENTRE]
-
-
-def _write(journal: Path, row: dict[str, Any]) -> None:
-    with journal.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    print(json.dumps(row), flush=True)
-
-
-def _read(journal: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
 
 
 def _report(rows: list[dict[str, Any]]) -> str:

@@ -1,13 +1,13 @@
-"""Draw the pictures of docs/autoencoder.md from one autoencoder of digits; everything shown is of the test split.
+"""Draw the pictures of docs/autoencoder.md from two autoencoders of digits; everything shown is of the test split.
 
 autoencoder_sizes.webp: one digit encoded at 28, 14 and 7 pixels, drawn at 512 from its code and by bicubic.
-autoencoder_morphs.webp: 9 frames between digits of one class and of two, along the paths `line` and `prior`.
+autoencoder_morphs.webp: 9 frames between digits of one class and of two, with both models along the path `line`.
 autoencoder_axes.webp: a digit whose code moves along principal axes of the codes, up to 3 standard deviations from it.
 autoencoder_map.webp: digits in the colours of their classes, where t-SNE of their codes places them.
-autoencoder_samples.webp: samples at temperature 0.8 beside test digits.
+autoencoder_samples.webp: samples of the second model at temperature 0.8 beside test digits.
 autoencoder_faults.webp: digits whose holes fill when 7x7 pixels are encoded; a cross-fade; letters.
 
-    python scripts/make_autoencoder_pictures.py [MODEL] [--root data] [-o docs]
+    python scripts/make_autoencoder_pictures.py [MODEL [SAMPLER]] [--root data] [-o docs]
 """
 
 import argparse
@@ -23,13 +23,12 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 
 from amortized_sr import Coder
-from amortized_sr.choices import CodePathName
 from amortized_sr.data.mnist import read_digits, read_labels
 from amortized_sr.degradation import Degradation
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.picture_tensor import tensor_to_picture
 from amortized_sr.sheet import sheet
-from amortized_sr.weights_header import DEFAULT_AUTOENCODER
+from amortized_sr.weights_header import DEFAULT_AUTOENCODER, DEFAULT_SAMPLER
 
 # A page shows a picture with about so many pixels; captions are to be read there.
 _SHOWN, _FONT = 380, 12
@@ -48,18 +47,19 @@ Row = tuple[str, Image.Image]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default=DEFAULT_AUTOENCODER, help="bundled name or .safetensors file")
+    parser.add_argument("sampler", nargs="?", default=DEFAULT_SAMPLER, help="the same, for morphs and samples")
     parser.add_argument("--root", type=Path, default=Path("data"), help="folder that holds or gets MNIST/raw")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs"))
     arguments = parser.parse_args()
-    coder = Coder.from_pretrained(arguments.model, device="cpu")
+    coder, sampler = (Coder.from_pretrained(name, device="cpu") for name in (arguments.model, arguments.sampler))
     digits, labels = read_digits(arguments.root, train=False), read_labels(arguments.root, train=False)
     codes = torch.cat([coder.encode(part) for part in digits.split(500)])
     for name, picture in (
         ("sizes", _captioned(_sizes(coder, digits, labels))),
-        ("morphs", _captioned(_morphs(coder, codes, labels))),
+        ("morphs", _captioned(_morphs((sampler, coder), digits, labels))),
         ("axes", _captioned(_axes(coder, codes, labels))),
         ("map", _map(codes[:_PLACED], digits, labels)),
-        ("samples", _beside(_samples(coder, digits))),
+        ("samples", _beside(_samples(sampler, digits))),
         ("faults", _captioned(_faults(coder, digits, codes, labels))),
     ):
         path = arguments.output / f"autoencoder_{name}.webp"
@@ -81,15 +81,16 @@ def _sizes(coder: Coder, digits: Float[Tensor, "digit 1 28 28"], labels: Int[Ten
     ]
 
 
-def _morphs(coder: Coder, codes: Float[Tensor, "digit code"], labels: Int[Tensor, " digit"]) -> list[Row]:
+def _morphs(
+    coders: Sequence[Coder], digits: Float[Tensor, "digit 1 28 28"], labels: Int[Tensor, " digit"]
+) -> list[Row]:
     """Return morphs between the second digit of a class and the third of the same or another class."""
     rows = []
     for first, last in ((3, 3), (2, 2), (4, 9), (3, 8), (7, 1)):
-        start, stop = _of_class(labels, first)[1], _of_class(labels, last)[2]
-        paths: tuple[CodePathName, ...] = ("line", "prior")
-        for path in paths:
-            morph = coder.morph(codes[start], codes[stop], _FRAMES, path)
-            rows.append((f"{first} to {last}, {path}", _drawn(coder, morph)))
+        ends = torch.stack((digits[_of_class(labels, first)[1]], digits[_of_class(labels, last)[2]]))
+        for coder in coders:
+            morph = coder.morph(*coder.encode(ends), _FRAMES)
+            rows.append((f"{first} to {last}, {coder.model.code_size} numbers", _drawn(coder, morph)))
     return rows
 
 

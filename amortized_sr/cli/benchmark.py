@@ -34,7 +34,7 @@ _FitCoords = Annotated[FitCoords, typer.Option(help="Coordinates of the fits.")]
 _Seed = Annotated[int, typer.Option(help="Decides the fits' initial weights.")]
 _Refine = Annotated[int, typer.Option(min=1, metavar="N", help="Steps of `+refine`.")]
 _FILE_METHODS = "nearest,bicubic,lanczos,fit:siren,fit:notebook,amortized,amortized+refine"
-_DIGIT_METHODS = "bicubic,fit:siren,amortized,autoencoder,pca:64"
+_DIGIT_METHODS = "bicubic,fit:siren,amortized,autoencoder,autoencoder:mnist-morph,pca:64"
 _PROTOCOL_HELP = "y: luma, border of scale left out (Set5); rgb: border of scale + 6 left out; plain: all pixels."
 _Limit = Annotated[int | None, typer.Option(min=1, help="Largest number of images (of each folder).")]
 _Wandb = Annotated[WandbMode, typer.Option(help="Whether to log to Weights & Biases.")]

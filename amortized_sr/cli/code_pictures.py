@@ -50,13 +50,19 @@ def resolve_size(target: "SizeRequest | None", coder: "Coder", image_size: "Size
     return (target or SizeRequest(longest=_USUAL_SCALE * max(coder.model.frame))).resolve(image_size)
 
 
-def load_coder(model: str | None, device: DeviceName) -> "Coder":
-    """Return the named autoencoder on a device, or raise a `typer.BadParameter`."""
+def load_coder(model: str | None, device: DeviceName, invents: bool = False) -> "Coder":
+    """Return the named autoencoder on a device, or raise a `typer.BadParameter`.
+
+    Args:
+        model: Its name or file; None takes the usual one.
+        device: The device.
+        invents: Whether it is to draw codes that are no image's.
+    """
     from amortized_sr.coder import Coder
-    from amortized_sr.weights_header import DEFAULT_AUTOENCODER
+    from amortized_sr.weights_header import DEFAULT_AUTOENCODER, DEFAULT_SAMPLER
 
     try:
-        return Coder.from_pretrained(model or DEFAULT_AUTOENCODER, device)
+        return Coder.from_pretrained(model or (DEFAULT_SAMPLER if invents else DEFAULT_AUTOENCODER), device)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

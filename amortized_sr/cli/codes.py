@@ -55,7 +55,7 @@ def sample(
     target = parse_usual(scale, size, width, height, longest)
     names = [f"sample_{number:0{len(str(count - 1))}}.png" for number in range(count)]
     paths = checked_outputs(output, None, "samples.png", names, overwrite)
-    coder = load_coder(model, device)
+    coder = load_coder(model, device, invents=True)
     try:
         codes = coder.sample(count, seed, temperature)
     except ValueError as error:
@@ -98,7 +98,7 @@ def morph(
     output_path = checked_output(output, first, name, overwrite)
     # The other input must not be replaced either.
     checked_output(output or str(output_path), last, name, overwrite)
-    coder = load_coder(model, device)
+    coder = load_coder(model, device, invents=True)
     from amortized_sr.image_io.animation import check_film, write_film
     from amortized_sr.image_io.picture import plain_picture
 
