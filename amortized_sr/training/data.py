@@ -25,7 +25,7 @@ from amortized_sr.data.pairs import (
     collate_crops,
     cut_pair,
 )
-from amortized_sr.degradation import Degradation
+from amortized_sr.degradation import Degradation, changed_settings
 from amortized_sr.image_io import ImageError
 
 
@@ -183,7 +183,7 @@ class SuperResolutionData(LightningDataModule):
             "scales": asdict(self.scales),
             **({"shift": self.shift} if self.shift else {}),
             **({"shorter_side": self.shorter_side} if self.shorter_side else {}),
-            **({"degradation": asdict(self.degradation)} if self.degradation != Degradation() else {}),
+            **({"degradation": changed_settings(self.degradation)} if self.degradation != Degradation() else {}),
         }
 
     def _read(self, root: Path) -> ImageStore:
