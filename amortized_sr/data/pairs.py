@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from amortized_sr.data.cache import ImageStore, Pixels
+from amortized_sr.data.scenes import Scenes
 from amortized_sr.degradation import Degradation
 
 # Separate streams of random numbers: (seed, stream, number).
@@ -195,14 +196,20 @@ def cut_pair(
     degradation: Degradation = Degradation(),
     seed: int = 0,
     first: int = 0,
+    scenes: Scenes | None = None,
 ) -> Pair:
     """Return the pair that a training step makes of its 8-bit crops, on their device.
 
-    The seed and the samples' numbers, of which `first` is the first one, decide all that is random.
+    Scenes replace some of the crops; they get noise and JPEG as well. The seed and the samples' numbers, of which
+    `first` is the first one, decide all that is random.
     """
-    region, target, image = sides
-    exact = Degradation()(crops[..., :region, :region].float() / 255, (target, target)).image
-    return Pair(degradation(exact, (image, image), seed, first).planes, exact)
+    exact = Degradation()(crops[..., : sides.region, : sides.region].float() / 255, (sides.target, sides.target)).image
+    image = degradation.shrink(exact, (sides.image, sides.image), seed, first)
+    for index in range(len(crops)):
+        if scenes is not None and scenes.replaces(first + index):
+            small, large = scenes.pair(first + index, sides.target, sides.image)
+            image[index], exact[index] = small.to(image), large.to(exact)
+    return Pair(degradation.add_faults(image, seed, first).planes, exact)
 
 
 def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> Int[Tensor, "batch query"]:
