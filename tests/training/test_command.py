@@ -480,6 +480,7 @@ def test_every_committed_configuration_trains(config, images, tmp_path):
     arguments = [
         "--config", str(config), "--data.source", "folder", "--data.root", str(images), "--data.val_root", "null",
         "--data.val_count", "2", "--data.batch_size", "2", "--trainer.max_steps", "5",
+        "--data.graphics_scenes", "2",
         "--data.num_workers", "0",  # Lightning warns where there are fewer cores than the file asks for.
         "--run_dir", str(tmp_path / "run"), "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu",
     ]  # fmt: skip
