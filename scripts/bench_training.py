@@ -10,6 +10,7 @@ crops plus the time to degrade it; the rest is forward, backward and the optimis
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,10 +41,9 @@ def main() -> None:
     sampler = StepSampler(10**6, batch_size, steps_done=lambda: 0, rank=0, world_size=1)
     loader = iter(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, collate_fn=collate_crops))
     scales = ScaleRange(**data["scales"])
-    given = data.get("degradation", {})
-    degradation = Degradation(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    )
+    given: dict[str, Any] = data.get("degradation", {})
+    tuples: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    degradation = Degradation(**given | tuples)
     share = data.get("graphics_share", 0)
     scenes = draw_scenes(20, side, network.channels, share, seed=0) if share else None
     model = SuperResolutionTask(network, expansion=settings["model"].get("expansion", 0)).model

@@ -131,7 +131,7 @@ class SuperResolutionData(LightningDataModule):
             read_folder(self.root, self.channels, self.cache, self.shorter_side)
 
     def setup(self, stage: str) -> None:
-        """Read the images into `train_store` and `val_store`, and draw `scenes`."""
+        """Read the images into `train_store` and `val_store`; draw `scenes` for training."""
         mnist, hint = self.source == "mnist", ""
         store = read_mnist(self.root, train=True) if mnist else self._read(self.root)
         val_store = self._read(self.val_root) if self.val_root and not mnist else None
@@ -142,7 +142,7 @@ class SuperResolutionData(LightningDataModule):
         self.val_store = val_store.select(range(min(len(val_store), self.val_count)))
         self.train_store = self._at_least(self.crop_size, store, "crop_size", "training", hint)
         self.scenes = None
-        if self.graphics_share:
+        if self.graphics_share and stage == "fit":
             rank_zero_info(f"drawing {self.graphics_scenes} scenes for {self.graphics_share:.0%} of the samples")
             self.scenes = draw_scenes(
                 self.graphics_scenes, self.crop_size, self.channels, self.graphics_share, self.seed
