@@ -36,6 +36,9 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 InterpolationName = Literal["bilinear", "bicubic"]
 """Kernels of the interpolated image below the learned part."""
 
+ShrinkingName = Literal["bicubic", "box", "bilinear", "lanczos"]
+"""Antialiased kernels that make small images; `box` is the exact mean over each pixel, the others are Pillow's."""
+
 EncoderName = Literal["edsr", "span"]
 """Trunks that turn an image into features."""
 

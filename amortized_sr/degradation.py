@@ -1,6 +1,6 @@
 """How low-resolution images are made from their targets, for training and for measuring."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -8,19 +8,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from amortized_sr.choices import ConditionName
+from amortized_sr.choices import ConditionName, ShrinkingName
 from amortized_sr.coords import Size
-from amortized_sr.resize import shrink_height, shrink_width
+from amortized_sr.jpeg import PERIOD, compress
+from amortized_sr.jpeg_strength import condition_of_step
+from amortized_sr.model_config import check_bounds
+from amortized_sr.noise import gaussian_noise
+from amortized_sr.resize import blur, shrink_height, shrink_width
 
-# A stream of random numbers of its own: (seed, stream, sample number). Training pairs use the streams 0 to 3.
-_NOISE = 4
+# Streams of random numbers: (seed, stream, sample number). Training pairs use the streams 0 to 3.
+_NOISE, _SHRINKING, _JPEG = range(4, 7)
+
+# The part of the noisy samples whose noise is below `noise_mostly_below`.
+_MOSTLY = 0.75
 
 
 class Degraded(NamedTuple):
     """Low-resolution images and their conditions for an encoder.
 
     Attributes:
-        image: Multiples of 1/255 in [0, 1].
+        image: Multiples of 1/255 in [0, 1], unless `Degradation.rounded` is false.
         conditions: One number for each image and each of `Degradation.conditions`.
     """
 
@@ -44,37 +51,88 @@ def add_conditions(
 # Not marked final: jsonargparse takes no final class for a default.
 @dataclass(frozen=True)
 class Degradation:
-    """Shrinks with the antialiased bicubic kernel, rounds to 8 bits, adds noise and rounds again.
+    """Shrinks, rounds to 8 bits, adds noise, rounds again, and writes JPEG.
 
-    The default is the benchmark's: bicubic alone. Everything random is a function of the seed and a sample's number.
+    The default is the benchmark's: shrinking by the antialiased bicubic kernel alone. Everything random is a function
+    of the seed and a sample's number. A sample is clean, or has noise, or JPEG, or both. Clean ones are the default's,
+    with strengths of 0. Equal bounds are a fixed strength: `Degradation(noise=(25.0, 25.0))`.
 
     Attributes:
-        noise: Smallest and largest standard deviation of white Gaussian noise, of 255; uniform between them.
-        clean_share: Share of the samples without noise.
+        noise: Smallest and largest standard deviation of Gaussian noise, of 255; uniform between them.
+        clean_share: Share of the clean samples.
+        noise_only_share: Share of the samples with noise and no JPEG, where both are set.
+        jpeg_only_share: Share of the samples with JPEG and no noise, where both are set; the rest has both.
+        noise_mostly_below: Three quarters of the noisy samples are below this strength, uniform, the others uniform
+            above; 0 is uniform over the whole range.
+        grey_noise_share: Share of the noisy samples with equal noise in all channels.
+        correlated_noise_share: Share of the noisy samples whose noise is similar in neighbouring pixels.
+        jpeg: Lowest and highest quality of JPEG from 1 to 100, all as likely; 0 to 0 is no JPEG.
+        half_chroma_share: Share of the JPEG files that hold their colours at half the size (4:2:0).
+        cut_jpeg: Whether JPEG's blocks begin anywhere, as in a picture that was cut out; else at the first pixel.
+        second_jpeg_share: Share of the samples with JPEG that were another JPEG file before.
+        box_share: Share of the samples shrunk by exact means over pixels. This and what follows counts among the
+            samples that are not clean, and changes nothing where an image keeps its size.
+        bilinear_share: Share of the samples shrunk by the bilinear kernel.
+        lanczos_share: Share of the samples shrunk by the Lanczos kernel; the rest is bicubic.
+        blur_share: Share of the samples that are blurred before they are shrunk.
+        blur: Largest deviation of their Gaussian blur, in pixels of the result; uniform from 0.
+        rounded: Whether noisy images are clipped and rounded to 8 bits. Published measurements of denoising do neither.
     """
 
     noise: tuple[float, float] = (0.0, 0.0)
     clean_share: float = 0.0
+    noise_only_share: float = 0.0
+    jpeg_only_share: float = 0.0
+    noise_mostly_below: float = 0.0
+    grey_noise_share: float = 0.0
+    correlated_noise_share: float = 0.0
+    jpeg: tuple[int, int] = (0, 0)
+    half_chroma_share: float = 1.0
+    cut_jpeg: bool = False
+    second_jpeg_share: float = 0.0
+    box_share: float = 0.0
+    bilinear_share: float = 0.0
+    lanczos_share: float = 0.0
+    blur_share: float = 0.0
+    blur: float = 0.7
+    rounded: bool = True
 
     def __post_init__(self) -> None:
         """Reject settings without a meaning."""
         low, high = self.noise
         if not 0 <= low <= high <= 255:
             raise ValueError(f"noise must satisfy 0 <= low <= high <= 255, got {low} to {high}")
-        if not 0 <= self.clean_share <= 1:
-            raise ValueError(f"clean_share must be a share from 0 to 1, got {self.clean_share}")
+        if self.noise_mostly_below and not low < self.noise_mostly_below < high:
+            raise ValueError(
+                f"noise_mostly_below must be inside the range of noise, {low} to {high}, or 0 for uniform noise, "
+                f"got {self.noise_mostly_below}"
+            )
+        worst, best = self.jpeg
+        if self.jpeg != (0, 0) and not 1 <= worst <= best <= 100:
+            raise ValueError(
+                f"jpeg must satisfy 1 <= low <= high <= 100, or be 0 to 0 for no JPEG, got {worst} to {best}"
+            )
+        check_bounds(self, dict.fromkeys(_SHARES, (0, 1)) | {"blur": (0, 10)})
+        for names in _PARTS:
+            if sum(getattr(self, name) for name in names) > 1 + 1e-9:
+                values = ", ".join(f"{name} {getattr(self, name)}" for name in names)
+                raise ValueError(f"these must be shares of one whole, got {values}; lower one of them")
+        if self.noise_only_share + self.jpeg_only_share > 0 and len(self.conditions) < 2:
+            raise ValueError("noise_only_share and jpeg_only_share must be 0 unless noise and jpeg are both set")
+        if not self.rounded and self.jpeg[1]:
+            raise ValueError("rounded must be true where jpeg is set, because JPEG files hold 8 bits")
 
     @property
     def conditions(self) -> tuple[ConditionName, ...]:
         """Names of the numbers that come with each image."""
-        return ("noise",) if self.noise[1] > 0 else ()
+        return (*(("noise",) if self.noise[1] > 0 else ()), *(("jpeg",) if self.jpeg[1] > 0 else ()))
 
     def __call__(
         self, target: Float[Tensor, "batch channel height width"], size: Size, seed: int = 0, first: int = 0
     ) -> Degraded:
         """Return the low-resolution images of targets.
 
-        Without noise equal to Pillow's `resize(..., BICUBIC)` of an 8-bit image within 1/255: like Pillow, first along
+        Clean images equal Pillow's `resize(..., BICUBIC)` of an 8-bit image within 1/255: like Pillow, first along
         x, then along y, with rounding after each.
 
         Args:
@@ -87,18 +145,111 @@ class Degradation:
             >>> Degradation()(torch.ones(1, 3, 8, 8), (4, 4)).image.shape
             torch.Size([1, 3, 4, 4])
         """
-        image = _round(shrink_height(_round(shrink_width(target, size[1])), size[0]))
+        return self.add_faults(self.shrink(target, size, seed, first), seed, first)
+
+    def shrink(
+        self, target: Float[Tensor, "batch channel height width"], size: Size, seed: int = 0, first: int = 0
+    ) -> Float[Tensor, "batch channel rows columns"]:
+        """Return shrunk targets without noise or JPEG; see `__call__`."""
+        image = _shrunk(target, size, "bicubic")
+        if target.shape[-2:] == size or not any(getattr(self, name) for name in (*_KERNELS, "blur_share")):
+            return image
+        for index in range(len(image)):
+            if self._faults(seed, first + index) == (False, False):
+                continue
+            random = np.random.default_rng((seed, _SHRINKING, first + index))
+            kernel, blurred, sigma = self._kernel(random.random()), random.random(), random.uniform(0, self.blur)
+            one = target[index : index + 1]
+            if blurred < self.blur_share:
+                # Both axes alike, in pixels of the result.
+                one = blur(one, sigma * max(one.shape[-2] / size[0], one.shape[-1] / size[1]))
+            image[index] = _shrunk(one, size, kernel)[0]
+        return image
+
+    def add_faults(self, image: Float[Tensor, "batch channel rows columns"], seed: int = 0, first: int = 0) -> Degraded:
+        """Return images of 8 bits in [0, 1] with noise and JPEG, and their strengths; see `__call__`."""
         if not self.conditions:
             return Degraded(image, image.new_empty(len(image), 0))
-        samples = [self._sample(image[0].shape, seed, first + index) for index in range(len(image))]
-        sigma = image.new_tensor([strength / 255 for strength, _ in samples])
-        noise = torch.from_numpy(np.stack([values for _, values in samples])).to(image)
-        return Degraded(_round(image + sigma[:, None, None, None] * noise), sigma[:, None])
+        strengths: dict[ConditionName, Tensor] = {}
+        numbers = range(first, first + len(image))
+        if "noise" in self.conditions:
+            samples = [self._noise(image[0].shape, seed, number) for number in numbers]
+            sigma = image.new_tensor([strength / 255 for strength, _ in samples])
+            noise = torch.from_numpy(np.stack([values for _, values in samples])).to(image)
+            image = image + sigma[:, None, None, None] * noise
+            image, strengths["noise"] = _round(image) if self.rounded else image, sigma
+        if "jpeg" in self.conditions:
+            levels = (image * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+            files = [self._jpeg(pixels, seed, number) for pixels, number in zip(levels, numbers, strict=True)]
+            decoded = torch.from_numpy(np.stack([pixels for pixels, _ in files])).permute(0, 3, 1, 2)
+            image = decoded.to(image) / 255
+            strengths["jpeg"] = image.new_tensor([strength for _, strength in files])
+        return Degraded(image, torch.stack([strengths[name] for name in self.conditions], dim=1))
 
-    def _sample(self, shape: tuple[int, ...], seed: int, number: int) -> tuple[float, np.ndarray]:
+    def _faults(self, seed: int, number: int) -> tuple[bool, bool]:
+        """Return whether a sample has noise, and whether it has JPEG, where they are set."""
+        kind = np.random.default_rng((seed, _NOISE, number)).random() - self.clean_share
+        if kind < 0:
+            return False, False
+        if kind < self.noise_only_share + self.jpeg_only_share:
+            return kind < self.noise_only_share, kind >= self.noise_only_share
+        return True, True
+
+    def _noise(self, shape: tuple[int, ...], seed: int, number: int) -> tuple[float, np.ndarray]:
+        """Return a sample's deviation of 255, and noise of deviation 1."""
+        if not self._faults(seed, number)[0]:
+            return 0.0, np.zeros(shape, np.float32)
         random = np.random.default_rng((seed, _NOISE, number))
-        clean, strength = random.random() < self.clean_share, random.uniform(*self.noise)
-        return 0.0 if clean else strength, random.standard_normal(shape, dtype=np.float32)
+        _, place, (low, high), middle = random.random(), random.random(), self.noise, self.noise_mostly_below
+        if middle:
+            strength = float(np.interp(place, (0, _MOSTLY, 1), (low, middle, high)))
+        else:
+            strength = low + (high - low) * place
+        return strength, gaussian_noise(random, shape, self.grey_noise_share, self.correlated_noise_share)
+
+    def _jpeg(self, pixels: np.ndarray, seed: int, number: int) -> tuple[np.ndarray, float]:
+        """Return a sample's pixels out of its last file, and that file's strength."""
+        if not self._faults(seed, number)[1]:
+            return pixels, 0.0
+        random = np.random.default_rng((seed, _JPEG, number))
+        step = 0.0
+        for _ in range(2 if random.random() < self.second_jpeg_share else 1):
+            quality, half = int(random.integers(self.jpeg[0], self.jpeg[1] + 1)), random.random()
+            top, left = random.integers(0, PERIOD if self.cut_jpeg else 1, 2).tolist()
+            pixels, step = compress(pixels, quality, half < self.half_chroma_share, (top, left))
+        return pixels, condition_of_step(step)
+
+    def _kernel(self, place: float) -> ShrinkingName:
+        """Return the kernel at a place from 0 to 1 among the shares."""
+        for name, kernel in _KERNELS.items():
+            if place < getattr(self, name):
+                return kernel
+            place -= getattr(self, name)
+        return "bicubic"
+
+
+_KERNELS: dict[str, ShrinkingName] = {"box_share": "box", "bilinear_share": "bilinear", "lanczos_share": "lanczos"}
+
+# Settings that are parts of one whole, then all that are shares.
+_PARTS = (
+    ("clean_share", "noise_only_share", "jpeg_only_share"),
+    ("grey_noise_share", "correlated_noise_share"),
+    tuple(_KERNELS),
+)
+_SHARES = [*(name for names in _PARTS for name in names), "half_chroma_share", "second_jpeg_share", "blur_share"]
+
+
+def changed_settings(degradation: Degradation) -> dict[str, object]:
+    """Return the settings that are not the default's, by name."""
+    return {
+        field.name: value
+        for field in fields(degradation)
+        if (value := getattr(degradation, field.name)) != field.default
+    }
+
+
+def _shrunk(image: Tensor, size: Size, kernel: ShrinkingName) -> Tensor:
+    return _round(shrink_height(_round(shrink_width(image, size[1], kernel)), size[0], kernel))
 
 
 def _round(image: Tensor) -> Tensor:

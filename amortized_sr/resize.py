@@ -3,6 +3,7 @@
 A kernel is evaluated at a point or over a footprint, the area of one output pixel.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, assert_never, final
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from amortized_sr.choices import Interpolation, InterpolationName
+from amortized_sr.choices import Interpolation, InterpolationName, ShrinkingName
 from amortized_sr.coords import Size
 
 
@@ -28,21 +29,39 @@ def shrink(
     return shrink_height(shrink_width(image, size[1]), size[0])
 
 
-def shrink_width(image: Tensor, width: int) -> Tensor:
+def shrink_width(image: Tensor, width: int, kernel: ShrinkingName = "bicubic") -> Tensor:
     """Shrink along x alone; see `shrink`."""
     if width == image.shape[-1]:
         return image
+    if kernel != "bicubic":
+        return image @ _shrinking_weights(image, image.shape[-1], width, kernel).T
     return _interpolate(image, (image.shape[-2], width))
 
 
-def shrink_height(image: Tensor, height: int) -> Tensor:
+def shrink_height(image: Tensor, height: int, kernel: ShrinkingName = "bicubic") -> Tensor:
     """Shrink along y alone; see `shrink`."""
     if height == image.shape[-2]:
         return image
+    if kernel != "bicubic":
+        return _shrinking_weights(image, image.shape[-2], height, kernel) @ image
     if image.shape[-1] == 1:
         # torch 2.15 repeats the first row of a result that is one pixel wide, so two columns are computed.
         return _interpolate(image.expand(-1, -1, -1, 2), (height, 2))[..., :1]
     return _interpolate(image, (height, image.shape[-1]))
+
+
+def blur(
+    image: Float[Tensor, "batch channel height width"], sigma: float
+) -> Float[Tensor, "batch channel height width"]:
+    """Blur an image with a Gaussian of `sigma` pixels, with its edges repeated; 0 changes nothing."""
+    radius = math.ceil(3 * sigma)
+    if radius == 0:
+        return image
+    weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device) / sigma) ** 2)
+    weights = weights / weights.sum()
+    single = functional.pad(image.flatten(0, 1)[:, None], (radius,) * 4, mode="replicate")
+    blurred = functional.conv2d(functional.conv2d(single, weights[None, None, None]), weights[None, None, :, None])
+    return blurred.view_as(image)
 
 
 def enlarge(
@@ -70,6 +89,14 @@ def enlarge(
 
 def _interpolate(image: Tensor, size: Size) -> Tensor:
     return functional.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def _shrinking_weights(image: Tensor, source: int, target: int, name: ShrinkingName) -> Float[Tensor, "target source"]:
+    cell = torch.tensor(source / target, dtype=torch.float64)
+    centres = (torch.arange(target, dtype=torch.float64) + 0.5) * cell - 0.5
+    kernel = InterpolationKernel(0.5, _box, "box", _box_integral) if name == "box" else pillow_kernel(name)
+    weights = kernel(centres[:, None] - torch.arange(source), cell)[..., 0]
+    return (weights / weights.sum(dim=1, keepdim=True)).to(image)
 
 
 @final
@@ -152,6 +179,10 @@ def pillow_kernel(name: Interpolation) -> InterpolationKernel:
 
 def _box(t: Tensor) -> Tensor:
     return ((t >= -0.5) & (t < 0.5)).to(t.dtype)
+
+
+def _box_integral(t: Tensor) -> Tensor:
+    return t.clamp(-0.5, 0.5)
 
 
 def _lanczos(t: Tensor) -> Tensor:

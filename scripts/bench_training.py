@@ -10,6 +10,7 @@ crops plus the time to degrade it; the rest is forward, backward and the optimis
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ import yaml
 
 from amortized_sr.data.cache import pack
 from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, cut_pair
+from amortized_sr.data.scenes import draw_scenes
+from amortized_sr.degradation import Degradation
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.losses import pixel_loss
 from amortized_sr.training.run import has_bfloat16
@@ -38,6 +41,11 @@ def main() -> None:
     sampler = StepSampler(10**6, batch_size, steps_done=lambda: 0, rank=0, world_size=1)
     loader = iter(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, collate_fn=collate_crops))
     scales = ScaleRange(**data["scales"])
+    given: dict[str, Any] = data.get("degradation", {})
+    tuples: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    degradation = Degradation(**given | tuples)
+    share = data.get("graphics_share", 0)
+    scenes = draw_scenes(20, side, network.channels, share, seed=0) if share else None
     model = SuperResolutionTask(network, expansion=settings["model"].get("expansion", 0)).model
     optimizer = torch.optim.Adam(model.parameters())
     bfloat16 = has_bfloat16("cpu")
@@ -46,7 +54,7 @@ def main() -> None:
     for step in range(10 + arguments.steps):
         start = time.perf_counter()
         batch = next(loader)
-        pair = cut_pair(batch.target, scales.sample(side, 0, batch.step))
+        pair = cut_pair(batch.target, scales.sample(side, 0, batch.step), degradation, 0, batch.first, scenes)
         target_side = pair.target.shape[-1]
         loaded = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from amortized_sr.data.mnist import read_digits
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
-from amortized_sr.resize import enlarge, interpolation_kernel, shrink
+from amortized_sr.resize import blur, enlarge, interpolation_kernel, shrink, shrink_height, shrink_width
 
 
 @pytest.mark.parametrize("name", ["bilinear", "bicubic"])
@@ -58,3 +58,22 @@ def test_a_corrected_enlargement_stays_in_range_and_keeps_flat_images():
     noise = enlarge((torch.rand(2, 1, 8, 8) > 0.5).float(), (16, 24))
     assert noise.min() >= 0
     assert noise.max() <= 1
+
+
+def test_box_shrinking_is_the_exact_mean_at_any_ratio():
+    # Each of 30 pixels as 7 points, of which a pixel of the result holds 30.
+    image = torch.rand(2, 3, 30, 30)
+    points = image.repeat_interleave(7, 2).repeat_interleave(7, 3)
+    expected = torch.nn.functional.avg_pool2d(points, 30)
+    torch.testing.assert_close(shrink_height(shrink_width(image, 7, "box"), 7, "box"), expected)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.7, 2.5])
+def test_a_blur_has_the_deviation_that_it_is_asked_for_and_keeps_flat_images(sigma):
+    point = torch.zeros(1, 1, 41, 41)
+    point[..., 20, 20] = 1
+    distance = torch.arange(-20.0, 21.0)
+    for axis in (2, 3):
+        spread = (blur(point, sigma).sum(dim=axis)[0, 0] * distance.square()).sum().sqrt()
+        assert spread == pytest.approx(sigma, rel=0.04)
+    torch.testing.assert_close(blur(torch.full((1, 2, 3, 4), 0.3), sigma), torch.full((1, 2, 3, 4), 0.3))

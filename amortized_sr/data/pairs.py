@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from amortized_sr.data.cache import ImageStore, Pixels
+from amortized_sr.data.scenes import Scenes
 from amortized_sr.degradation import Degradation
 
 # Separate streams of random numbers: (seed, stream, number).
@@ -64,6 +65,7 @@ class ScaleRange:
         far: Largest far scale.
         far_share: Share of the steps whose scale is between `high` and `far`.
         same_share: Share of the steps with scale 1, in which the image is its own target.
+        same_size: Side of the images of these steps, in pixels; None is `image_size`. Removing noise needs larger ones.
         shrink: In half of the steps, targets are shrunk by up to this factor first: the same photographs with finer
             detail per pixel. The factor is at most crop over target, which is 1 at the farthest scales.
         fixed_target: Whether targets always have `image_size` pixels a side, and images are smaller by the scale.
@@ -77,6 +79,7 @@ class ScaleRange:
     same_share: float = 0.0
     shrink: float = 1.0
     fixed_target: bool = False
+    same_size: int | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -92,17 +95,21 @@ class ScaleRange:
             raise ValueError(f"shrink must be at least 1, got {self.shrink}")
         if self.image_size < 1:
             raise ValueError(f"image_size must be at least 1 pixel, got {self.image_size}")
+        if self.same_size is not None and (self.same_size < 1 or self.fixed_target):
+            raise ValueError(
+                f"same_size must be at least 1 pixel, and null where fixed_target is true, got {self.same_size}"
+            )
 
     def sample(self, crop_size: int, seed: int, step: int) -> PairSides:
         """Return the sides for a training step."""
         random = np.random.default_rng((seed, _SCALE, step))
-        scale = random.uniform(self.low, self.high)
+        scale, image_size = random.uniform(self.low, self.high), self.image_size
         kind, far, factor = random.uniform((0, self.high, 2 - self.shrink), (1, max(self.high, self.far), self.shrink))
         if kind < self.same_share:
-            scale = 1.0
+            scale, image_size = 1.0, self.same_size or image_size
         elif kind < self.same_share + self.far_share:
             scale = far
-        target = min(crop_size, self.image_size if self.fixed_target else round(self.image_size * scale))
+        target = min(crop_size, image_size if self.fixed_target else round(image_size * scale))
         region = min(crop_size, round(target * max(1.0, factor)))
         return PairSides(region, target, max(1, round(target / scale)))
 
@@ -195,14 +202,20 @@ def cut_pair(
     degradation: Degradation = Degradation(),
     seed: int = 0,
     first: int = 0,
+    scenes: Scenes | None = None,
 ) -> Pair:
     """Return the pair that a training step makes of its 8-bit crops, on their device.
 
-    The seed and the samples' numbers, of which `first` is the first one, decide all that is random.
+    Scenes replace some of the crops; they get noise and JPEG as well. The seed and the samples' numbers, of which
+    `first` is the first one, decide all that is random.
     """
-    region, target, image = sides
-    exact = Degradation()(crops[..., :region, :region].float() / 255, (target, target)).image
-    return Pair(degradation(exact, (image, image), seed, first).planes, exact)
+    exact = Degradation()(crops[..., : sides.region, : sides.region].float() / 255, (sides.target, sides.target)).image
+    image = degradation.shrink(exact, (sides.image, sides.image), seed, first)
+    for index in range(len(crops)):
+        if scenes is not None and scenes.replaces(first + index):
+            small, large = scenes.pair(first + index, sides.target, sides.image)
+            image[index], exact[index] = small.to(image), large.to(exact)
+    return Pair(degradation.add_faults(image, seed, first).planes, exact)
 
 
 def choose_queries(count: int, pixels: int, batch: TargetBatch, seed: int) -> Int[Tensor, "batch query"]:

@@ -25,7 +25,8 @@ from amortized_sr.data.pairs import (
     collate_crops,
     cut_pair,
 )
-from amortized_sr.degradation import Degradation
+from amortized_sr.data.scenes import draw_scenes
+from amortized_sr.degradation import Degradation, changed_settings
 from amortized_sr.image_io import ImageError
 
 
@@ -48,6 +49,8 @@ class SuperResolutionData(LightningDataModule):
         crop_size: Side of the training crops in pixels, at most that of the images.
         scales: Scales and sizes of the training pairs.
         degradation: How low-resolution images are made; its conditions must be the network's.
+        graphics_share: Share of the training samples that are drawn graphics.
+        graphics_scenes: Number of scenes drawn for them, 16 * 3 * crop_size^2 bytes each.
         batch_size: Crops per step and process.
         steps_per_epoch: Training steps between two validations; a run with fewer steps validates five times.
         num_queries: Number of random pixels of each target that are supervised; 0 supervises all, which costs little
@@ -80,12 +83,15 @@ class SuperResolutionData(LightningDataModule):
         cache: Path | None = None,
         seed: int = 0,
         shorter_side: int | None = None,
+        graphics_share: float = 0.0,
+        graphics_scenes: int = 200,
     ) -> None:
         super().__init__()
         for name, value in {
             "crop_size": crop_size,
             "batch_size": batch_size,
             "steps_per_epoch": steps_per_epoch,
+            "graphics_scenes": graphics_scenes,
         }.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
@@ -94,6 +100,8 @@ class SuperResolutionData(LightningDataModule):
         for name, value in {"num_queries": num_queries, "num_workers": num_workers, "shift": shift}.items():
             if value < 0:
                 raise ValueError(f"{name} must not be negative, got {value}")
+        if not 0 <= graphics_share <= 1:
+            raise ValueError(f"graphics_share must be between 0 and 1, got {graphics_share}")
         self.source: Literal["mnist", "folder"] = source
         self.root = root
         self.val_root = val_root
@@ -103,6 +111,8 @@ class SuperResolutionData(LightningDataModule):
         self.crop_size = crop_size
         self.scales = scales
         self.degradation = degradation
+        self.graphics_share = graphics_share
+        self.graphics_scenes = graphics_scenes
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.num_queries = num_queries
@@ -121,7 +131,7 @@ class SuperResolutionData(LightningDataModule):
             read_folder(self.root, self.channels, self.cache, self.shorter_side)
 
     def setup(self, stage: str) -> None:
-        """Read the images into `train_store` and `val_store`."""
+        """Read the images into `train_store` and `val_store`; draw `scenes` for training."""
         mnist, hint = self.source == "mnist", ""
         store = read_mnist(self.root, train=True) if mnist else self._read(self.root)
         val_store = self._read(self.val_root) if self.val_root and not mnist else None
@@ -131,6 +141,12 @@ class SuperResolutionData(LightningDataModule):
         val_store = self._at_least(max(self.val_scales), val_store, "val_scales", "validation")
         self.val_store = val_store.select(range(min(len(val_store), self.val_count)))
         self.train_store = self._at_least(self.crop_size, store, "crop_size", "training", hint)
+        self.scenes = None
+        if self.graphics_share and stage == "fit":
+            rank_zero_info(f"drawing {self.graphics_scenes} scenes for {self.graphics_share:.0%} of the samples")
+            self.scenes = draw_scenes(
+                self.graphics_scenes, self.crop_size, self.channels, self.graphics_share, self.seed
+            )
 
     def train_dataloader(self) -> DataLoader[tuple[int, int, Tensor]]:
         """Return a loader that resumes at the trainer's current step."""
@@ -167,7 +183,7 @@ class SuperResolutionData(LightningDataModule):
         if not isinstance(batch, TargetBatch):
             return batch
         sides = self.scales.sample(self.crop_size, self.seed, batch.step)
-        pair = cut_pair(batch.target, sides, self.degradation, self.seed, batch.first)
+        pair = cut_pair(batch.target, sides, self.degradation, self.seed, batch.first, self.scenes)
         if self.num_queries:
             pair = pair._replace(queries=choose_queries(self.num_queries, sides.target**2, batch, self.seed))
         return pair
@@ -183,7 +199,8 @@ class SuperResolutionData(LightningDataModule):
             "scales": asdict(self.scales),
             **({"shift": self.shift} if self.shift else {}),
             **({"shorter_side": self.shorter_side} if self.shorter_side else {}),
-            **({"degradation": asdict(self.degradation)} if self.degradation != Degradation() else {}),
+            **({"graphics_share": self.graphics_share} if self.graphics_share else {}),
+            **({"degradation": changed_settings(self.degradation)} if self.degradation != Degradation() else {}),
         }
 
     def _read(self, root: Path) -> ImageStore:

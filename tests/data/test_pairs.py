@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,15 @@ def test_shares_of_the_steps_have_far_scales_and_scale_one():
     assert ratios.max() > 7.8
 
 
+def test_images_at_scale_one_can_have_a_size_of_their_own():
+    usual = ScaleRange(2.0, 4.0, 12, same_share=0.25)
+    for step in range(100):
+        sides, before = (scales.sample(48, 0, step) for scales in (replace(usual, same_size=40), usual))
+        same = before.target == before.image
+        assert sides == (PairSides(40, 40, 40) if same else before)
+    assert replace(usual, same_share=1.0, same_size=64).sample(48, 0, 0) == PairSides(48, 48, 48)
+
+
 def test_targets_are_shrunk_in_half_of_the_steps_and_by_every_factor_up_to_the_largest():
     drawn = [ScaleRange(2.0, 2.0, 24, shrink=2.0).sample(96, 0, step) for step in range(2000)]
     factors = np.array([sides.region / sides.target for sides in drawn])
@@ -148,7 +159,14 @@ def test_a_shift_moves_the_image_by_up_to_its_pixels_and_continues_its_edges():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"far_share": 0.1, "far": 2.0}, {"far_share": 0.6, "same_share": 0.5}, {"shrink": 0.5}]
+    "changes",
+    [
+        {"far_share": 0.1, "far": 2.0},
+        {"far_share": 0.6, "same_share": 0.5},
+        {"shrink": 0.5},
+        {"same_size": 0},
+        {"same_size": 9, "fixed_target": True},
+    ],
 )
 def test_senseless_shares_are_refused(changes):
     with pytest.raises(ValueError, match="got"):

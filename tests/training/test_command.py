@@ -120,6 +120,26 @@ class Interrupt(Callback):
             signal.raise_signal(signal.SIGINT)
 
 
+# Drawn scenes, noise, JPEG, and what photographs are shrunk with.
+FAULTS = [
+    f"--data.{name}={value}"
+    for name, value in {
+        "graphics_share": 0.3,
+        "graphics_scenes": 4,
+        "degradation.noise": "[0, 50]",
+        "degradation.clean_share": 0.2,
+        "degradation.noise_only_share": 0.3,
+        "degradation.jpeg": "[10, 95]",
+        "degradation.cut_jpeg": "true",
+        "degradation.second_jpeg_share": 0.5,
+        "degradation.grey_noise_share": 0.3,
+        "degradation.correlated_noise_share": 0.3,
+        "degradation.box_share": 0.3,
+        "degradation.blur_share": 0.5,
+    }.items()
+]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 3])  # between epochs, and in the middle of one
 @pytest.mark.parametrize(
@@ -129,7 +149,7 @@ class Interrupt(Callback):
         ["--trainer.max_steps", "-1", "--trainer.max_epochs", "3"],
         ["--trainer.max_steps", "6", "--data.num_queries", "20"],
         ["--trainer.max_steps", "6", "--trainer.accumulate_grad_batches", "2"],
-        ["--trainer.max_steps", "6", "--data.degradation.noise", "[0, 50]", "--model.network.conditions", "[noise]"],
+        ["--trainer.max_steps", "6", *FAULTS, "--model.network.conditions", "[noise, jpeg]"],
         [
             "--trainer.max_steps",
             "6",
@@ -145,7 +165,7 @@ class Interrupt(Callback):
             "bf16-mixed",
         ],
     ],
-    ids=["steps", "epochs", "queries", "accumulation", "noise", "photographs"],
+    ids=["steps", "epochs", "queries", "accumulation", "faults", "photographs"],
 )
 def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     arguments, tmp_path, monkeypatch, capsys, end, step
@@ -460,6 +480,7 @@ def test_every_committed_configuration_trains(config, images, tmp_path):
     arguments = [
         "--config", str(config), "--data.source", "folder", "--data.root", str(images), "--data.val_root", "null",
         "--data.val_count", "2", "--data.batch_size", "2", "--trainer.max_steps", "5",
+        "--data.graphics_scenes", "2",
         "--data.num_workers", "0",  # Lightning warns where there are fewer cores than the file asks for.
         "--run_dir", str(tmp_path / "run"), "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu",
     ]  # fmt: skip
