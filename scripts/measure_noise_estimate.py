@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     photographs = [read_picture(path, (255, 255, 255)).convert("RGB") for path in paths[: arguments.limit]]
-    print(f"| side | photographs | {' | '.join(f'sigma {sigma}' for sigma in _SIGMAS)} | not dead, % |")
+    print(f"| size | photographs | {' | '.join(f'sigma {sigma}' for sigma in _SIGMAS)} | not dead, % |")
     print("|---" * (len(_SIGMAS) + 3) + "|")
     for side in _SIDES:
         images = [image for photograph in photographs if (image := _shrunk(photograph, side)) is not None]
@@ -42,7 +42,7 @@ def main() -> None:
             " / ".join(f"{value:.1f}" for value in np.percentile(column, _PERCENTILES)) for column in 255 * estimates.T
         ]
         passed = 100 * np.mean([significant_noise(clean, side**2) > 0 for clean in estimates[:, 0]])
-        print(f"| {side} | {len(images)} | {' | '.join(cells)} | {passed:.1f} |")
+        print(f"| {side}x{side} | {len(images)} | {' | '.join(cells)} | {passed:.1f} |")
 
 
 def _shrunk(photograph: Image.Image, side: int) -> Image.Image | None:

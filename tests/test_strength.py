@@ -132,7 +132,7 @@ def test_clean_photographs_are_clean_and_their_noise_is_found(shared_data):
     script = "scripts/measure_noise_estimate.py"
     done = subprocess.run([sys.executable, script, str(folder)], capture_output=True, text=True, check=True)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()[2:]]
-    assert [row[0] for row in rows] == ["64", "128", "256"]
+    assert [row[0] for row in rows] == ["64x64", "128x128", "256x256"]
     for _, count, *cells, passed in rows:
         assert (count, passed) == ("12", "0.0")
         medians = [float(cell.split(" / ")[1]) for cell in cells[:4]]  # Clamping hides a part of stronger noise.
