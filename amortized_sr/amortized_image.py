@@ -78,7 +78,7 @@ class AmortizedImage(ContinuousImage):
         codes, items = self.latent.codes, self.latent.items_per_image
         coord, cell = broadcast_query(coord, cell, codes[::items])
         learned = query(self.field, codes, coord.repeat_interleave(items, dim=0), cell.repeat_interleave(items, dim=0))
-        colours = self._as_colours(learned.movedim(-1, 1)).movedim(1, -1)
+        colours = self.latent.as_colours(learned.movedim(-1, 1)).movedim(1, -1)
         return colours if self.base is None else self.base(coord, cell) + colours
 
     def render(self, size: Size, window: Window = WHOLE) -> Float[Tensor, "batch colour rows columns"]:
@@ -88,15 +88,10 @@ class AmortizedImage(ContinuousImage):
 
     def _render(self, size: Size, window: Window) -> Tensor:
         grid = self.latent.codes.shape[-2], self.latent.codes.shape[-1]
-        colours = self._as_colours(
+        colours = self.latent.as_colours(
             self.field.render_grid(self.latent.codes, *axes(size, grid, window), bounds=self.bounds)
         )
         return colours if self.base is None else self.base.render(size, window).add_(colours)
-
-    def _as_colours(self, learned: Float[Tensor, "items colour *space"]) -> Float[Tensor, "batch channel *space"]:
-        """Bring the field's colours to the image's channels: see `AmortizedSR.encode`."""
-        colours = learned.unflatten(0, (-1, self.latent.items_per_image)).flatten(1, 2)
-        return colours if colours.shape[1] == self.channels else colours.mean(dim=1, keepdim=True)
 
     def __repr__(self) -> str:
         return f"AmortizedImage({self.latent!r})"

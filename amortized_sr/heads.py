@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import final
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -100,3 +101,28 @@ class ModulationHead(Head):
     ) -> Float[Tensor, "batch code cells_y cells_x"]:
         """Return the modulations of every cell."""
         return self.project(features)
+
+
+@final
+class CorrectingHead(Head):
+    """Codes of another head, then a correction of the image itself, which begins at zero.
+
+    Args:
+        codes: Makes the codes.
+        in_channels: Number of features.
+        channels: Colours of the correction.
+    """
+
+    def __init__(self, codes: Head, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.codes = codes
+        self.correction = nn.Conv2d(in_channels, channels, 3, padding=1, padding_mode="replicate")
+        for parameter in self.correction.parameters():
+            nn.init.zeros_(parameter)
+        self.radius = max(codes.radius, 1)
+
+    def forward(
+        self, features: Float[Tensor, "batch channel cells_y cells_x"]
+    ) -> Float[Tensor, "batch code cells_y cells_x"]:
+        """Return codes, and behind them a correction for the pixel of every cell."""
+        return torch.cat((self.codes(features), self.correction(features)), dim=1)

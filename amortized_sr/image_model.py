@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from amortized_sr.coords import Size
 from amortized_sr.fields.base import Field
 from amortized_sr.latent import Latent, LatentError
 from amortized_sr.resize import InterpolationKernel
+
+# The strength at which half of a correction counts: about what rounding to 8 bits hides.
+_HALF_CORRECTED = 1 / 255
 
 
 class ImageModel(nn.Module, ABC):
@@ -61,6 +65,8 @@ class ImageModel(nn.Module, ABC):
     ) -> Float[Tensor, "items channel cells_y cells_x"]:
         """Return the codes of the cells in `rows` and `columns`, reading only the pixels that they depend on.
 
+        Behind the codes there may be channels with a correction of the image, which `as_function` adds to it.
+
         Equal to the same cells of the whole image's codes: pixels within the receptive field are read too, and edges
         are repeated past the image's own borders only. A model that sees the whole image returns all cells.
         """
@@ -84,12 +90,19 @@ class ImageModel(nn.Module, ABC):
         codes: Float[Tensor, "items channel cells_y cells_x"],
         bounds: Bounds = DEFAULT_BOUNDS,
     ) -> AmortizedImage:
-        """Return images and their codes as a function."""
-        colours = self.split(planes)[0]
-        image = None if self.skip is None else colours
-        size = planes.shape[-2], planes.shape[-1]
-        items = self.items_per_image(colours.shape[1])
-        return self.function_of(Latent(codes, size, colours.shape[1], items, image), bounds)
+        """Return images and their codes as a function.
+
+        Behind the codes there may be a correction of the image. It counts as far as the strongest condition says: not
+        at all at 0, where the base image is the image itself, and half at 1/255, one step of 8 bits.
+        """
+        colours, conditions = self.split(planes)
+        codes, correction = codes.tensor_split((self.field.code_channels,), dim=1)
+        size, channels = (planes.shape[-2], planes.shape[-1]), colours.shape[1]
+        latent = Latent(codes, size, channels, self.items_per_image(channels))
+        if correction.shape[1] > 0:
+            strength = conditions.amax(dim=1, keepdim=True)
+            colours = colours + latent.as_colours(correction) * (strength / (strength + _HALF_CORRECTED))
+        return self.function_of(latent if self.skip is None else replace(latent, image=colours), bounds)
 
     def check_planes(self, planes: Tensor) -> None:
         """Check the shape of a batch of planes.

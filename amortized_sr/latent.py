@@ -35,7 +35,8 @@ class Latent:
         image_size: `(height, width)` of the images in pixels.
         channels: Colour channels of the images, 1 or 3.
         items_per_image: 1, or the number of channels where each is an item of its own.
-        image: The images, where something is added to their interpolation; None where codes say everything.
+        image: The images, corrected if the model corrects them, where something is added to their interpolation; None
+            where codes say everything.
         model: Digest of the weights that made it; empty if those are not from a file.
 
     Example:
@@ -59,6 +60,11 @@ class Latent:
         """Return the latent on a device."""
         image = None if self.image is None else self.image.to(device)
         return replace(self, codes=self.codes.to(device), image=image)
+
+    def as_colours(self, values: Float[Tensor, "items colour *space"]) -> Float[Tensor, "batch channel *space"]:
+        """Bring what a model drew for each item to the images' channels: a colour model's mean is a grey image."""
+        colours = values.unflatten(0, (-1, self.items_per_image)).flatten(1, 2)
+        return colours if colours.shape[1] == self.channels else colours.mean(dim=1, keepdim=True)
 
     def save(self, path: Path | str) -> None:
         """Write the latent as a `.safetensors` file; one already there stays whole if writing fails."""

@@ -17,7 +17,7 @@ from amortized_sr.heads import Head
 from amortized_sr.image_model import ImageModel
 from amortized_sr.latent import Latent
 from amortized_sr.resize import InterpolationKernel
-from amortized_sr.symmetry import TURNS
+from amortized_sr.symmetry import TURNS, Turn
 
 
 @final
@@ -28,7 +28,7 @@ class AmortizedSR(ImageModel):
 
     Args:
         encoder: Planes -> features.
-        head: Features -> codes, one per cell.
+        head: Features -> codes, one per cell, and behind them a correction of the image, if it makes one.
         field: (offset, cell, code) -> colour.
         skip: Kernel that interpolates the image itself, or None.
         channels: Colour channels that the network was made for, 1 or 3.
@@ -136,5 +136,10 @@ class AmortizedSR(ImageModel):
         if not ensemble:
             return self.head(self.encoder(seen)).to(planes.dtype)
         field = self._symmetric_field()
-        turned = (field.turned_back(self.head(self.encoder(turn.apply(seen))).to(planes.dtype), turn) for turn in TURNS)
-        return sum(turned, torch.zeros((), dtype=planes.dtype, device=planes.device)) / len(TURNS)
+
+        def turned_back(turn: Turn) -> Tensor:
+            turned = self.head(self.encoder(turn.apply(seen))).to(planes.dtype)
+            codes, correction = turned.tensor_split((field.code_channels,), dim=1)
+            return torch.cat((field.turned_back(codes, turn), turn.undo(correction)), dim=1)
+
+        return sum(map(turned_back, TURNS), torch.zeros((), dtype=planes.dtype, device=planes.device)) / len(TURNS)

@@ -14,7 +14,7 @@ from amortized_sr.fields.concat import ConcatField
 from amortized_sr.fields.film import FilmField
 from amortized_sr.fields.hyper import HyperField
 from amortized_sr.fields.learned import LearnedField
-from amortized_sr.heads import ConvolutionalHead, Head, ModulationHead, UnfoldingHead
+from amortized_sr.heads import ConvolutionalHead, CorrectingHead, Head, ModulationHead, UnfoldingHead
 from amortized_sr.mixture import GaussianMixture
 from amortized_sr.model import AmortizedSR
 from amortized_sr.model_config import ModelConfig
@@ -42,6 +42,8 @@ def build_model(config: ModelConfig) -> AmortizedSR:
     """
     encoder = _build_encoder(config)
     head, field = _build_field(config, encoder.out_channels)
+    if config.conditions and config.skip != "none":
+        head = CorrectingHead(head, encoder.out_channels, config.channels)
     return AmortizedSR(
         encoder=encoder,
         head=head,

@@ -13,7 +13,8 @@ class ModelConfig:
 
     Attributes:
         channels: Colour channels: 1 (grey, applied to each channel of a colour image) or 3.
-        conditions: Facts about an image that the encoder reads beside its colours, one plane each.
+        conditions: Facts about an image that the encoder reads beside its colours, one plane each. A model that reads
+            any also corrects the base image, by a share that is 0 at strength 0.
         encoder: Trunk that turns the image into features.
         encoder_width: Feature channels.
         encoder_blocks: Residual blocks (`edsr`) or attention blocks (`span`, at least 1).

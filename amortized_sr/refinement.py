@@ -42,6 +42,8 @@ def refine(
 ) -> AmortizedImage:
     """Optimise the latent, with all weights fixed, so that the rendering, shrunk again, reproduces the image.
 
+    A model that corrects its images does not lose the correction: the corrected image is reproduced.
+
     Args:
         function: The images, encoded; not changed.
         settings: How.
@@ -56,7 +58,7 @@ def refine(
     size = function.size[0] * settings.scale, function.size[1] * settings.scale
     with torch.inference_mode(False), torch.enable_grad():
         # A copy, because tensors made in inference mode cannot be differentiated.
-        image = image.clone()
+        image = image.detach().clone()
         function = replace(function, latent=replace(function.latent, image=image))
 
         def errors(codes: Tensor) -> Tensor:

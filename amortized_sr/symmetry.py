@@ -22,6 +22,11 @@ class Turn:
         turned = image.transpose(-2, -1) if self.transposed else image
         return turned.flip(self.axes)
 
+    def undo(self, turned: Float[Tensor, "*batch rows columns"]) -> Float[Tensor, "*batch height width"]:
+        """Return the image that `apply` turned."""
+        image = turned.flip(self.axes)
+        return image.transpose(-2, -1) if self.transposed else image
+
     @property
     def axes(self) -> list[int]:
         """Axes that are flipped."""

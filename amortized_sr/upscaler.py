@@ -14,15 +14,16 @@ from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.axes import Rendering
 from amortized_sr.choices import Precision
 from amortized_sr.compute import DEFAULT_COMPUTE, DEFAULT_MEMORY, Compute, Notify, ignore
+from amortized_sr.conditions import Dials, planes_of
 from amortized_sr.coords import Size
-from amortized_sr.degradation import add_conditions
 from amortized_sr.image_io import MAX_INPUT_PIXELS
-from amortized_sr.image_io.picture import PictureLike, as_picture
+from amortized_sr.image_io.picture import PictureLike, picture_with_step
 from amortized_sr.image_model import ImageModel
 from amortized_sr.latent import Latent, LatentError
 from amortized_sr.picture import Picture, with_profile
 from amortized_sr.picture_tensor import check_values, picture_to_tensor, tensor_to_picture
 from amortized_sr.sizes import check_size, scaled_size
+from amortized_sr.strength import Dial
 from amortized_sr.strips import ReadRows, render_strips
 from amortized_sr.tiling import AdaptiveEncoder
 from amortized_sr.weights import TrainedModel, load_weights
@@ -77,30 +78,44 @@ class Upscaler:
         return self._encoder.encoder.device
 
     @overload
-    def encode(self, image: PictureLike, tta: bool = ..., notify: Notify = ...) -> Picture: ...
-    @overload
-    def encode(self, image: Tensor, tta: bool = ..., notify: Notify = ...) -> AmortizedImage: ...
     def encode(
-        self, image: PictureLike | Tensor, tta: bool = False, notify: Notify = ignore
+        self, image: PictureLike, tta: bool = ..., notify: Notify = ..., noise: Dial = ..., jpeg: Dial = ...
+    ) -> Picture: ...
+    @overload
+    def encode(
+        self, image: Tensor, tta: bool = ..., notify: Notify = ..., noise: Dials = ..., jpeg: Dials = ...
+    ) -> AmortizedImage: ...
+    def encode(
+        self,
+        image: PictureLike | Tensor,
+        tta: bool = False,
+        notify: Notify = ignore,
+        noise: Dials = "auto",
+        jpeg: Dials = "auto",
     ) -> Picture | AmortizedImage:
         """Return the image as a function that can be rendered at any size.
 
         Args:
-            image: A picture, or a tensor `(batch, 1 or 3, height, width)` in [0, 1], conditions behind the colours.
+            image: A picture, or a tensor `(batch, 1 or 3, height, width)` in [0, 1].
             tta: Whether to encode all eight flips and transpositions and to use their mean: better, slower.
             notify: Called when a fallback is used.
+            noise: How strong the noise is that is removed: `auto` (measured), `off`, or the standard deviation, 0 to
+                75 of 255. For tensors also `(batch,)`, one number for each image.
+            jpeg: How strongly the image was compressed: `auto` (of the tables in its file, so that tensors, arrays
+                and converted pictures have none), `off`, or the quality, 1 to 100 and 0 for none. For tensors also
+                `(batch,)`.
 
         Returns:
             A `Picture`, whose renderings are pictures, or an `AmortizedImage`, whose renderings are tensors.
 
         Raises:
             ValueError: If the mode or the shape is not supported, or the model's field has no self-ensemble.
+            StrengthError: If a strength is out of range, or above 0 and the model does not read it.
         """
         if not isinstance(image, Tensor):
-            picture = as_picture(image)
-            function = self._encode(self._planes(picture), tta, notify)
-            return Picture(function, picture.mode, picture.info.get("icc_profile"))
-        return self._encode(self._checked(image), tta, notify)
+            picture, planes = self._read(image, noise, jpeg)
+            return Picture(self._encode(planes, tta, notify), picture.mode, picture.info.get("icc_profile"))
+        return self._encode(self._checked(image, noise, jpeg), tta, notify)
 
     def decode(self, latent: Latent) -> AmortizedImage:
         """Return the function of a latent that was made with the same weights.
@@ -123,10 +138,19 @@ class Upscaler:
         size: Size | None = ...,
         tta: bool = ...,
         notify: Notify = ...,
+        noise: Dial = ...,
+        jpeg: Dial = ...,
     ) -> Image.Image: ...
     @overload
     def upscale(
-        self, image: Tensor, scale: float | None = ..., size: Size | None = ..., tta: bool = ..., notify: Notify = ...
+        self,
+        image: Tensor,
+        scale: float | None = ...,
+        size: Size | None = ...,
+        tta: bool = ...,
+        notify: Notify = ...,
+        noise: Dials = ...,
+        jpeg: Dials = ...,
     ) -> Tensor: ...
     def upscale(
         self,
@@ -135,6 +159,8 @@ class Upscaler:
         size: Size | None = None,
         tta: bool = False,
         notify: Notify = ignore,
+        noise: Dials = "auto",
+        jpeg: Dials = "auto",
     ) -> Image.Image | Tensor:
         """Return the image with `scale` times as many pixels a side, or with `size` pixels.
 
@@ -146,6 +172,8 @@ class Upscaler:
             size: `(height, width)` of the result in pixels.
             tta: As for `encode`.
             notify: As for `encode`.
+            noise: As for `encode`.
+            jpeg: As for `encode`.
 
         Returns:
             A picture for a picture; for a tensor a tensor in [0, 1] of its type and on its device.
@@ -156,10 +184,9 @@ class Upscaler:
         if (scale is None) == (size is None):
             raise ValueError("give either scale or size, not both and not neither")
         if isinstance(image, Tensor):
-            picture, planes = None, self._checked(image)
+            picture, planes = None, self._checked(image, noise, jpeg)
         else:
-            picture = as_picture(image)
-            planes = self._planes(picture)
+            picture, planes = self._read(image, noise, jpeg)
         image_size = planes.shape[-2], planes.shape[-1]
         # Before the encoder runs: an invalid size should cost nothing.
         if size is not None:
@@ -201,17 +228,12 @@ class Upscaler:
         """
         return render_strips(self._encoder, read_rows, rendering, batch, tta, notify)
 
-    def clean_planes(
-        self, colours: Float[Tensor, "batch colour height width"]
-    ) -> Float[Tensor, "batch plane height width"]:
-        """Return the colours with the conditions of an undegraded image, for a model that reads conditions."""
-        return add_conditions(colours, colours.new_zeros(len(colours), len(self.model.conditions)))
-
-    def _planes(self, picture: Image.Image) -> Tensor:
-        """Return a picture's planes; three equal channels are one, so that neutral pictures stay neutral."""
+    def _read(self, image: PictureLike, noise: Dials, jpeg: Dials) -> tuple[Image.Image, Tensor]:
+        """Return a picture and its planes; three equal channels are one, so that neutral pictures stay neutral."""
+        picture, step = picture_with_step(image)
         colours = picture_to_tensor(picture)
         neutral = colours.shape[1] == 3 and bool((colours == colours[:, :1]).all())
-        return self.clean_planes(colours[:, :1] if neutral else colours)
+        return picture, planes_of(colours[:, :1] if neutral else colours, self.model.conditions, noise, jpeg, step)
 
     def _encode(self, planes: Tensor, tta: bool, notify: Notify) -> AmortizedImage:
         height, width = planes.shape[-2:]
@@ -223,10 +245,14 @@ class Upscaler:
         function = self._encoder.encode(planes.float(), slice(0, height), tta, notify)
         return replace(function, latent=replace(function.latent, model=self.trained.digest))
 
-    def _checked(self, image: Tensor) -> Tensor:
+    def _checked(self, image: Tensor, noise: Dials, jpeg: Dials) -> Tensor:
         check_values(image)
-        self.model.check_planes(image)
-        return image.detach()  # inference only; gradients pass through `model.encode`
+        if image.ndim != 4 or image.shape[1] not in (1, 3) or 0 in image.shape:
+            raise ValueError(
+                f"image must have shape (batch, 1 or 3, height, width) and no empty axis, got {tuple(image.shape)}"
+            )
+        # Inference only; gradients pass through `model.encode`.
+        return planes_of(image.detach(), self.model.conditions, noise, jpeg)
 
 
 def _with_rows(strips: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:

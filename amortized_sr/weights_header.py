@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from safetensors import SafetensorError, safe_open
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
+from amortized_sr.choices import ConditionName
 from amortized_sr.model_config import ModelConfig
 
 Config = ModelConfig | AutoencoderConfig
@@ -64,6 +65,12 @@ def bundled_models() -> dict[str, Path]:
     """
     folder = Path(str(resources.files("amortized_sr") / "weights_data"))
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def models_reading(condition: ConditionName) -> list[str]:
+    """Return the names of the bundled weights whose encoder reads a condition."""
+    configs = {name: read_header(path).config for name, path in bundled_models().items()}
+    return [name for name, config in configs.items() if condition in getattr(config, "conditions", ())]
 
 
 def sha256(path: Path) -> str:

@@ -71,6 +71,22 @@ def small_weights(tmp_path: Path, small_config: ModelConfig) -> Path:
 
 
 @pytest.fixture
+def told_weights(tmp_path: Path) -> Path:
+    """A `.safetensors` of a random small model that reads noise and compression, in a folder of its own."""
+    config = ModelConfig(
+        encoder_width=8, encoder_blocks=1, head_width=16, frequencies=2, conditions=("noise", "jpeg")
+    )  # fmt: skip
+    model = build_model(config)
+    # What it adds, and its correction of the image, have to show in 8 bits.
+    for parameter in model.head.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    path = tmp_path / "told" / "told.safetensors"
+    path.parent.mkdir()
+    save_weights(path, model.state_dict(), config, {})
+    return path
+
+
+@pytest.fixture
 def small_autoencoder(request: pytest.FixtureRequest) -> tuple[AutoencoderConfig, Autoencoder]:
     """A random autoencoder with 6 numbers and a fitted mixture; `parametrize(..., [3], indirect=True)` makes it RGB."""
     channels = getattr(request, "param", 1)

@@ -4,9 +4,11 @@ from torch import nn
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.coords import WHOLE
+from amortized_sr.degradation import add_conditions
 from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import lr_consistency, psnr
-from amortized_sr.model_builder import build_autoencoder
+from amortized_sr.model_builder import build_autoencoder, build_model
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.refinement import RefineSettings, refine, refine_code
 from amortized_sr.weights import load_weights
@@ -49,6 +51,16 @@ def test_images_refined_together_equal_images_refined_alone(model, owl):
     for index in range(2):
         alone = refine(model.encode(images[index : index + 1]), RefineSettings(steps=3)).render((40, 40))
         torch.testing.assert_close(together[index : index + 1], alone, atol=1e-4, rtol=0)
+
+
+def test_a_corrected_image_is_what_refinement_reproduces():
+    told = build_model(ModelConfig(encoder_width=8, encoder_blocks=1, conditions=("noise",)))
+    torch.nn.init.constant_(told.head.correction.bias, 0.2)
+    function = told.encode(add_conditions(torch.rand(1, 3, 12, 12), torch.tensor([[0.1]])))
+    assert function.base.image.mean() > 0.6
+    refined = refine(function, RefineSettings(steps=15))
+    before, after = (lr_consistency(one.render((24, 24)), function.base.image).item() for one in (function, refined))
+    assert after > before
 
 
 def test_refinement_works_where_gradients_are_off(model, owl):

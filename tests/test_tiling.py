@@ -282,13 +282,16 @@ def test_strips_are_halved_when_rendering_runs_out_of_memory():
     torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=0, atol=1e-5)
 
 
-def test_conditions_travel_with_the_pixels_through_tiles_and_strips():
-    model = make(dataclasses.replace(SMALL, conditions=("noise",)))
-    planes = add_conditions(torch.rand(2, 3, 40, 30), torch.tensor([[0.1], [0.4]]))
+@pytest.mark.parametrize(("channels", "colours"), [(3, 3), (3, 1), (1, 3)])
+def test_conditions_and_corrections_travel_with_the_pixels_through_tiles_and_strips(channels, colours):
+    model = make(dataclasses.replace(SMALL, channels=channels, conditions=("noise",)))
+    planes = add_conditions(torch.rand(2, colours, 40, 30), torch.tensor([[0.1], [0.4]]))
     whole = model.encode(planes, ensemble=True)
+    assert (whole.latent.image - planes[:, :colours]).abs().max() > 1e-2
 
     found = tiled(model, 9).encode(planes, slice(0, 40), True, ignore)
     torch.testing.assert_close(found.latent.codes, whole.latent.codes, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.latent.image, whole.latent.image, rtol=0, atol=1e-5)
 
     parts = strips(tiled(model, 9, bounds=Bounds(strip_pixels=700)), planes, (90, 70), batch=2)
     torch.testing.assert_close(torch.cat(parts, dim=2), model(planes, (90, 70)), rtol=0, atol=1e-5)

@@ -19,14 +19,13 @@ from amortized_sr import upscale
 from amortized_sr.compute import Bounds, Compute
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import pixel_cell, pixel_window
-from amortized_sr.degradation import add_conditions
 from amortized_sr.devices import available_devices, choose_device
 from amortized_sr.grids import pixel_grid
 from amortized_sr.image_io import MAX_OUTPUT_PIXELS
 from amortized_sr.latent import Latent, LatentError
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.picture_tensor import picture_to_tensor, tensor_to_picture
+from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.sizes import scaled_size
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import TrainedModel, load_weights, save_weights
@@ -617,7 +616,7 @@ def test_files_that_hold_no_latent_are_refused_with_a_sentence(small_weights, tm
         load_weights(path)
 
 
-# --- neutral pictures, and models that read conditions ---
+# --- neutral pictures ---
 
 
 def test_a_neutral_picture_stays_neutral_exactly(upscaler):
@@ -629,21 +628,3 @@ def test_a_neutral_picture_stays_neutral_exactly(upscaler):
         assert result.mode == "RGB"
         assert np.array_equal(values, values[..., :1].repeat(3, axis=2))
     assert upscaler.encode(checker)(torch.zeros(5, 2)).shape == (5, 3)
-
-
-def test_pictures_are_taken_as_clean_by_a_model_that_reads_noise(tmp_path):
-    config = ModelConfig(encoder_width=8, encoder_blocks=1, head_width=16, frequencies=2, conditions=("noise",))
-    model = build_model(config)
-    torch.nn.init.normal_([*model.head.children()][-1].weight, std=0.1)
-    save_weights(tmp_path / "told.safetensors", model.state_dict(), config, {})
-    upscaler, image = Upscaler.from_pretrained(tmp_path / "told.safetensors", "cpu"), picture("RGB", 9, 7)
-    tensor = picture_to_tensor(image)
-
-    wanted = upscaler.upscale(add_conditions(tensor, torch.zeros(1, 1)), 2.0)
-
-    assert_within_one_step(upscaler.upscale(image, 2.0), tensor_to_picture(wanted))
-    image.save(tmp_path / "a.png")
-    assert upscale(tmp_path / "a.png", 2.0, model=tmp_path / "told.safetensors").to_pil() == upscaler.upscale(
-        image, 2.0
-    )
-    assert (upscaler.upscale(add_conditions(tensor, torch.ones(1, 1)), 2.0) - wanted).abs().max() > 1e-3

@@ -15,6 +15,8 @@ NOT_IN_FINGERPRINT = frozenset({
 })  # fmt: skip
 """Options that a manifest does not compare."""
 
+_STRENGTHS = frozenset({"noise", "jpeg"})
+
 
 @final
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class BatchOptions:
             for field in fields(options)
             if field.name not in NOT_IN_FINGERPRINT
         }
+        # Manifests from before there were strengths know none, and none is what `auto` was.
+        values = {name: value for name, value in values.items() if name not in _STRENGTHS or value != "auto"}
         return {**values, "size": self.pictures.size.label, "background": list(self.pictures.background)}
 
 

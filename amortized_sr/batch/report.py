@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from amortized_sr.batch.plan import BatchPlan
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError, reason
+from amortized_sr.strength import Strength
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -70,13 +71,21 @@ class Report:
             self._print(f"note: {path}: {sentence}", error=True)
 
     def done(
-        self, path: Path, output_path: Path, image_size: Size, size: Size, seconds: float, notices: list[str]
+        self,
+        path: Path,
+        output_path: Path,
+        image_size: Size,
+        size: Size,
+        seconds: float,
+        notices: list[str],
+        strength: Strength,
     ) -> None:
         """Report an output that has been written."""
         for sentence in notices:
             self.note(path, sentence)
-        line = f"{path}  {image_size[1]}x{image_size[0]} -> {size[1]}x{size[0]}  {seconds:.2f} s  {output_path}"
-        facts: dict[str, object] = {"width": size[1], "height": size[0], "seconds": round(seconds, 4)}
+        told = "".join(f"{name} {value}  " for name, value in strength.facts.items())
+        line = f"{path}  {image_size[1]}x{image_size[0]} -> {size[1]}x{size[0]}  {told}{seconds:.2f} s  {output_path}"
+        facts: dict[str, object] = {"width": size[1], "height": size[0], "seconds": round(seconds, 4), **strength.facts}
         if notices:
             facts["notices"] = notices
         self._tell(line, "done", path, output=str(output_path), **facts)

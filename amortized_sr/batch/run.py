@@ -25,10 +25,10 @@ from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 from amortized_sr.pictures.conversion import Conversion, convert
 from amortized_sr.pictures.picture_file import open_temporary
-from amortized_sr.pictures.upscale import draw_frames, write_picture
+from amortized_sr.pictures.upscale import draw_frames, tell, write_picture
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import load_weights
-from amortized_sr.weights_header import find_weights, sha256
+from amortized_sr.weights_header import find_weights, models_reading, sha256
 
 
 @final
@@ -160,6 +160,7 @@ class _Batch:
             output_path = None if job.output_path == STREAM else job.output_path
             conversion = convert(name, image, self.options.pictures, output_path)
             self.upscaler = self.upscaler or self._load()
+            conversion = tell(conversion, self.upscaler)
             if conversion.is_small(self.bounds.whole_bytes):
                 frames = draw_frames(conversion, self.upscaler, fallbacks.append, whole=True)
                 future = writer.submit(_write, job.output_path, conversion, frames)
@@ -180,6 +181,7 @@ class _Batch:
             upscaler = Upscaler(load_weights(options.model), options.compute)
             if options.pictures.tta:
                 upscaler.model.check_ensemble()
+            options.pictures.restoration.check(upscaler.model.conditions, models_reading)
         except ValueError as error:
             raise UnusableError(str(error)) from None
         self.report.detail(f"model {options.model} on {upscaler.device}")
@@ -203,7 +205,7 @@ class _Batch:
                 self.manifest.add(job.source.path, job.output_path, {"width": width, "height": height})
         seconds, notices = time.perf_counter() - start, conversion.notices + fallbacks
         sizes = conversion.image.size, conversion.output.size
-        self.report.done(job.source.path, job.output_path, *sizes, seconds, notices)
+        self.report.done(job.source.path, job.output_path, *sizes, seconds, notices, conversion.drawing.strength)
 
 
 def _read_stream(limit: int) -> bytes:

@@ -142,7 +142,8 @@ def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refin
     count = _count(upscaler.model)
 
     def make(images: Tensor) -> Made:
-        function = upscaler.encode(images, tta)
+        # The protocol's images have no noise and no compression.
+        function = upscaler.encode(images, tta, noise="off", jpeg="off")
         function = refine(function, settings.refine) if refined else function
         latent = function.latent
         numbers = latent.codes.numel() + (0 if latent.image is None else latent.image.numel())

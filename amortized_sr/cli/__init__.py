@@ -48,6 +48,10 @@ def main(args: list[str] | None = None) -> None:
     commands = upscale, fit, render, sample, morph, encode, decode, compare, benchmark, train, validate, export, info
     for command in commands:
         app.command(context_settings=passed_on if command in (train, validate) else None)(command)
+    removes = "Remove noise and JPEG compression: as upscale, at the image's own size."
+    app.command("denoise", help=removes, context_settings={"default_map": {"scale": 1.0, "command": "denoise"}})(
+        upscale
+    )
     app(args=args)
 
 

@@ -5,13 +5,16 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amortized_sr.choices import DeviceName, FormatName, Precision
 from amortized_sr.cli.exit_codes import Terminated, ended_at_once, ended_in_order, sentence
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
+
+if TYPE_CHECKING:
+    from amortized_sr.strength import Dial
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 # The model, the libraries and a tile of the smallest size need this much.
@@ -69,9 +72,17 @@ def upscale(
     ] = "1G",
     precision: Annotated[Precision, typer.Option(help="Of the encoder; wrong tiles are recomputed in fp32.")] = "fp32",
     tta: Annotated[bool, typer.Option("--tta", help="Average over eight flips: a little better, 8x slower.")] = False,
+    denoise: Annotated[
+        str, typer.Option(metavar="auto|off|SIGMA", help="Noise to remove, 0 to 75 of 255, by models that read it.")
+    ] = "auto",
+    dejpeg: Annotated[
+        str, typer.Option(metavar="auto|off|QUALITY", help="JPEG quality to repair, 1 to 100, by models that read it.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per input.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print model, device and kinds of files.")] = False,
+    # The name under which the command was called: `denoise` has other defaults.
+    command: Annotated[str, typer.Option(hidden=True)] = "upscale",
 ) -> None:
     """Draw images at any size, with one forward pass each.
 
@@ -85,6 +96,7 @@ def upscale(
     if not inputs and list_ is None:
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
     part, budget = _parse_shard(shard), _parse_memory(memory)
+    noise, jpeg = _parse_strength("--denoise", denoise), _parse_strength("--dejpeg", dejpeg)
     # Loading libraries costs a second.
     with ended_at_once():
         target = parse_target(scale, size, width, height, longest)
@@ -104,8 +116,9 @@ def upscale(
     if output_path == STREAM and sys.stdout.isatty():
         raise typer.BadParameter("a terminal cannot show a picture; redirect it to a file with > or name one with -o")
     colour, limit = _parse_colour(background), max_pixels or DEFAULT_MAX_PIXELS
+    _check_strengths(model or DEFAULT_MODEL, noise, jpeg, needed=command == "denoise")
     pictures = PictureOptions(
-        target, format_, quality, compression, colour, strip_metadata, limit, allow_truncated, tta
+        target, format_, quality, compression, colour, strip_metadata, limit, allow_truncated, tta, noise, jpeg
     )
     options = BatchOptions(pictures, model or DEFAULT_MODEL, Compute(device, budget, precision), overwrite, resume)
     named = [path_or_stream(text) for text in inputs or []]
@@ -128,9 +141,9 @@ def upscale(
         report.finish()
         terminated = isinstance(interruption, Terminated)
         typer.echo("terminated" if terminated else "interrupted", err=True)
-        if plan.manifest_folder is not None and sys.argv[1:2] == ["upscale"]:
+        if plan.manifest_folder is not None and sys.argv[1:2] == [command]:
             rest = [word for word in sys.argv[2:] if word not in ("--overwrite", "--resume")]
-            typer.echo(f"to continue: amortized-sr upscale --resume {shlex.join(rest)}", err=True)
+            typer.echo(f"to continue: amortized-sr {command} --resume {shlex.join(rest)}", err=True)
         raise typer.Exit(143 if terminated else 130) from None
     finally:
         report.stop()
@@ -144,6 +157,38 @@ def _parse_shard(text: str | None) -> tuple[int, int] | None:
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise typer.BadParameter(f"--shard must be I/N with I from 1 to N, such as 3/8, got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def _parse_strength(option: str, text: str) -> "Dial":
+    if text == "auto" or text == "off":
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{option} must be auto, off or a number, got {text!r}") from None
+    return int(number) if number.is_integer() else number
+
+
+def _check_strengths(model: str, noise: "Dial", jpeg: "Dial", needed: bool) -> None:
+    """Check that a model can do what is asked for, from its header; with `needed`, it must read a strength at all."""
+    from amortized_sr.strength import Restoration, StrengthError
+    from amortized_sr.weights_header import WeightsError, find_weights, models_reading, read_header
+
+    try:
+        wanted = Restoration(noise, jpeg)
+        if not needed and wanted == Restoration():
+            return
+        conditions = getattr(read_header(find_weights(model)).config, "conditions", ())
+        wanted.check(conditions, models_reading)
+    except StrengthError as error:
+        option = {"noise": "--denoise", "jpeg": "--dejpeg"}[error.setting]
+        raise typer.BadParameter(str(error), param_hint=option) from None
+    except WeightsError as error:
+        raise typer.BadParameter(str(error)) from None
+    if needed and not conditions:
+        able = " or ".join(models_reading("noise"))
+        remedy = f"choose {able} with --model" if able else "name one that does with --model; no bundled one does yet"
+        raise typer.BadParameter(f"the model {model} reads neither noise nor compression; {remedy}")
 
 
 def _parse_memory(text: str) -> int:

@@ -59,6 +59,7 @@ class ImageFile:
         durations: Milliseconds that each picture of an animation is shown.
         repeats: How often an animation is shown; 0 means forever.
         notices: Sentences about everything that could not be kept.
+        jpeg_step: Step of a JPEG's compression, see `jpeg_strength`; None for other formats.
     """
 
     frames: list[Pixels]
@@ -68,6 +69,7 @@ class ImageFile:
     durations: list[float] = field(default_factory=list)
     repeats: int = 0
     notices: list[str] = field(default_factory=list)
+    jpeg_step: float | None = None
 
     @property
     def kind(self) -> str:

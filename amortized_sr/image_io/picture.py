@@ -18,6 +18,7 @@ from amortized_sr.image_io.colours import usable_profile
 from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.formats import check_size, format_of
 from amortized_sr.image_io.image_file import ImageFile, Metadata, Output, Pixels
+from amortized_sr.image_io.jpeg import read_jpeg_step
 from amortized_sr.image_io.reading import as_pixels, read_image
 from amortized_sr.image_io.writing import named_write_errors, write_strips
 
@@ -41,6 +42,11 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
     Raises:
         ImageError: If the file is not an image, is damaged, or is of a kind that `L` and `RGB` cannot hold.
     """
+    return _plain(_read_plain(path, background), background)
+
+
+def _read_plain(path: Path, background: tuple[int, int, int] | None) -> ImageFile:
+    """Read a file that `L` or `RGB` can hold."""
     image = read_image(path)
     obstacle = None
     if len(image.frames) > 1:
@@ -53,7 +59,7 @@ def read_picture(path: Path, background: tuple[int, int, int] | None = None) -> 
         obstacle = f"transparency (mode {image.mode}) is", "put a background behind it first"
     if obstacle is not None:
         raise ImageError(path, f"{obstacle[0]} not supported here", obstacle[1])
-    return _plain(image, background)
+    return image
 
 
 def plain_picture(image: PictureLike) -> Image.Image:
@@ -91,6 +97,19 @@ def as_picture(image: PictureLike) -> Image.Image:
     )
 
 
+def picture_with_step(image: PictureLike) -> tuple[Image.Image, float | None]:
+    """Return what `as_picture` returns, and the step of the JPEG file that it comes from unchanged, or None.
+
+    Raises:
+        ValueError: If it is no picture.
+    """
+    if isinstance(image, str | Path):
+        file = _read_plain(Path(image), None)
+        return _plain(file, None), file.jpeg_step
+    picture = as_picture(image)
+    return picture, read_jpeg_step(picture)
+
+
 def image_of(picture: Image.Image) -> ImageFile:
     """Return a picture as if it came from a file: palettes and inks become RGB, transparency of any kind alpha.
 
@@ -106,7 +125,7 @@ def image_of(picture: Image.Image) -> ImageFile:
     # Inks became sRGB.
     profile = None if picture.mode in ("CMYK", "LAB") else picture.info.get("icc_profile")
     profile = usable_profile(profile, "L" if pixels.shape[2] < 3 else "RGB", [], {})
-    return ImageFile([pixels], "Pillow", picture.mode, Metadata(profile))
+    return ImageFile([pixels], "Pillow", picture.mode, Metadata(profile), jpeg_step=read_jpeg_step(picture))
 
 
 def as_bytes(pixels: Pixels) -> UInt8[np.ndarray, "height width channel"]:

@@ -27,6 +27,7 @@ from amortized_sr.image_io.errors import DamagedError, ImageError
 from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
 from amortized_sr.image_io.georeference import mask_nodata
 from amortized_sr.image_io.image_file import MODES, ImageFile, Pixels, upright
+from amortized_sr.image_io.jpeg import read_jpeg_step
 from amortized_sr.image_io.metadata import read_metadata
 from amortized_sr.image_io.opening import check_pixels, mapped_errors, opened, orientation_of, read_bytes
 from amortized_sr.image_io.png import SIGNATURE, check_chunks
@@ -115,7 +116,8 @@ def _read_opened(
         notices.append("the nodata value, a number of the palette, is left out")
         metadata = dataclasses.replace(metadata, nodata=None)
     pixels, metadata = mask_nodata(upright(pixels, orientation_of(image)), metadata, notices)
-    return ImageFile([pixels], str(image.format), MODES[pixels.shape[2]] if deep else mode, metadata, notices=notices)
+    mode = MODES[pixels.shape[2]] if deep else mode
+    return ImageFile([pixels], str(image.format), mode, metadata, notices=notices, jpeg_step=read_jpeg_step(image))
 
 
 def _is_deep_png(content: bytes) -> bool:

@@ -13,6 +13,7 @@ from amortized_sr.image_io.metadata import fit_metadata, has_details
 from amortized_sr.image_io.picture import check_place
 from amortized_sr.image_io.profile import tone_gamma
 from amortized_sr.pictures.options import Colour, PictureOptions
+from amortized_sr.strength import Restoration, Strength
 
 # How many rows are compared at once; most pictures with colours show one in the first of them.
 _ROWS = 64
@@ -29,6 +30,7 @@ class Drawing:
         background: Put behind a transparent picture, which loses its alpha.
         neutral: Whether to draw the first channel of an RGB picture and write it three times.
         tta: Whether to average over the eight flips and transpositions.
+        strength: What the encoder is told about the colours; transparency has no noise.
     """
 
     depth: Depth | None = None
@@ -36,6 +38,7 @@ class Drawing:
     background: Colour | None = None
     neutral: bool = False
     tta: bool = False
+    strength: Strength = Strength()
 
 
 @final
@@ -49,6 +52,7 @@ class Conversion:
         drawing: How they are drawn.
         output: What is to be written.
         notices: Sentences about what could not be kept.
+        restoration: What is asked for; `pictures.upscale.tell` makes the drawing's strength of it.
     """
 
     source: Path
@@ -56,6 +60,7 @@ class Conversion:
     drawing: Drawing
     output: Output
     notices: list[str]
+    restoration: Restoration = Restoration()
 
     def is_small(self, whole_bytes: int) -> bool:
         """Return whether the output is drawn as a whole before it is written; animations always are."""
@@ -111,7 +116,7 @@ def convert(source: Path, image: ImageFile, options: PictureOptions, output_path
         check_place(output_path)
     drawing = Drawing(depth, gamma, background, _is_neutral(image.frames), options.tta)
     output = Output(format_, size, channels, depth, metadata, options.quality, options.compression)
-    return Conversion(source, image, drawing, output, notices)
+    return Conversion(source, image, drawing, output, notices, options.restoration)
 
 
 def output_format(path: Path | None, options: PictureOptions) -> Format:

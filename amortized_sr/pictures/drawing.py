@@ -19,10 +19,13 @@ from torch.nn import functional
 
 from amortized_sr.axes import Rendering
 from amortized_sr.compute import Notify, ignore
+from amortized_sr.conditions import with_strengths
 from amortized_sr.coords import Size
 from amortized_sr.image_io.formats import Depth
 from amortized_sr.image_io.image_file import Pixels, depth_of
+from amortized_sr.noise_estimate import estimate_noise, significant_noise
 from amortized_sr.pictures.conversion import Drawing, is_constant
+from amortized_sr.strength import Strength
 from amortized_sr.strips import ReadRows, shrink_strips
 from amortized_sr.upscaler import Upscaler
 
@@ -48,9 +51,12 @@ def draw(
         pixels = pixels[..., :1] if alpha is None else pixels[..., [0, 3]]
     rendering = Rendering(size, (pixels.shape[0], pixels.shape[1]))
 
+    # Of colour and alpha, the second has neither noise nor compression.
+    strengths = drawing.strength, Strength()
+
     def strips(read_rows: ReadRows, rendering: Rendering, batch: int) -> Iterator[Tensor]:
         def read_planes(first: int, stop: int) -> Tensor:
-            return upscaler.clean_planes(read_rows(first, stop))
+            return with_strengths(read_rows(first, stop), upscaler.model.conditions, strengths[:batch])
 
         return upscaler.strips(read_planes, rendering, batch, drawing.tta, notify)
 
@@ -72,6 +78,18 @@ def draw(
         elif alpha is not None:
             shown = torch.cat((shown, opacity), dim=1)
         yield quantised(shown, depth)
+
+
+def measure_noise(pixels: Pixels, drawing: Drawing) -> float:
+    """Return the noise of a picture, of 255, in the tones that are drawn; 0 for what cannot be told from texture."""
+    white, alpha = _WHITE[depth_of(pixels)], pixels.shape[2] in (2, 4)
+
+    def as_colours(rows: Pixels) -> Pixels:
+        return _power(_as_tensor(rows, white), drawing.tone_gamma)[0].movedim(0, -1).numpy()
+
+    visible = pixels[..., -1] > 0 if alpha else None
+    estimate = estimate_noise(pixels[..., :-1] if alpha else pixels, as_colours, visible)
+    return significant_noise(estimate, pixels.shape[0] * pixels.shape[1])
 
 
 def _rows_of_both(pixels: Pixels, white: float, gamma: float) -> ReadRows:

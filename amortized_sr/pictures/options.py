@@ -6,6 +6,7 @@ from typing import final
 from amortized_sr.choices import FormatName
 from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
 from amortized_sr.sizes import SizeRequest
+from amortized_sr.strength import Dial, Restoration
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
@@ -29,6 +30,11 @@ class PictureOptions:
         max_pixels: Most pixels that the input's header may announce.
         allow_truncated: Whether files that end too early are read as far as they go.
         tta: Whether the eight flips and transpositions of an image are encoded and averaged.
+        noise: Strength of the noise to remove, see `Restoration`.
+        jpeg: Strength of the compression to remove, see `Restoration`.
+
+    Raises:
+        StrengthError: If a strength is out of range.
     """
 
     size: SizeRequest
@@ -40,3 +46,14 @@ class PictureOptions:
     max_pixels: int = DEFAULT_MAX_PIXELS
     allow_truncated: bool = False
     tta: bool = False
+    noise: Dial = "auto"
+    jpeg: Dial = "auto"
+
+    def __post_init__(self) -> None:
+        """Reject strengths out of range."""
+        Restoration(self.noise, self.jpeg)
+
+    @property
+    def restoration(self) -> Restoration:
+        """Both strengths, as one record."""
+        return Restoration(self.noise, self.jpeg)

@@ -18,6 +18,7 @@ from amortized_sr.image_io.image_file import ImageFile, Pixels
 from amortized_sr.image_io.picture import as_bytes
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
+from amortized_sr.strength import Strength
 
 # A notebook shows no larger picture by itself.
 _SHOWN_PIXELS = 2**24
@@ -36,6 +37,7 @@ class PictureFile:
         size: `(height, width)` in pixels.
         kind: What the input was, such as `PNG RGBA 8 bit`.
         notices: Sentences about what could not be kept, and about fallbacks that were used.
+        strength: What the model was told about noise and compression.
     """
 
     path: Path | None
@@ -45,6 +47,7 @@ class PictureFile:
     size: Size
     kind: str
     notices: tuple[str, ...] = ()
+    strength: Strength = Strength()
 
     def read(self) -> ImageFile:
         """Return the pixels at their own depth, with metadata and all pictures of an animation."""

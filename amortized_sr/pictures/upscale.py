@@ -1,6 +1,8 @@
 """One picture file in, one picture file out: read, convert, draw, write; each step is a function of its own."""
 
 import contextlib
+import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, overload
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from amortized_sr.choices import FormatName
 from amortized_sr.compute import Notify, ignore
+from amortized_sr.conditions import Dials, strength_of
 from amortized_sr.coords import Size
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.image_file import ImageFile, Pixels
@@ -19,10 +22,11 @@ from amortized_sr.image_io.picture import image_of
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors, with_first_ready, write_frames, write_strips
 from amortized_sr.pictures.conversion import Conversion, convert
-from amortized_sr.pictures.drawing import draw
+from amortized_sr.pictures.drawing import draw, measure_noise
 from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
 from amortized_sr.pictures.picture_file import PictureFile, open_temporary, picture_of
 from amortized_sr.sizes import SizeRequest, check_size
+from amortized_sr.strength import Dial
 from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights_header import DEFAULT_MODEL
@@ -51,7 +55,7 @@ def upscale_file(
     content = source if isinstance(source, bytes) else None
     known = source if isinstance(source, ImageFile) else None
     image = known or read_image(name, content, options.max_pixels, options.allow_truncated)
-    conversion = convert(name, image, options, output)
+    conversion = tell(convert(name, image, options, output), upscaler)
     fallbacks: list[str] = []
     frames = draw_frames(conversion, upscaler, fallbacks.append, conversion.is_small(whole_bytes))
     with named_write_errors(output or name), open_temporary() if output is None else replacing(output) as file:
@@ -59,7 +63,28 @@ def upscale_file(
         file.seek(0)
         written = file.read() if output is None else None
     format_, size = conversion.output.format, conversion.output.size
-    return PictureFile(output, written, format_, image.size, size, image.kind, (*conversion.notices, *fallbacks))
+    notices = *conversion.notices, *fallbacks
+    return PictureFile(output, written, format_, image.size, size, image.kind, notices, conversion.drawing.strength)
+
+
+def tell(conversion: Conversion, upscaler: Upscaler) -> Conversion:
+    """Decide what a model is told about a picture, once for all pictures of an animation: the first is measured.
+
+    Raises:
+        StrengthError: If the model does not read a strength above 0 that is asked for.
+    """
+    image, wanted = conversion.image, conversion.restoration
+    measure = functools.partial(measure_noise, image.frames[0], conversion.drawing)
+    strength = strength_of(wanted, upscaler.model.conditions, image.jpeg_step, measure)
+    facts, found = strength.facts, list[str]()
+    if wanted.noise == "auto" and facts.get("noise"):
+        found.append(f"noise of {facts['noise']} (measured, of 255)")
+    if wanted.jpeg == "auto" and facts.get("jpeg"):
+        found.append(f"compression of JPEG quality {facts['jpeg']} (from the file)")
+    notices = [*conversion.notices, *([f"restored as a picture with {' and '.join(found)}"] if found else [])]
+    return dataclasses.replace(
+        conversion, drawing=dataclasses.replace(conversion.drawing, strength=strength), notices=notices
+    )
 
 
 def draw_frames(conversion: Conversion, upscaler: Upscaler, notify: Notify, whole: bool) -> list[Iterable[Pixels]]:
@@ -104,14 +129,14 @@ def _named_memory_errors(conversion: Conversion) -> Iterator[None]:
 # fmt: off
 @overload
 def upscale(source: Image.Image, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
-            device: str | torch.device = ...) -> Image.Image: ...
+            device: str | torch.device = ..., *, noise: Dial = ..., jpeg: Dial = ...) -> Image.Image: ...
 @overload
 def upscale(source: Tensor, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
-            device: str | torch.device = ...) -> Tensor: ...
+            device: str | torch.device = ..., *, noise: Dials = ..., jpeg: Dials = ...) -> Tensor: ...
 @overload
 def upscale(source: str | Path | bytes, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
             device: str | torch.device = ..., output: str | Path | None = ..., format: FormatName | None = ...,
-            ) -> PictureFile: ...
+            *, noise: Dial = ..., jpeg: Dial = ...) -> PictureFile: ...
 # fmt: on
 def upscale(
     source: str | Path | bytes | Image.Image | Tensor,
@@ -121,6 +146,9 @@ def upscale(
     device: str | torch.device = "auto",
     output: str | Path | None = None,
     format: FormatName | None = None,
+    *,
+    noise: Dials = "auto",
+    jpeg: Dials = "auto",
 ) -> PictureFile | Image.Image | Tensor:
     """Upscale one picture, loading the weights for this one call.
 
@@ -133,6 +161,8 @@ def upscale(
         device: Where to compute.
         output: Where to write the output of a file; None keeps it in memory.
         format: Format of that output; None takes the one of its name, or PNG.
+        noise: Strength of the noise to remove, as for `Upscaler.encode`.
+        jpeg: Strength of the compression to remove, as for `Upscaler.encode`.
 
     Returns:
         For a file a `PictureFile` with all that the command line keeps (16 bits, alpha, profile, metadata, animation),
@@ -144,16 +174,21 @@ def upscale(
     if (scale is None) == (size is None):
         raise ValueError("give either scale or size, not both and not neither")
     request, upscaler = SizeRequest(scale, size), Upscaler.from_pretrained(model, device)
-    if isinstance(source, str | Path | bytes):
-        named = source if isinstance(source, bytes) else Path(source)
-        return upscale_file(named, PictureOptions(request, format), upscaler, None if output is None else Path(output))
-    if output is not None or format is not None:
+    is_file = isinstance(source, str | Path | bytes)
+    if not is_file and (output is not None or format is not None):
         raise ValueError("output and format are for image files; save the picture that is returned instead")
     if isinstance(source, Tensor):
-        return upscaler.upscale(source, scale, size)
+        return upscaler.upscale(source, scale, size, noise=noise, jpeg=jpeg)
+    if isinstance(noise, Tensor) or isinstance(jpeg, Tensor):
+        raise ValueError("tensors of strengths are for tensors of images; give one strength")
+    if is_file:
+        named, options = source if isinstance(source, bytes) else Path(source), PictureOptions(request, format)
+        options = dataclasses.replace(options, noise=noise, jpeg=jpeg)
+        return upscale_file(named, options, upscaler, None if output is None else Path(output))
     image = image_of(source)
     request = SizeRequest(size=check_size(request.resolve(image.size)))
     # A TIFF could keep every depth.
-    conversion = convert(Path("picture"), image, PictureOptions(request, "tif"), None)
+    options = PictureOptions(request, "tif", noise=noise, jpeg=jpeg)
+    conversion = tell(convert(Path("picture"), image, options, None), upscaler)
     (strips,) = draw_frames(conversion, upscaler, ignore, whole=True)
     return picture_of(np.concatenate(list(strips)), image.metadata.profile)
