@@ -209,7 +209,9 @@ class _Average(Callback):
         assert isinstance(pl_module, SuperResolutionTask)
         self.average = AveragedModel(pl_module.model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
         """Add the weights of a step."""
         assert isinstance(pl_module, SuperResolutionTask)
         self.average.update_parameters(pl_module.model)

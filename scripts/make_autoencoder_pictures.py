@@ -89,7 +89,8 @@ def _morphs(
     for first, last in ((3, 3), (2, 2), (4, 9), (3, 8), (7, 1)):
         ends = torch.stack((digits[_of_class(labels, first)[1]], digits[_of_class(labels, last)[2]]))
         for coder in coders:
-            morph = coder.morph(*coder.encode(ends), _FRAMES)
+            start, stop = coder.encode(ends)
+            morph = coder.morph(start, stop, _FRAMES)
             rows.append((f"{first} to {last}, {coder.model.code_size} numbers", _drawn(coder, morph)))
     return rows
 
