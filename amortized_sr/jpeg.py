@@ -14,7 +14,7 @@ PERIOD = 16
 
 
 class Compressed(NamedTuple):
-    """np.ndarray that were a JPEG file, and the step of the file's table for brightness; see `jpeg_strength`."""
+    """Pixels that were a JPEG file, and the step of the file's table for brightness; see `jpeg_strength`."""
 
     pixels: np.ndarray
     step: float
