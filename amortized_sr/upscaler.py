@@ -1,12 +1,13 @@
 """Weights -> device -> pictures: PIL in -> PIL out, tensor in -> tensor out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import final, overload
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from amortized_sr.latent import Latent, LatentError
 from amortized_sr.picture import Picture, with_profile
 from amortized_sr.picture_tensor import check_values, picture_to_tensor, tensor_to_picture
 from amortized_sr.sizes import check_size, scaled_size
-from amortized_sr.strips import ReadRows, render_strips
+from amortized_sr.strips import ReadRows, render_strips, shrink_strips
 from amortized_sr.tiling import AdaptiveEncoder
 from amortized_sr.weights import TrainedModel, load_weights
 from amortized_sr.weights_header import DEFAULT_MODEL
@@ -200,6 +201,27 @@ class Upscaler:
             MemoryError: If there is not enough memory for a single row.
         """
         return render_strips(self._encoder, read_rows, rendering, batch, tta, notify)
+
+    def draw_rows(
+        self,
+        read_rows: Callable[[int, int], Float32[np.ndarray, "batch colour rows width"]],
+        rendering: Rendering,
+        batch: int = 1,
+        tta: bool = False,
+        notify: Notify = ignore,
+    ) -> Iterator[Float32[np.ndarray, "batch colour rows width"]]:
+        """Render an undegraded image from and to arrays of colours; see `strips`."""
+
+        def read_planes(first: int, stop: int) -> Tensor:
+            return self.clean_planes(torch.from_numpy(read_rows(first, stop)))
+
+        return (strip.cpu().numpy() for strip in self.strips(read_planes, rendering, batch, tta, notify))
+
+    def shrink_rows(
+        self, strips: Iterator[Float32[np.ndarray, "batch colour rows width"]], rendering: Rendering
+    ) -> Iterator[Float32[np.ndarray, "batch colour rows width"]]:
+        """Bring strips of a rendering's drawn size to its own size; see `strips.shrink_strips`."""
+        return (strip.numpy() for strip in shrink_strips((torch.from_numpy(strip) for strip in strips), rendering))
 
     def clean_planes(
         self, colours: Float[Tensor, "batch colour height width"]

@@ -322,7 +322,7 @@ def test_too_little_memory_is_a_sentence(small_weights, monkeypatch, source):
         raise MemoryError
 
     PICTURE.save("a.png")
-    monkeypatch.setattr("amortized_sr.pictures.upscale.draw", fail)
+    monkeypatch.setattr("amortized_sr.pictures.frames.draw", fail)
 
     with pytest.raises(ImageError, match="not enough memory for 22x18 pixels; ask for a smaller size"):
         amortized_sr.upscale(source, 2.0, model=small_weights, device="cpu")

@@ -1,0 +1,39 @@
+"""The interface of what computes the colours of a picture file, with whatever library. Loads no torch."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32
+
+from amortized_sr.axes import Rendering
+from amortized_sr.compute import Notify
+
+Rows = Float32[np.ndarray, "batch colour rows width"]
+"""Some rows of a batch of images, colours about in [0, 1]."""
+
+ReadRows = Callable[[int, int], Rows]
+"""Returns the image's rows from the first to before the second number."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Renders images from rows to rows."""
+
+    def draw_rows(
+        self, read_rows: ReadRows, rendering: Rendering, batch: int, tta: bool, notify: Notify
+    ) -> Iterator[Rows]:
+        """Yield a rendering from the top to the bottom, in strips of rows of any height, not clamped.
+
+        Args:
+            read_rows: Returns rows of the images.
+            rendering: Size of the whole picture, which may be larger than any memory, and of the image.
+            batch: How many images `read_rows` returns, to be rendered together.
+            tta: Whether to average over the eight flips and transpositions of the images.
+            notify: Called when a fallback is used.
+        """
+        ...
+
+    def shrink_rows(self, strips: Iterator[Rows], rendering: Rendering) -> Iterator[Rows]:
+        """Bring strips of a rendering's drawn size to its own size, with the antialiased bicubic kernel."""
+        ...
