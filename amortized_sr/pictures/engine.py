@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from amortized_sr.axes import Rendering
 from amortized_sr.compute import Notify
 
-Rows = Float32[np.ndarray, "batch colour rows width"]
+Rows = Float32[np.ndarray, "_batch _colour _rows _width"]
 """Some rows of a batch of images, colours about in [0, 1]."""
 
 ReadRows = Callable[[int, int], Rows]

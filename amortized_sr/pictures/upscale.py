@@ -11,7 +11,7 @@ from torch import Tensor
 from amortized_sr.choices import FormatName
 from amortized_sr.compute import ignore
 from amortized_sr.coords import Size
-from amortized_sr.image_io import ImageError, replacing
+from amortized_sr.image_io import replacing
 from amortized_sr.image_io.image_file import ImageFile
 from amortized_sr.image_io.picture import image_of
 from amortized_sr.image_io.reading import read_image
