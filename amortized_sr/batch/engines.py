@@ -16,9 +16,9 @@ from amortized_sr.runtime.engine import NumpyEngine, NumpyError
 if TYPE_CHECKING:
     from amortized_sr.upscaler import Upscaler
 
-# How much `NumpyEngine.work` numpy may do for all pictures of a run: 0.9 s on one core, less than torch takes to load.
-# `scripts/bench_engines.py` measures both.
-_NUMPY_WORK = 24_000_000_000
+# How much `NumpyEngine.work` numpy may do for all pictures of a run: 1.4 s on one core, where torch takes 2.1 to load
+# and then computes up to four times as fast on two. `scripts/bench_engines.py` measures both.
+_NUMPY_WORK = 40_000_000_000
 
 
 @final
@@ -49,6 +49,7 @@ class Engines:
     limit_threads: bool
     _stack: ExitStack = field(default_factory=ExitStack)
     _numpy: NumpyEngine | NumpyError | None = None
+    _numpy_is_told: bool = False
     _torch: "Upscaler | None" = None
     _threads: int | None = None
 
@@ -74,7 +75,12 @@ class Engines:
                 raise ImageError(conversion.source, str(error), "choose the engine torch", "engine") from None
             return self._load_torch()
         work = engine.work(image.size, size) * len(image.frames) * self.num_jobs
-        return engine if self.options.engine == "numpy" or work <= _NUMPY_WORK else self._load_torch()
+        if self.options.engine == "auto" and work > _NUMPY_WORK:
+            return self._load_torch()
+        if not self._numpy_is_told:
+            self._numpy_is_told = True
+            self.detail(f"model {self.options.model} on cpu, by numpy")
+        return engine
 
     @contextlib.contextmanager
     def all_threads(self) -> Iterator[None]:
@@ -95,7 +101,6 @@ class Engines:
                 if self.options.pictures.tta:
                     raise NumpyError("the engine numpy has no self-ensemble")
                 self._numpy = NumpyEngine.from_pretrained(self.options.model, self.options.compute)
-                self.detail(f"model {self.options.model} on cpu, by numpy")
             except NumpyError as error:
                 self._numpy = error
             except ValueError as error:

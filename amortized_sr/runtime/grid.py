@@ -119,10 +119,11 @@ def _render_strip(
     stretched = gathered @ across.matrix.transpose(0, 2, 1)[:, None]
     stretched = stretched.transpose(1, 2, 0, 3).reshape(colours, height, functions, -1)[..., :count]
     # (colour, block, cell * y_function, column)
-    read = stretched[:, index - first].reshape(colours, len(index), down.matrix.shape[2], -1)
-    result = np.empty((colours, *down.matrix.shape[:2], count), np.float32)
-    width = max(1, LARGEST_PRODUCT // (_ROWS * down.matrix.shape[2]))
-    for top in range(0, result.shape[2], _ROWS):
+    blocks, pixels, weights = down.matrix.shape
+    read = stretched[:, index - first].reshape(colours, blocks, weights, -1)
+    result = np.empty((colours, blocks, pixels, count), np.float32)
+    width = max(1, LARGEST_PRODUCT // (_ROWS * weights))
+    for top in range(0, pixels, _ROWS):
         for left in range(0, count, width):
             part = slice(top, top + _ROWS), slice(left, left + width)
             np.matmul(down.matrix[:, part[0]], read[..., part[1]], out=result[:, :, part[0], part[1]])
