@@ -114,7 +114,8 @@ def test_python_gives_what_the_command_line_writes(cli, small_weights, name):
     FILES[name](name)
     output = "out.tif" if name == "float.tif" else "out.png"
 
-    code = cli("upscale", name, "-s", 3, "-o", output, "-n", small_weights, "--device", "cpu").code
+    always = "-n", small_weights, "--device", "cpu", "--engine", "torch"
+    code = cli("upscale", name, "-s", 3, "-o", output, *always).code
 
     format_ = "tif" if name == "float.tif" else None
     if name in REFUSED:
