@@ -5,6 +5,9 @@ from typing import Literal
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 """Where to compute; `auto` takes the fastest device of the machine."""
 
+EngineName = Literal["auto", "torch", "numpy"]
+"""What computes pictures; `auto` takes numpy where it is faster from start to end, because it need not load torch."""
+
 Precision = Literal["fp32", "bf16", "fp16"]
 """Number format of the encoder. Rendering is always fp32: colours are sums of many products."""
 

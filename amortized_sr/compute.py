@@ -59,3 +59,14 @@ DEFAULT_COMPUTE = Compute()
 
 def ignore(sentence: str) -> None:
     """Drop a notice."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception means that there was not enough memory, whatever class a library gives it."""
+    # The name of torch's class, which is not loaded for it.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and any(
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
+    )

@@ -1,7 +1,7 @@
 """Colours and strengths -> the planes that a model reads."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,8 +9,7 @@ from torch import Tensor
 from amortized_sr.choices import ConditionName
 from amortized_sr.degradation import add_conditions
 from amortized_sr.noise_estimate import estimate_noise, significant_noise
-from amortized_sr.strength import Dial, Restoration, Strength
-from amortized_sr.weights_header import models_reading
+from amortized_sr.strength import Dial, Restoration, Strength, strength_of
 
 Dials = Dial | Float[Tensor, " strength"] | Int[Tensor, " strength"]
 """A strength for all images of a batch, or one for each."""
@@ -42,18 +41,6 @@ def planes_of(
         for image, *wanted in dials
     ]
     return with_strengths(colours, names, strengths)
-
-
-def strength_of(
-    wanted: Restoration, names: Sequence[ConditionName], jpeg_step: float | None, measure: Callable[[], float]
-) -> Strength:
-    """Return what a model's encoder is told about an image; see `Restoration.resolve` for the arguments.
-
-    Raises:
-        StrengthError: If the model does not read a strength above 0 that is asked for.
-    """
-    wanted.check(names, models_reading)
-    return wanted.resolve(names, jpeg_step, measure)
 
 
 def with_strengths(

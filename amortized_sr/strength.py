@@ -12,6 +12,7 @@ from typing import Literal, assert_never, final
 
 from amortized_sr.choices import ConditionName
 from amortized_sr.jpeg_strength import condition_of_step, nearest_quality, step_of_quality
+from amortized_sr.weights_header import models_reading
 
 Dial = Literal["auto", "off"] | int | float
 """A strength as a caller gives it: `auto`, `off`, or a number, 0 for none."""
@@ -137,6 +138,18 @@ class Restoration:
         elif "noise" in conditions:
             noise = 0.0 if self.noise == "off" else float(self.noise)
         return Strength(noise, step)
+
+
+def strength_of(
+    wanted: Restoration, names: Sequence[ConditionName], jpeg_step: float | None, measure: Callable[[], float]
+) -> Strength:
+    """Return what a model's encoder is told about an image; see `Restoration.resolve` for the arguments.
+
+    Raises:
+        StrengthError: If the model does not read a strength above 0 that is asked for.
+    """
+    wanted.check(names, models_reading)
+    return wanted.resolve(names, jpeg_step, measure)
 
 
 def _is_number(value: object) -> bool:

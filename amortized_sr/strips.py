@@ -10,11 +10,11 @@ from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.axes import Rendering, axes
-from amortized_sr.compute import Notify
+from amortized_sr.compute import Notify, is_out_of_memory
 from amortized_sr.continuous import spans
 from amortized_sr.coords import Size, Window
 from amortized_sr.resize import shrink, shrink_height, shrink_width
-from amortized_sr.tiling import AdaptiveEncoder, is_out_of_memory
+from amortized_sr.tiling import AdaptiveEncoder
 
 ReadRows = Callable[[int, int], Float[Tensor, "batch plane rows width"]]
 """Returns the image's rows from the first to before the second number: colours in [0, 1], then conditions."""

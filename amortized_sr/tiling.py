@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
-from amortized_sr.compute import Compute, Notify
+from amortized_sr.compute import Compute, Notify, is_out_of_memory
 from amortized_sr.continuous import spans
 from amortized_sr.devices import choose_device
 from amortized_sr.image_model import ImageModel
@@ -28,16 +28,6 @@ _HALF = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 class TileMemoryError(MemoryError):
     """There is not enough memory for a tile."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an exception means that there was not enough memory, whatever class a device gives it."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and any(
-        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
-    )
 
 
 @final

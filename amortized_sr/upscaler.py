@@ -1,20 +1,21 @@
 """Weights -> device -> pictures: PIL in -> PIL out, tensor in -> tensor out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import final, overload
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from PIL import Image
 from torch import Tensor
 
 from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.axes import Rendering
-from amortized_sr.choices import Precision
+from amortized_sr.choices import ConditionName, Precision
 from amortized_sr.compute import DEFAULT_COMPUTE, DEFAULT_MEMORY, Compute, Notify, ignore
-from amortized_sr.conditions import Dials, planes_of
+from amortized_sr.conditions import Dials, planes_of, with_strengths
 from amortized_sr.coords import Size
 from amortized_sr.image_io import MAX_INPUT_PIXELS
 from amortized_sr.image_io.picture import PictureLike, picture_with_step
@@ -23,8 +24,8 @@ from amortized_sr.latent import Latent, LatentError
 from amortized_sr.picture import Picture, with_profile
 from amortized_sr.picture_tensor import check_values, picture_to_tensor, tensor_to_picture
 from amortized_sr.sizes import check_size, scaled_size
-from amortized_sr.strength import Dial
-from amortized_sr.strips import ReadRows, render_strips
+from amortized_sr.strength import Dial, Strength
+from amortized_sr.strips import ReadRows, render_strips, shrink_strips
 from amortized_sr.tiling import AdaptiveEncoder
 from amortized_sr.weights import TrainedModel, load_weights
 from amortized_sr.weights_header import DEFAULT_MODEL
@@ -227,6 +228,40 @@ class Upscaler:
             MemoryError: If there is not enough memory for a single row.
         """
         return render_strips(self._encoder, read_rows, rendering, batch, tta, notify)
+
+    @property
+    def conditions(self) -> tuple[ConditionName, ...]:
+        """What the model reads beside colours."""
+        return self.model.conditions
+
+    def draw_rows(
+        self,
+        read_rows: Callable[[int, int], Float32[np.ndarray, "batch colour rows width"]],
+        rendering: Rendering,
+        strengths: Sequence[Strength],
+        tta: bool = False,
+        notify: Notify = ignore,
+    ) -> Iterator[Float32[np.ndarray, "batch colour rows width"]]:
+        """Render images from and to arrays of colours; see `strips`.
+
+        Args:
+            read_rows: Returns rows of the images.
+            rendering: As for `strips`.
+            strengths: What the model is told about each image.
+            tta: As for `encode`.
+            notify: As for `encode`.
+        """
+
+        def read_planes(first: int, stop: int) -> Tensor:
+            return with_strengths(torch.from_numpy(read_rows(first, stop)), self.conditions, strengths)
+
+        return (strip.cpu().numpy() for strip in self.strips(read_planes, rendering, len(strengths), tta, notify))
+
+    def shrink_rows(
+        self, strips: Iterator[Float32[np.ndarray, "batch colour rows width"]], rendering: Rendering
+    ) -> Iterator[Float32[np.ndarray, "batch colour rows width"]]:
+        """Bring strips of a rendering's drawn size to its own size; see `strips.shrink_strips`."""
+        return (strip.numpy() for strip in shrink_strips((torch.from_numpy(strip) for strip in strips), rendering))
 
     def _read(self, image: PictureLike, noise: Dials, jpeg: Dials) -> tuple[Image.Image, Tensor]:
         """Return a picture and its planes; three equal channels are one, so that neutral pictures stay neutral."""

@@ -19,9 +19,11 @@ from amortized_sr.weights_header import (
     Config,
     WeightsError,
     WeightsHeader,
+    check_shapes,
     find_weights,
     invalid_config,
     kind_of,
+    not_finite,
     read_header,
     sha256,
     unreadable,
@@ -131,15 +133,7 @@ def _check_shapes(path: Path, header: WeightsHeader) -> None:
     count = sum(parameter.numel() for parameter in model.parameters())
     if count > _MAX_PARAMETERS:
         raise WeightsError(f"{path}: the header asks for {count:,} parameters, more than {_MAX_PARAMETERS:,}")
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    missing, extra = sorted(set(expected) - set(header.shapes)), sorted(set(header.shapes) - set(expected))
-    if missing:
-        raise WeightsError(f"{path}: tensor {missing[0]!r} is missing ({len(missing)} in all); get the file again")
-    if extra:
-        raise WeightsError(f"{path}: tensor {extra[0]!r} is not part of the model ({len(extra)} such)")
-    for name, shape in expected.items():
-        if header.shapes[name] != shape:
-            raise WeightsError(f"{path}: tensor {name!r} has shape {header.shapes[name]}, the model needs {shape}")
+    check_shapes(path, header, {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()})
 
 
 def _checked_values(path: Path, name: str, tensor: Tensor) -> Tensor:
@@ -148,5 +142,5 @@ def _checked_values(path: Path, name: str, tensor: Tensor) -> Tensor:
         raise WeightsError(f"{path}: tensor {name!r} has type {tensor.dtype}, not a floating point type")
     values = tensor.float()
     if not values.isfinite().all():
-        raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity; train again or get the file again")
+        raise not_finite(path, name)
     return values

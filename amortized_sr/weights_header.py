@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -127,6 +128,27 @@ def read_header(path: Path) -> WeightsHeader:
         if isinstance(error, WeightsError):
             raise
         raise invalid_config(path, error) from None
+
+
+def check_shapes(path: Path, header: WeightsHeader, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Check the names and shapes of a file's tensors against those of its model.
+
+    Raises:
+        WeightsError: If they differ.
+    """
+    missing, extra = sorted(set(expected) - set(header.shapes)), sorted(set(header.shapes) - set(expected))
+    if missing:
+        raise WeightsError(f"{path}: tensor {missing[0]!r} is missing ({len(missing)} in all); get the file again")
+    if extra:
+        raise WeightsError(f"{path}: tensor {extra[0]!r} is not part of the model ({len(extra)} such)")
+    for name, shape in expected.items():
+        if header.shapes[name] != shape:
+            raise WeightsError(f"{path}: tensor {name!r} has shape {header.shapes[name]}, the model needs {shape}")
+
+
+def not_finite(path: Path, name: str) -> WeightsError:
+    """Return the error for a tensor with values that no training leaves."""
+    return WeightsError(f"{path}: tensor {name!r} holds NaN or infinity; train again or get the file again")
 
 
 def unreadable(path: Path, error: Exception) -> WeightsError:

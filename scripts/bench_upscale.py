@@ -155,7 +155,7 @@ def _stages(upscaler: Upscaler, source: Path, place: Path) -> Iterator[float]:
         drawn = function.render((1024, 1024))
     yield clock() - begin
     begin = clock()
-    result = quantised(drawn, "uint8")
+    result = quantised(drawn.numpy(), "uint8")
     yield clock() - begin
     begin = clock()
     with replacing(place) as file:

@@ -153,7 +153,9 @@ def test_quiet_says_nothing(upscale_small):
 
 
 def test_verbose_names_model_and_device(upscale_small, small_weights):
-    assert f"model {small_weights} on cpu\n" in upscale_small(picture("a.png"), "-s", 2, "-v").out
+    assert f"model {small_weights} on cpu, by numpy\n" in upscale_small(picture("a.png"), "-s", 2, "-v").out
+    told = upscale_small("a.png", "-s", 3, "-v", "--engine", "torch").out
+    assert f"model {small_weights} on cpu\n" in told
 
 
 def test_json_gives_one_object_for_each_input(upscale_small):
@@ -651,19 +653,21 @@ def test_help_loads_neither_torch_nor_the_training_stack(command):
 
 
 @pytest.mark.slow
-def test_upscaling_never_loads_the_training_stack(small_weights):
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+def test_upscaling_never_loads_the_training_stack_or_a_compiler(small_weights, engine):
     picture("a.png")
     script = (
         "import sys; from amortized_sr.cli import main\n"
-        f"try: main(['upscale', 'a.png', '-s', '2', '--model', {str(small_weights)!r}])\n"
+        f"try: main(['upscale', 'a.png', '-s', '2', '--model', {str(small_weights)!r}, '--engine', {engine!r}])\n"
         "except SystemExit as left: print('left with', left.code, *sys.modules, sep='\\n')"
     )
 
     modules = run_python(script).out.partition("left with\n")[2].splitlines()
 
     assert modules[0] == "0"
-    assert "torch" in modules
-    assert TRAINING_STACK.isdisjoint(modules)
+    assert ("torch" in modules) == (engine == "torch")
+    # Importing it takes longer than most pictures.
+    assert TRAINING_STACK.union({"torch._dynamo", "sympy"}).isdisjoint(modules)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, final
 
+from amortized_sr.choices import EngineName
 from amortized_sr.image_io.errors import ImageError, reason
 
 NAME = "_amortized_sr.jsonl"
@@ -44,11 +45,16 @@ class Manifest:
         """Return whether an output was made by a batch into this folder."""
         return self._name(output_path) in self._known
 
-    def is_done(self, source: Path, output_path: Path) -> bool:
-        """Return whether an output was made from the same input with the same settings, and still has its size."""
+    def is_done(self, source: Path, output_path: Path, engine: EngineName) -> bool:
+        """Return whether an output was made from the same input with the same settings, and still has its size.
+
+        Engines round a few values in another way, so one that is asked for must have made it.
+        """
         entry, made_from = self._known.get(self._name(output_path)), self._made_from(source)
         # An input from a pipe cannot be recognised.
         if entry is None or not made_from or entry["made_from"] != made_from:
+            return False
+        if engine not in ("auto", entry["engine"]):
             return False
         return _size(output_path) == entry["size"] is not None
 
@@ -94,7 +100,13 @@ def _read(folder: Path) -> dict[str, dict[str, Any]]:
 def _parse(line: str) -> dict[str, dict[str, Any]]:
     try:
         entry = json.loads(line)
-        return {str(entry["output"]): {"made_from": entry["made_from"], "size": entry["size"]}}
+        return {
+            str(entry["output"]): {
+                "made_from": entry["made_from"],
+                "size": entry["size"],
+                "engine": entry.get("engine", "torch"),
+            }
+        }
     except (ValueError, KeyError, TypeError):
         return {}  # An incomplete line: if its output exists it is skipped, otherwise computed.
 

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, fields
 from typing import Any, final
 
+from amortized_sr.choices import EngineName
 from amortized_sr.compute import DEFAULT_COMPUTE, Compute
 from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
 from amortized_sr.weights_header import DEFAULT_MODEL
 
 NOT_IN_FINGERPRINT = frozenset({
     "pictures", "compute",  # Their own fields are in it.
+    "engine",  # The manifest knows that of each output.
     "model",  # The manifest knows the hash of the weights.
     "format",  # The output's name says it.
     "device", "bounds", "max_pixels", "overwrite", "resume",  # They do not decide an output's bytes.
@@ -29,6 +31,7 @@ class BatchOptions:
         compute: Where to compute, and how much at once.
         overwrite: Whether outputs that exist are replaced.
         resume: Whether outputs are replaced that the manifest lists with other options or another input.
+        engine: What computes; `auto` takes numpy where torch would take longer to load than numpy to draw.
     """
 
     pictures: PictureOptions
@@ -36,6 +39,7 @@ class BatchOptions:
     compute: Compute = DEFAULT_COMPUTE
     overwrite: bool = False
     resume: bool = False
+    engine: EngineName = "torch"
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides the bytes of an output, besides the input and the model's weights, as JSON values."""

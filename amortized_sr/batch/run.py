@@ -8,12 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
-import torch
-
+from amortized_sr.batch.engines import Engines, UnusableError, name_of
 from amortized_sr.batch.inputs import STREAM
 from amortized_sr.batch.manifest import Manifest
 from amortized_sr.batch.options import BatchBounds, BatchOptions
@@ -24,16 +24,10 @@ from amortized_sr.image_io.image_file import ImageFile, Pixels
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 from amortized_sr.pictures.conversion import Conversion, convert
+from amortized_sr.pictures.engine import Engine
+from amortized_sr.pictures.frames import draw_frames, tell, write_picture
 from amortized_sr.pictures.picture_file import open_temporary
-from amortized_sr.pictures.upscale import draw_frames, tell, write_picture
-from amortized_sr.upscaler import Upscaler
-from amortized_sr.weights import load_weights
-from amortized_sr.weights_header import find_weights, models_reading, sha256
-
-
-@final
-class UnusableError(ValueError):
-    """The model, the device or the manifest cannot be used, so that no input can be upscaled."""
+from amortized_sr.weights_header import find_weights, sha256
 
 
 def run(
@@ -42,13 +36,15 @@ def run(
     report: Report,
     bounds: BatchBounds = BatchBounds(),
     limit_threads: bool = False,
+    loading: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> None:
     """Upscale every input that is not done yet, and report the result of each, in the order of the plan.
 
-    `limit_threads` says whether torch may be given fewer threads meanwhile, in the whole process.
+    `limit_threads` says whether torch may be given fewer threads meanwhile, in the whole process; `loading` is entered
+    while torch is imported.
 
     Raises:
-        UnusableError: If the model, the device or the manifest cannot be used.
+        UnusableError: If the model, the device, the engine or the manifest cannot be used.
     """
     manifest = None
     if plan.manifest_folder is not None:
@@ -57,24 +53,9 @@ def run(
             manifest = Manifest(plan.manifest_folder, {"weights": weights, **options.fingerprint()})
         except (OSError, ValueError) as error:
             raise UnusableError(str(error)) from None
-    # Threads that wait for each other in a convolution lose far more than they gain if one of them shares its core
-    # with a reader or writer: two on two cores made the batch three times slower.
-    threads = torch.get_num_threads() if limit_threads and len(plan.jobs) > 1 else None
-    with _torch_threads(threads and max(1, threads - 1)):
-        _Batch(options, report, bounds, manifest, threads).run(plan.jobs)
-
-
-@contextlib.contextmanager
-def _torch_threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if count is None:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    engines = Engines(options, len(plan.jobs), report.detail, loading, limit_threads)
+    with contextlib.closing(engines):
+        _Batch(options, report, bounds, manifest, engines).run(plan.jobs)
 
 
 @final
@@ -86,6 +67,7 @@ class _Written:
     conversion: Conversion
     fallbacks: list[str]
     start: float
+    engine: Engine
     future: Future[None]
 
 
@@ -98,9 +80,7 @@ class _Batch:
     report: Report
     bounds: BatchBounds
     manifest: Manifest | None
-    # How many torch gets while nothing is read or written beside it; None leaves them alone.
-    threads: int | None
-    upscaler: Upscaler | None = None
+    engines: Engines
     writing: deque[_Written] = field(default_factory=deque)
 
     def run(self, jobs: list[Job]) -> None:
@@ -138,7 +118,7 @@ class _Batch:
     def _reason_to_skip(self, job: Job) -> ImageError | None:
         if self.options.overwrite or job.output_path == STREAM or not os.path.lexists(job.output_path):
             return None
-        if self.manifest is not None and self.manifest.is_done(job.source.path, job.output_path):
+        if self.manifest is not None and self.manifest.is_done(job.source.path, job.output_path, self.options.engine):
             return ImageError(job.output_path, "already done", "the manifest lists it")
         if self.options.resume and self.manifest is not None and self.manifest.lists(job.output_path):
             return None
@@ -159,33 +139,21 @@ class _Batch:
             self.report.detail(f"{job.source.path}  is {image.kind}")
             output_path = None if job.output_path == STREAM else job.output_path
             conversion = convert(name, image, self.options.pictures, output_path)
-            self.upscaler = self.upscaler or self._load()
-            conversion = tell(conversion, self.upscaler)
+            engine = self.engines.of(conversion)
+            conversion = tell(conversion, engine)
             if conversion.is_small(self.bounds.whole_bytes):
-                frames = draw_frames(conversion, self.upscaler, fallbacks.append, whole=True)
+                frames = draw_frames(conversion, engine, fallbacks.append, whole=True)
                 future = writer.submit(_write, job.output_path, conversion, frames)
-                self.writing.append(_Written(job, conversion, fallbacks, start, future))
+                self.writing.append(_Written(job, conversion, fallbacks, start, engine, future))
                 return
             self._drain(0)
-            with _torch_threads(self.threads):
-                frames = draw_frames(conversion, self.upscaler, fallbacks.append, whole=False)
+            with self.engines.all_threads():
+                frames = draw_frames(conversion, engine, fallbacks.append, whole=False)
                 _write(job.output_path, conversion, frames)
-            self._report_done(job, conversion, fallbacks, start)
+            self._report_done(job, conversion, fallbacks, start, engine)
         except ImageError as error:
             self._drain(0)
             self.report.failed(job.source.path, error, fallbacks)
-
-    def _load(self) -> Upscaler:
-        options = self.options
-        try:
-            upscaler = Upscaler(load_weights(options.model), options.compute)
-            if options.pictures.tta:
-                upscaler.model.check_ensemble()
-            options.pictures.restoration.check(upscaler.model.conditions, models_reading)
-        except ValueError as error:
-            raise UnusableError(str(error)) from None
-        self.report.detail(f"model {options.model} on {upscaler.device}")
-        return upscaler
 
     def _drain(self, limit: int) -> None:
         """Wait until at most `limit` outputs are being written, and report the others."""
@@ -193,16 +161,20 @@ class _Batch:
             written = self.writing[0]
             try:
                 written.future.result()
-                self._report_done(written.job, written.conversion, written.fallbacks, written.start)
+                done = written.conversion, written.fallbacks, written.start, written.engine
+                self._report_done(written.job, *done)
             except ImageError as error:
                 self.report.failed(written.job.source.path, error, written.fallbacks)
             self.writing.popleft()
 
-    def _report_done(self, job: Job, conversion: Conversion, fallbacks: list[str], start: float) -> None:
+    def _report_done(
+        self, job: Job, conversion: Conversion, fallbacks: list[str], start: float, engine: Engine
+    ) -> None:
         height, width = conversion.output.size
         if self.manifest is not None:
             with named_write_errors(job.output_path):
-                self.manifest.add(job.source.path, job.output_path, {"width": width, "height": height})
+                facts = {"width": width, "height": height, "engine": name_of(engine)}
+                self.manifest.add(job.source.path, job.output_path, facts)
         seconds, notices = time.perf_counter() - start, conversion.notices + fallbacks
         sizes = conversion.image.size, conversion.output.size
         self.report.done(job.source.path, job.output_path, *sizes, seconds, notices, conversion.drawing.strength)

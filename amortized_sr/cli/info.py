@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import platform
-from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -65,6 +64,8 @@ def _describe(trained: "TrainedModel") -> dict[str, Any]:
 
 
 def _installation() -> dict[str, Any]:
+    from importlib import metadata
+
     import torch
 
     from amortized_sr import __version__

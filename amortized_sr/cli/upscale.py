@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amortized_sr.choices import DeviceName, FormatName, Precision
+from amortized_sr.choices import DeviceName, EngineName, FormatName, Precision
 from amortized_sr.cli.exit_codes import Terminated, ended_at_once, ended_in_order, sentence
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
@@ -39,6 +39,9 @@ def upscale(
         str | None, typer.Option("--model", "-n", metavar="NAME|PATH", help="Bundled weights or a .safetensors file.")
     ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
+    engine: Annotated[
+        EngineName, typer.Option(help="What computes; auto takes numpy for small pictures: torch takes long to load.")
+    ] = "auto",
     format_: Annotated[
         FormatName | None, typer.Option("--format", "-f", help="Of outputs whose names are not given; default: png.")
     ] = None,
@@ -120,7 +123,8 @@ def upscale(
     pictures = PictureOptions(
         target, format_, quality, compression, colour, strip_metadata, limit, allow_truncated, tta, noise, jpeg
     )
-    options = BatchOptions(pictures, model or DEFAULT_MODEL, Compute(device, budget, precision), overwrite, resume)
+    compute = Compute(device, budget, precision)
+    options = BatchOptions(pictures, model or DEFAULT_MODEL, compute, overwrite, resume, engine)
     named = [path_or_stream(text) for text in inputs or []]
     is_folder = output is not None and output.endswith(("/", os.sep))
     report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=sentence)
@@ -128,13 +132,13 @@ def upscale(
         plan = plan_batch(named, options, output_path, is_folder, recursive, list_, part)
     except ImageError as error:
         raise typer.BadParameter(sentence(error)) from None
-    # Torch is only loaded for a plan that can be carried out.
     with ended_at_once():
-        from amortized_sr.batch.run import UnusableError, run
+        from amortized_sr.batch.engines import UnusableError
+        from amortized_sr.batch.run import run
     try:
         with ended_in_order():
             report.start(plan)
-            run(plan, options, report, limit_threads=True)
+            run(plan, options, report, limit_threads=True, loading=ended_at_once)
     except UnusableError as error:
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt as interruption:

@@ -1,11 +1,8 @@
-"""One picture file in, one picture file out: read, convert, draw, write; each step is a function of its own."""
+"""One picture file in, one picture file out; the shortest way from a picture of any kind to a larger one."""
 
-import contextlib
 import dataclasses
-import functools
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -13,21 +10,20 @@ from PIL import Image
 from torch import Tensor
 
 from amortized_sr.choices import FormatName
-from amortized_sr.compute import Notify, ignore
-from amortized_sr.conditions import Dials, strength_of
+from amortized_sr.compute import ignore
+from amortized_sr.conditions import Dials
 from amortized_sr.coords import Size
-from amortized_sr.image_io import ImageError, replacing
-from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io import replacing
+from amortized_sr.image_io.image_file import ImageFile
 from amortized_sr.image_io.picture import image_of
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import named_write_errors, with_first_ready, write_frames, write_strips
-from amortized_sr.pictures.conversion import Conversion, convert
-from amortized_sr.pictures.drawing import draw, measure_noise
+from amortized_sr.image_io.writing import named_write_errors
+from amortized_sr.pictures.conversion import convert
+from amortized_sr.pictures.frames import draw_frames, tell, write_picture
 from amortized_sr.pictures.options import WHOLE_BYTES, PictureOptions
 from amortized_sr.pictures.picture_file import PictureFile, open_temporary, picture_of
 from amortized_sr.sizes import SizeRequest, check_size
 from amortized_sr.strength import Dial
-from amortized_sr.tiling import is_out_of_memory
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights_header import DEFAULT_MODEL
 
@@ -65,65 +61,6 @@ def upscale_file(
     format_, size = conversion.output.format, conversion.output.size
     notices = *conversion.notices, *fallbacks
     return PictureFile(output, written, format_, image.size, size, image.kind, notices, conversion.drawing.strength)
-
-
-def tell(conversion: Conversion, upscaler: Upscaler) -> Conversion:
-    """Decide what a model is told about a picture, once for all pictures of an animation: the first is measured.
-
-    Raises:
-        StrengthError: If the model does not read a strength above 0 that is asked for.
-    """
-    image, wanted = conversion.image, conversion.restoration
-    measure = functools.partial(measure_noise, image.frames[0], conversion.drawing)
-    strength = strength_of(wanted, upscaler.model.conditions, image.jpeg_step, measure)
-    facts, found = strength.facts, list[str]()
-    if wanted.noise == "auto" and facts.get("noise"):
-        found.append(f"noise of {facts['noise']} (measured, of 255)")
-    if wanted.jpeg == "auto" and facts.get("jpeg"):
-        found.append(f"compression of JPEG quality {facts['jpeg']} (from the file)")
-    notices = [*conversion.notices, *([f"restored as a picture with {' and '.join(found)}"] if found else [])]
-    return dataclasses.replace(
-        conversion, drawing=dataclasses.replace(conversion.drawing, strength=strength), notices=notices
-    )
-
-
-def draw_frames(conversion: Conversion, upscaler: Upscaler, notify: Notify, whole: bool) -> list[Iterable[Pixels]]:
-    """Draw the pictures of an output in strips of rows: all now, or only the first strip and the others when written.
-
-    Raises:
-        ImageError: If there is not enough memory.
-    """
-    size, drawing = conversion.output.size, conversion.drawing
-    with _named_memory_errors(conversion):
-        drawings = (draw(upscaler, frame, size, drawing, notify) for frame in conversion.image.frames)
-        # Drawing and compressing take turns: both use all cores, and side by side they took twice the time.
-        return [list(strips) if whole else with_first_ready(strips) for strips in drawings]
-
-
-def write_picture(file: BinaryIO, conversion: Conversion, frames: list[Iterable[Pixels]]) -> None:
-    """Write what `draw_frames` returned.
-
-    Raises:
-        ImageError: If there is not enough memory.
-    """
-    with _named_memory_errors(conversion):
-        if len(frames) == 1:
-            write_strips(file, conversion.output, iter(frames[0]))
-        else:
-            pictures = [np.concatenate(list(strips)) for strips in frames]
-            write_frames(file, conversion.output, pictures, conversion.image.durations, conversion.image.repeats)
-
-
-@contextlib.contextmanager
-def _named_memory_errors(conversion: Conversion) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        height, width = conversion.output.size
-        problem = f"not enough memory for {width}x{height} pixels"
-        raise ImageError(conversion.source, problem, "ask for a smaller size") from None
 
 
 # fmt: off

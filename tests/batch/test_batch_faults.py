@@ -626,17 +626,18 @@ def started(small_weights, *options: str) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-def test_kill_9_in_a_batch_of_200_and_resume_gives_the_set_of_an_uninterrupted_run(run, small_weights):
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+def test_kill_9_in_a_batch_of_200_and_resume_gives_the_set_of_an_uninterrupted_run(run, small_weights, engine):
     for number in range(200):
         picture(f"in/{number // 20}/{number}.png", 12, 12, seed=number)
-    assert run("in", "-r", "-o", "whole", scale=9).code == 0
+    assert run("in", "-r", "-o", "whole", "--engine", engine, scale=9).code == 0
 
-    with started(small_weights, "-r") as running:
+    with started(small_weights, "-r", "--engine", engine) as running:
         for _ in range(60):
             running.stdout.readline()
         running.kill()
     survivors = contents("out")
-    result = run("in", "-r", "-o", "out", "--resume", "--json", scale=9)
+    result = run("in", "-r", "-o", "out", "--resume", "--json", "--engine", engine, scale=9)
 
     parts = {name for name in survivors if name.endswith(".part")}
     assert 60 <= len(survivors) < 200
@@ -730,7 +731,7 @@ def test_a_signal_ends_the_batch_with_whole_outputs_and_a_manifest_of_them(small
 def test_ctrl_c_while_libraries_are_loaded_ends_quietly(small_weights):
     picture("in/a.png")
 
-    with started(small_weights) as running:
+    with started(small_weights, "--engine", "torch") as running:
         maps = Path(f"/proc/{running.pid}/maps")
         while "libtorch" not in maps.read_text():
             time.sleep(0.002)

@@ -20,7 +20,7 @@ OTHERS: dict[str, Any] = {
     "size": SizeRequest(3.0), "format": "jpg", "quality": 50, "compression": 9, "background": (0, 0, 0),
     "strip_metadata": True, "max_pixels": 5, "allow_truncated": True, "tta": True, "noise": 9, "jpeg": 50,
     "model": "mnist", "device": "cpu", "memory": 2**29, "precision": "bf16", "bounds": Bounds(tile=9),
-    "overwrite": True, "resume": True,
+    "overwrite": True, "resume": True, "engine": "auto",
 }  # fmt: skip
 
 

@@ -114,7 +114,8 @@ def test_python_gives_what_the_command_line_writes(cli, small_weights, name):
     FILES[name](name)
     output = "out.tif" if name == "float.tif" else "out.png"
 
-    code = cli("upscale", name, "-s", 3, "-o", output, "-n", small_weights, "--device", "cpu").code
+    always = "-n", small_weights, "--device", "cpu", "--engine", "torch"
+    code = cli("upscale", name, "-s", 3, "-o", output, *always).code
 
     format_ = "tif" if name == "float.tif" else None
     if name in REFUSED:
@@ -322,7 +323,7 @@ def test_too_little_memory_is_a_sentence(small_weights, monkeypatch, source):
         raise MemoryError
 
     PICTURE.save("a.png")
-    monkeypatch.setattr("amortized_sr.pictures.upscale.draw", fail)
+    monkeypatch.setattr("amortized_sr.pictures.frames.draw", fail)
 
     with pytest.raises(ImageError, match="not enough memory for 22x18 pixels; ask for a smaller size"):
         amortized_sr.upscale(source, 2.0, model=small_weights, device="cpu")

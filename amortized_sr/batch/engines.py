@@ -1,0 +1,153 @@
+"""Chooses what draws each picture: torch, or numpy for pictures that take less time than torch takes to load."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+from amortized_sr.batch.options import BatchOptions
+from amortized_sr.choices import EngineName
+from amortized_sr.image_io import ImageError
+from amortized_sr.pictures.conversion import Conversion
+from amortized_sr.pictures.engine import Engine
+from amortized_sr.runtime.engine import NumpyEngine, NumpyError
+from amortized_sr.weights_header import models_reading
+
+if TYPE_CHECKING:
+    from amortized_sr.upscaler import Upscaler
+
+# How much `NumpyEngine.work` numpy may do for all pictures of a run: 1.4 s on one core, where torch takes 2.1 to load
+# and then computes up to four times as fast on two. `scripts/bench_engines.py` measures both.
+_NUMPY_WORK = 40_000_000_000
+
+
+@final
+class UnusableError(ValueError):
+    """The model, the device, the engine or the manifest cannot be used, so that no input can be upscaled."""
+
+
+@final
+@dataclass
+class Engines:
+    """The engines of one run, each loaded when the first picture needs it.
+
+    The choice for a picture depends on the picture, the options and the number of jobs alone, so that a batch that is
+    resumed draws as one that was not interrupted.
+
+    Args:
+        options: How the pictures are upscaled.
+        num_jobs: How many pictures the run has.
+        detail: Gets a line about each engine that is loaded.
+        loading: Entered while libraries load.
+        limit_threads: Whether torch gets one thread less than there are while files are read and written beside it.
+    """
+
+    options: BatchOptions
+    num_jobs: int
+    detail: Callable[[str], None]
+    loading: Callable[[], AbstractContextManager[None]]
+    limit_threads: bool
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _numpy: NumpyEngine | NumpyError | None = None
+    _numpy_is_told: bool = False
+    _torch: "Upscaler | None" = None
+    _threads: int | None = None
+
+    def of(self, conversion: Conversion) -> Engine:
+        """Return what draws a picture.
+
+        Raises:
+            UnusableError: If the model, the device or the engine cannot be used.
+            ImageError: If the engine that was asked for cannot draw this picture.
+        """
+        if self.options.engine == "torch":
+            return self._load_torch()
+        engine = self._load_numpy()
+        if isinstance(engine, NumpyError):
+            if self.options.engine == "numpy":
+                raise UnusableError(f"{engine}; leave the engine to the program")
+            return self._load_torch()
+        image, size = conversion.image, conversion.output.size
+        try:
+            engine.check_memory(image.size)
+        except NumpyError as error:
+            if self.options.engine == "numpy":
+                raise ImageError(conversion.source, str(error), "choose the engine torch", "engine") from None
+            return self._load_torch()
+        work = engine.work(image.size, size) * len(image.frames) * self.num_jobs
+        if self.options.engine == "auto" and work > _NUMPY_WORK:
+            return self._load_torch()
+        if not self._numpy_is_told:
+            self._numpy_is_told = True
+            self.detail(f"model {self.options.model} on cpu, by numpy")
+        return engine
+
+    @contextlib.contextmanager
+    def all_threads(self) -> Iterator[None]:
+        """Give torch all its threads, while nothing is read or written beside it."""
+        if self._threads is None:
+            yield
+            return
+        with _torch_threads(self._threads):
+            yield
+
+    def close(self) -> None:
+        """Give torch back the threads that it had."""
+        self._stack.close()
+
+    def _load_numpy(self) -> NumpyEngine | NumpyError:
+        if self._numpy is None:
+            try:
+                if self.options.pictures.tta:
+                    raise NumpyError("the engine numpy has no self-ensemble")
+                self._numpy = NumpyEngine.from_pretrained(self.options.model, self.options.compute)
+                self._check_strengths(self._numpy)
+            except NumpyError as error:
+                self._numpy = error
+            except ValueError as error:
+                raise UnusableError(str(error)) from None
+        return self._numpy
+
+    def _load_torch(self) -> "Upscaler":
+        if self._torch is not None:
+            return self._torch
+        with self.loading():
+            import torch
+
+            from amortized_sr.upscaler import Upscaler
+            from amortized_sr.weights import load_weights
+        try:
+            self._torch = Upscaler(load_weights(self.options.model), self.options.compute)
+            if self.options.pictures.tta:
+                self._torch.model.check_ensemble()
+            self._check_strengths(self._torch)
+        except ValueError as error:
+            raise UnusableError(str(error)) from None
+        # Threads that wait for each other in a convolution lose far more than they gain if one of them shares its core
+        # with a reader or writer: two on two cores made the batch three times slower.
+        if self.limit_threads and self.num_jobs > 1:
+            self._threads = torch.get_num_threads()
+            self._stack.enter_context(_torch_threads(max(1, self._threads - 1)))
+        self.detail(f"model {self.options.model} on {self._torch.device}")
+        return self._torch
+
+    def _check_strengths(self, engine: Engine) -> None:
+        self.options.pictures.restoration.check(engine.conditions, models_reading)
+
+
+def name_of(engine: Engine) -> EngineName:
+    """Return the name of an engine."""
+    return "numpy" if isinstance(engine, NumpyEngine) else "torch"
+
+
+@contextlib.contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,130 @@
+"""Rendering on grids: the functions of `fields.hyper` and of `resize`, and the two banded matrix products."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import assert_never, final
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from amortized_sr.axes import Axis, PixelBlocks, pixel_blocks
+from amortized_sr.choices import InterpolationName
+from amortized_sr.model_config import ModelConfig
+from amortized_sr.runtime.convolution import LARGEST_PRODUCT
+
+# How many rows one product has, so that it has a hundred columns.
+_ROWS = 32
+
+Codes = Float32[np.ndarray, "channel cells_y cells_x"]
+"""Codes of one image on its grid, ordered colour, y-function, x-function."""
+
+
+@final
+@dataclass(frozen=True)
+class Kernel:
+    """K functions of one axis.
+
+    Attributes:
+        reach: Distance, in cells, from which on all functions are zero.
+        functions: `(offset, cell)` -> values; `cell` is the pixel's extent, and both are measured in cells.
+    """
+
+    reach: float
+    functions: Callable[[Float64[np.ndarray, "*shape"], int | float], Float64[np.ndarray, "*shape functions"]]
+
+
+def sinusoids(config: ModelConfig, frequency: Float32[np.ndarray, " number"], blur: float | None) -> Kernel:
+    """Return the functions of `fields.hyper.LocalFourier`, without blur for the footprint `point`."""
+    radius = config.neighbors**0.5 / 2
+    omega = math.pi * np.concatenate(([0.0], frequency.astype(np.float64)))
+
+    def functions(offset: Float64[np.ndarray, "*shape"], cell: int | float) -> Float64[np.ndarray, "*shape functions"]:
+        window = ((offset >= -radius) & (offset < radius)).astype(np.float64)
+        if config.neighbors == 4:
+            window *= (1 + np.cos(math.pi * offset)) / 2
+        width = 0.0 if blur is None else blur * max(cell, config.finest_cell)
+        damped = window[..., None] * np.exp(-0.5 * (width * omega) ** 2)
+        angle = offset[..., None] * omega
+        return np.concatenate((damped * np.cos(angle), damped[..., 1:] * np.sin(angle[..., 1:])), axis=-1)
+
+    return Kernel(radius, functions)
+
+
+def interpolation(name: InterpolationName) -> Kernel:
+    """Return the one function of `resize.interpolation_kernel`, at points."""
+    match name:
+        case "bilinear":
+            return Kernel(1.0, lambda offset, cell: (1 - np.abs(offset)).clip(min=0)[..., None])
+        case "bicubic":
+            return Kernel(2.0, lambda offset, cell: _cubic(np.abs(offset))[..., None])
+        case _:
+            assert_never(name)
+
+
+def _cubic(t: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
+    """Keys' kernel with a = -0.5, see `resize`."""
+    outer = ((-0.5 * t + 2.5) * t - 4) * t + 2
+    return np.where(t < 1, (1.5 * t - 2.5) * t * t + 1, np.where(t < 2, outer, 0))
+
+
+def render_rows(
+    kernel: Kernel, codes: Codes, rows: Axis, columns: Axis, heights: list[int]
+) -> Iterator[Float32[np.ndarray, "colour rows columns"]]:
+    """Yield the sums of a kernel's contributions, in strips of rows of the given heights; see `sampling`."""
+    across = _Bands.of(kernel, columns)
+    functions = across.matrix.shape[-1] // across.blocks.index.shape[1]
+    ordered = codes.reshape(-1, functions, functions, *codes.shape[1:])
+    first = 0
+    for height in heights:
+        down = _Bands.of(kernel, Axis(height, rows.cells, rows.start + first * rows.step, rows.step))
+        yield _render_strip(across, down, ordered, columns.count)[:, :height]
+        first += height
+
+
+@final
+@dataclass(frozen=True)
+class _Bands:
+    """A banded matrix from cells to output pixels, as blocks of neighbouring pixels.
+
+    Args:
+        matrix: The weights of the functions of the cells that a block reads.
+        blocks: Which cells these are.
+    """
+
+    matrix: Float32[np.ndarray, "blocks pixels weights"]
+    blocks: PixelBlocks
+
+    @staticmethod
+    def of(kernel: Kernel, axis: Axis) -> "_Bands":
+        """Return the matrix of a kernel for an axis."""
+        blocks = pixel_blocks(axis, kernel.reach)
+        values = kernel.functions(blocks.offset, axis.step)
+        return _Bands(values.reshape(*values.shape[:2], -1).astype(np.float32), blocks)
+
+
+def _render_strip(
+    across: _Bands,
+    down: _Bands,
+    codes: Float32[np.ndarray, "colour y_function x_function cells_y cells_x"],
+    count: int,
+) -> Float32[np.ndarray, "colour rows columns"]:
+    index = down.blocks.index
+    first, last = int(index.min()), int(index.max())
+    # (colour, cells_y, y_function, block, cell, x_function)
+    near = codes[:, :, :, first : last + 1].transpose(0, 3, 1, 4, 2)[:, :, :, across.blocks.index]
+    colours, height, functions, blocks = near.shape[:4]
+    gathered = near.transpose(3, 0, 1, 2, 4, 5).reshape(blocks, colours * height, functions, -1)
+    # One product for each row of cells, and below for some columns: see `LARGEST_PRODUCT`.
+    stretched = gathered @ across.matrix.transpose(0, 2, 1)[:, None]
+    stretched = stretched.transpose(1, 2, 0, 3).reshape(colours, height, functions, -1)[..., :count]
+    # (colour, block, cell * y_function, column)
+    blocks, pixels, weights = down.matrix.shape
+    read = stretched[:, index - first].reshape(colours, blocks, weights, -1)
+    result = np.empty((colours, blocks, pixels, count), np.float32)
+    width = max(1, LARGEST_PRODUCT // (_ROWS * weights))
+    for top in range(0, pixels, _ROWS):
+        for left in range(0, count, width):
+            part = slice(top, top + _ROWS), slice(left, left + width)
+            np.matmul(down.matrix[:, part[0]], read[..., part[1]], out=result[:, :, part[0], part[1]])
+    return result.reshape(colours, -1, count)
