@@ -25,14 +25,14 @@ def main() -> None:
         source, result = Path(folder) / "small.png", Path(folder) / "large.png"
         Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(source)
         program = [sys.executable, "-m", "amortized_sr"]
+        upscale = [*program, "upscale", str(source), "--size", "1024x1024", "-o", str(result), "--overwrite"]
         cases = {
             'python -c "import torch"': [sys.executable, "-c", "import torch"],
-            "amortized-sr upscale, 32 -> 1024, PNG": [
-                *program, "upscale", str(source), "--size", "1024x1024", "-o", str(result), "--overwrite", "-q",
-            ],
+            "amortized-sr upscale, 32 -> 1024, PNG": [*upscale, "-q"],
+            "the same, --engine torch": [*upscale, "-q", "--engine", "torch"],
             "amortized-sr --help": [*program, "--help"],
             "amortized-sr upscale --help": [*program, "upscale", "--help"],
-        }  # fmt: skip
+        }
         times: dict[str, list[float]] = {name: [] for name in cases}
         for run in range(arguments.runs + 1):
             for name, command in cases.items():
