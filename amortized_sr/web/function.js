@@ -18,7 +18,7 @@ export class PictureFunction {
     core.floats(this.codes, this.numbers * width * height).fill(0);
     const image = core.floats(this.image, 4 * width * height);
     this.neutral = true;
-    for (let i = 0; i < image.length; i++) image[i] = Math.fround(pixels[i]) / 255;
+    for (let i = 0; i < image.length; i++) image[i] = pixels[i] / 255;
     for (let i = 0; i < image.length && this.neutral; i += 4)
       this.neutral = pixels[i] === pixels[i + 1] && pixels[i] === pixels[i + 2];
   }

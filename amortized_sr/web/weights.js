@@ -127,7 +127,7 @@ function shapes(config) {
 function readTensor(buffer, start, name, { dtype, shape, data_offsets: [low, high] }, expected) {
   if (JSON.stringify(shape) !== JSON.stringify(expected))
     fail(`The tensor ${name} has shape ${JSON.stringify(shape)}, the model needs ${JSON.stringify(expected)}.`);
-  const width = { F32: 4, F16: 2 }[dtype] ?? fail(`The tensor ${name} has type ${dtype}; this page reads F32 and F16.`);
+  const width = new Map([['F32', 4], ['F16', 2]]).get(dtype) ?? fail(`The tensor ${name} has type ${dtype}; this page reads F32 and F16.`);
   const count = expected.reduce((a, b) => a * b, 1);
   if (high - low !== width * count) fail(`The tensor ${name} has ${high - low} bytes, its shape needs ${width * count}.`);
   const view = new DataView(buffer, start + low, high - low), values = new Float32Array(count);
