@@ -159,6 +159,7 @@ function openImage(image, name, lost = '') {
   const { data } = ink.getImageData(0, 0, width, height);
   source = { pixels: data, width, height, name, lost };
   find('width').value = 4 * width;
+  view.scale = null;
   openSource();
 }
 
@@ -178,7 +179,8 @@ const answers = {
   },
   opened() {
     picture = source;
-    lookAtAddress();
+    // Only the first picture is seen as the address says.
+    if (!remembering) lookAtAddress();
     draw();
   },
   encoded({ share, done, seconds }) {

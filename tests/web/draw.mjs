@@ -1,5 +1,6 @@
 // Draws one picture with the page's modules: reads a job as JSON, writes the bytes of its renderings one after the other.
-// With `read` in the job, it tells instead, for each file, the sentence that refuses it, or null.
+// With `read` in the job, it tells instead, for each file, the sentence that refuses it, or null; with `lacking`, what is
+// said where WebAssembly's SIMD or memory is missing.
 import fs from 'node:fs';
 
 const job = JSON.parse(fs.readFileSync(0, 'utf8'));
@@ -16,6 +17,16 @@ const complaint = (path) => {
 
 if (job.read) {
   process.stdout.write(JSON.stringify(job.read.map(complaint)));
+} else if (job.lacking) {
+  const core = await loadCore(bytes(job.core)), before = core.top, sentences = [];
+  await loadCore(bytes(job.lacking)).catch((error) => sentences.push(error.message));
+  try {
+    core.reserve(2 ** 30);
+  } catch (error) {
+    sentences.push(error.message);
+  }
+  // A picture that fits is drawn after one that does not.
+  process.stdout.write(JSON.stringify([...sentences, core.top - before < 16, core.reserve(2 ** 16) > 0]));
 } else {
   const { Encoder } = await load('encoder'), { PictureFunction } = await load('function'), { writePng } = await load('png');
   const core = await loadCore(bytes(job.core)), weights = readWeights(bytes(job.weights));

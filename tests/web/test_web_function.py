@@ -144,6 +144,17 @@ def test_the_png_is_the_rendering(tmp_path):
         assert abs(np.asarray(written).astype(int) - expected).max() <= 1
 
 
+def test_a_browser_without_simd_or_memory_gets_a_sentence(tmp_path):
+    # A module with an instruction that no browser knows.
+    (tmp_path / "unknown.wasm").write_bytes(b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\12\5\1\3\0\xff\x0b")
+
+    result = json.loads(node({"lacking": str(tmp_path / "unknown.wasm"), "core": str(WEB / "core.wasm")}))
+
+    assert "no WebAssembly with SIMD" in result[0]
+    assert "not enough memory for this picture" in result[1]
+    assert result[2:] == [True, True]
+
+
 # --- weights that are refused ---
 
 

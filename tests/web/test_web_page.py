@@ -167,6 +167,48 @@ def test_keys_and_the_split_work_and_the_address_keeps_the_window(browser, page)
     assert view(browser)[1] == pytest.approx(kept, abs=1e-3)
 
 
+def test_fingers_zoom_the_wheel_zooms_about_the_cursor_and_another_model_keeps_the_picture(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_bytes(single_file(["photo-tiny", "mnist"]))
+    browser.get(path.as_uri())
+    said(browser, "a function after")
+    box = browser.find_element("id", "stage").rect
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def touch(kind: str, *places: float) -> None:
+        points = [{"x": x + place, "y": y, "id": number} for number, place in enumerate(places)]
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", -50, 50)
+    touch("touchMove", -100, 100)
+    touch("touchEnd")
+    window = view(browser)[1]
+    assert window[2] - window[0] == pytest.approx(1, abs=0.05)
+    assert window[0] == pytest.approx(-window[2], abs=0.05)
+
+    # A quarter of the stage above its middle stays where it is.
+    place = (3 * window[0] + window[2]) / 4
+    wheel = {"type": "mouseWheel", "x": x, "y": y - box["height"] / 4, "deltaX": 0, "deltaY": -200}
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", wheel)
+    zoomed = wait(lambda: (seen := view(browser)[1]) != window and seen)
+    assert zoomed[2] - zoomed[0] < 0.9
+    assert (3 * zoomed[0] + zoomed[2]) / 4 == pytest.approx(place, abs=0.01)
+
+    before, _ = view(browser)
+    browser.find_element("css selector", "#model option:last-child").click()
+    wait(lambda: (view(browser)[0] != before).any() and "a function after" in browser.find_element("id", "status").text)
+    after, kept = view(browser)
+    assert kept == zoomed
+    middle = before.shape[1] // 2
+    assert (after[:, : middle - 2] == before[:, : middle - 2]).all()
+    assert (after[:, middle + 2 :] != before[:, middle + 2 :]).any()
+
+    # Another picture is seen as a whole.
+    drop(browser, encoded(Image.new("L", (9, 9))), "black.png")
+    said(browser, "black.png: 9 x 9 pixels, a function after")
+    assert view(browser)[1] == [-1, -1, 1, 1]
+
+
 def test_what_cannot_be_opened_is_refused_with_a_sentence_and_the_picture_stays(browser, page):
     browser.get(page)
     said(browser, "a function after")
