@@ -130,7 +130,8 @@ def _texts() -> dict[str, str]:
     """Return the scripts and the style as browsers get them."""
     modules = "\n".join(_part(name).decode() for name in _WORKER)
     joined = re.sub(r"^import .*\n|^export (?=async |function|class|const)", "", modules, flags=re.MULTILINE)
-    texts = {"worker.js": f"'use strict';\n{joined}", "app.js": _part("app.js").decode()}
+    app = "\n".join(_part(name).decode() for name in ("app.js", "controls.js"))
+    texts = {"worker.js": f"'use strict';\n{joined}", "app.js": app}
     return {name: _compact(text) for name, text in texts.items()} | {"style.css": _part("style.css").decode()}
 
 
