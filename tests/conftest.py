@@ -1,6 +1,7 @@
 """What several test files share: a small random model, the shared data, and the same seed for every test."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -151,3 +152,25 @@ def cli(capfd: pytest.CaptureFixture[str]):
         return Result(left.value.code, out, err)
 
     return run
+
+
+@pytest.fixture
+def browser(tmp_path: Path):
+    """Chromium without a window, whose logs hold its requests and its console."""
+    driver, chromium = shutil.which("chromedriver"), shutil.which("chromium") or shutil.which("google-chrome")
+    if driver is None or chromium is None:
+        pytest.skip("needs a browser: install Chromium and ChromeDriver")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
+        *(f"--user-data-dir={tmp_path / 'profile'}", "--window-size=900,1400"),
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    service = webdriver.ChromeService(driver)
+    started = webdriver.Chrome(options=options, service=service)
+    yield started
+    started.quit()

@@ -13,6 +13,7 @@ from amortized_sr.cli.benchmark import benchmark, compare
 from amortized_sr.cli.codes import decode, encode, morph, sample
 from amortized_sr.cli.fit import fit
 from amortized_sr.cli.info import info
+from amortized_sr.cli.page import page
 from amortized_sr.cli.render import render
 from amortized_sr.cli.train import export, train, validate
 from amortized_sr.cli.upscale import upscale
@@ -45,7 +46,8 @@ def main(args: list[str] | None = None) -> None:
     app.callback()(_common)
     # LightningCLI reads everything after `train` and `validate` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    commands = upscale, fit, render, sample, morph, encode, decode, compare, benchmark, train, validate, export, info
+    made = upscale, page, fit, render, sample, morph, encode, decode
+    commands = *made, compare, benchmark, train, validate, export, info
     for command in commands:
         app.command(context_settings=passed_on if command in (train, validate) else None)(command)
     removes = "Remove noise and JPEG compression: as upscale, at the image's own size."

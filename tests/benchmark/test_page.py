@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,27 +43,6 @@ def test_names_are_escaped_and_everything_is_inside(page):
     assert "amortized (12.35 dB)" in text or "amortized (12.34 dB)" in text
     source = text.split('"data:image/png;base64,')[1].split('"')[0]
     assert base64.b64decode(source).startswith(b"\x89PNG")
-
-
-@pytest.fixture
-def browser(tmp_path):
-    driver, chromium = shutil.which("chromedriver"), shutil.which("chromium") or shutil.which("google-chrome")
-    if driver is None or chromium is None:
-        pytest.skip("needs a browser: install Chromium and ChromeDriver")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
-        *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
-        *(f"--user-data-dir={tmp_path / 'profile'}", "--window-size=900,1400"),
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    service = webdriver.ChromeService(driver)
-    started = webdriver.Chrome(options=options, service=service)
-    yield started
-    started.quit()
 
 
 def stage_pixels(browser, tmp_path) -> np.ndarray:

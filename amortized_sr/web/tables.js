@@ -1,0 +1,118 @@
+// How much each cell adds to each output pixel along one axis, in float64. Positions are measured in cells.
+
+// Positions are multiples of this, as in axes.py.
+const STEP = 2 ** -22;
+
+// Output pixels along one axis of a grid: the centre of the first one, and their distance.
+export function axis(count, cells, low, high) {
+  const step = (((high - low) / 2) * cells) / count;
+  return { count, cells, start: ((low + 1) / 2) * cells - 0.5 + step / 2, step };
+}
+
+// Returns `{index, value, terms, functions}`: for each pixel the cells that contribute and their functions' values.
+// Past the edges the edge cells are repeated.
+export function table({ count, cells, start, step }, kernel) {
+  const reach = kernel.reach(step), terms = Math.max(1, Math.ceil(2 * reach - 1e-9)), { functions } = kernel;
+  const index = new Int32Array(count * terms), value = new Float32Array(count * terms * functions);
+  const fill = kernel.over(step);
+  for (let i = 0; i < count; i++) {
+    const position = Math.round((start + step * i) / STEP) * STEP, lowest = Math.floor(position - reach) + 1;
+    for (let m = 0; m < terms; m++) {
+      index[i * terms + m] = Math.min(Math.max(lowest + m, 0), cells - 1);
+      fill(position - lowest - m, value, (i * terms + m) * functions);
+    }
+  }
+  return { index, value, terms, functions };
+}
+
+const sinc = (x) => (x ? Math.sin(Math.PI * x) / (Math.PI * x) : 1);
+const clamp = (value, limit) => Math.min(Math.max(value, -limit), limit);
+
+// The basis of a field: windowed sinusoids over the footprint of a pixel, as in fields/hyper.py. `over(cell)` returns
+// the function that writes their values at an offset.
+export function basis({ config, tensors }) {
+  const radius = Math.sqrt(config.neighbors) / 2, box = config.footprint === 'box';
+  const frequencies = [0, ...tensors['field.basis.frequency']].map((frequency) => Math.PI * frequency);
+  const blur = config.footprint === 'gauss' ? tensors['field.basis.blur'][0] : 0;
+  return {
+    functions: 2 * frequencies.length - 1,
+    reach: (cell) => (box ? radius + cell / 2 : radius),
+    over(cell) {
+      if (box) return meanOver(cell, radius, frequencies, config.neighbors);
+      const width = blur * Math.max(cell, config.finest_cell);
+      const damping = frequencies.map((frequency) => Math.exp(-0.5 * (width * frequency) ** 2));
+      return (offset, out, at) => {
+        const inside = offset >= -radius && offset < radius ? 1 : 0;
+        const window = config.neighbors === 1 ? inside : (inside * (1 + Math.cos(Math.PI * offset))) / 2;
+        out[at] = window * damping[0];
+        for (let j = 1; j < frequencies.length; j++) {
+          out[at + j] = window * damping[j] * Math.cos(frequencies[j] * offset);
+          out[at + frequencies.length - 1 + j] = window * damping[j] * Math.sin(frequencies[j] * offset);
+        }
+      };
+    },
+  };
+}
+
+// The exact means over pixels: the window's cosines turn each frequency into a sum of shifted ones.
+function meanOver(cell, radius, frequencies, neighbors) {
+  const window = neighbors === 1 ? [[0, 1]] : [[-1, 0.25], [0, 0.5], [1, 0.25]];
+  return (offset, out, at) => {
+    const low = clamp(offset - cell / 2, radius), high = clamp(offset + cell / 2, radius);
+    const centre = (low + high) / 2, extent = high - low;
+    frequencies.forEach((frequency, j) => {
+      let cosine = 0, sine = 0;
+      for (const [shift, part] of window) {
+        const angle = frequency + Math.PI * shift, weight = (part * sinc((extent * angle) / 2 / Math.PI) * extent) / cell;
+        cosine += weight * Math.cos(centre * angle);
+        sine += weight * Math.sin(centre * angle);
+      }
+      out[at + j] = cosine;
+      if (j) out[at + frequencies.length - 1 + j] = sine;
+    });
+  };
+}
+
+const cubic = (t) => {
+  t = Math.min(Math.abs(t), 2);
+  return t < 1 ? (1.5 * t - 2.5) * t * t + 1 : ((-0.5 * t + 2.5) * t - 4) * t + 2;
+};
+const cubicIntegral = (x) => {
+  const t = Math.min(Math.abs(x), 2);
+  const inner = ((0.375 * t - 2.5 / 3) * t * t + 1) * t, outer = (((-0.125 * t + 2.5 / 3) * t - 2) * t + 2) * t - 1 / 6;
+  return Math.sign(x) * (t < 1 ? inner : outer);
+};
+const KERNELS = {
+  bilinear: [1, (t) => Math.max(0, 1 - Math.abs(t)), (t) => ((t = clamp(t, 1)), t - (t * Math.abs(t)) / 2)],
+  bicubic: [2, cubic, cubicIntegral],
+};
+
+// The kernel of the interpolated image below a field: at points, or as the mean over pixels.
+export function interpolation(name, region) {
+  const [radius, value, integral] = KERNELS[name];
+  return {
+    functions: 1,
+    reach: (cell) => (region ? radius + cell / 2 : radius),
+    over: (cell) => (offset, out, at) => {
+      const mean = () => (integral(offset + cell / 2) - integral(offset - cell / 2)) / cell;
+      out[at] = region && cell >= 1e-6 ? mean() : value(offset);
+    },
+  };
+}
+
+// The table that shrinks an axis with the antialiased bicubic kernel, as Pillow does; the identity for equal sizes.
+export function shrinking(from, to) {
+  const scale = from / to, terms = scale === 1 ? 1 : Math.ceil(4 * scale) + 1;
+  const index = new Int32Array(to * terms), value = new Float32Array(to * terms);
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * scale, reach = scale === 1 ? 0.5 : 2 * scale;
+    const low = Math.max(0, Math.floor(centre - reach + 0.5)), high = Math.min(from, Math.floor(centre + reach + 0.5));
+    const weights = Array.from({ length: high - low }, (_, m) => cubic((low + m + 0.5 - centre) / scale));
+    const sum = weights.reduce((a, b) => a + b);
+    for (let m = 0; m < terms; m++) {
+      index[i * terms + m] = Math.min(low + m, from - 1);
+      value[i * terms + m] = (weights[m] ?? 0) / sum;
+    }
+  }
+  return { index, value, terms, functions: 1 };
+}

@@ -1,0 +1,265 @@
+"""The page in a real browser: pictures in, views, keys, files out, errors, and no request to anybody."""
+
+import base64
+import functools
+import http.server
+import io
+import json
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amortized_sr import Upscaler
+from amortized_sr.web.page import single_file, write_site
+
+pytestmark = pytest.mark.slow
+
+KEYS = {"left": "\ue012", "right": "\ue014"}
+
+DROP = """
+const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
+const transfer = new DataTransfer();
+if (bytes.length) transfer.items.add(new File([bytes], arguments[1]));
+document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
+"""
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder without a word."""
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(tmp_path) -> Iterator[str]:
+    """Where the static site is served."""
+    write_site(tmp_path / "site", ["photo-tiny"])
+    handler = functools.partial(Quiet, directory=str(tmp_path / "site"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def page(tmp_path) -> str:
+    """The address of the single file."""
+    path = tmp_path / "page.html"
+    path.write_bytes(single_file(["photo-tiny"]))
+    return path.as_uri()
+
+
+def wait(condition, limit: float = 120):
+    """Return what a condition gives once it is true."""
+    stop = time.monotonic() + limit
+    while time.monotonic() < stop:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    raise AssertionError("nothing happened")
+
+
+def said(browser, words: str) -> str:
+    """Return the status once it holds some words."""
+    status = browser.find_element("id", "status")
+    return wait(lambda: words in status.text and status.text)
+
+
+def drop(browser, content: bytes, name: str) -> None:
+    browser.execute_script(DROP, base64.b64encode(content).decode(), name)
+
+
+def encoded(picture: Image.Image, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def view(browser) -> tuple[np.ndarray, list[float]]:
+    """Return what the canvas shows once nothing is left to draw, and its window."""
+    wait(lambda: browser.execute_script("return !busy && !stale && canvas.width > 1"))
+    url, shown = browser.execute_script("return [canvas.toDataURL('image/png'), visible()]")
+    with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    assert pixels.shape == (shown["height"], shown["width"], 3)
+    return pixels, [float(value) for value in shown["window"]]
+
+
+def requests(browser) -> list[str]:
+    """Return the addresses that the page asked for since the last call, other than those inside of it."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return [url for url in sent if url.startswith(("http", "file"))]
+
+
+def test_a_dropped_picture_is_drawn_and_saved_as_torch_draws_it_and_nobody_is_asked(browser, address, tmp_path):
+    browser.get(address)
+    said(browser, "kitten: 64 x 64 pixels, a function after")
+    loaded = [url.removeprefix(address) for url in requests(browser) if not url.startswith("chrome")]
+    assert {"", "app.js", "style.css", "worker.js", "core.wasm", "weights/photo-tiny.safetensors"} < set(loaded)
+    assert all("://" not in url for url in loaded)
+    photograph = Path(__file__).resolve().parents[2] / "examples" / "kitten_1024.jpg"
+    with Image.open(photograph) as whole:
+        picture = whole.convert("RGB").crop((300, 300, 390, 350))
+    function = Upscaler.from_pretrained(device="cpu").encode(picture)
+
+    drop(browser, encoded(picture), "my cat.png")
+    said(browser, "my cat.png: 90 x 50 pixels, a function after")
+    browser.execute_script("splitAt(0)")
+
+    for factor, point in [(1, None), (3, {"x": 300, "y": 400}), (7.7, {"x": 500, "y": 500})]:
+        browser.execute_script("zoom(arguments[0], arguments[1])", factor, point)
+        pixels, window = view(browser)
+        expected = np.asarray(function.render(pixels.shape[:2], tuple(window)))
+        assert abs(pixels - expected).max() <= 1
+
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    browser.execute_script("find('width').value = 333")
+    browser.find_element("css selector", "#save button").click()
+    said(browser, "Saved my_cat_333x185.png")
+    saved = tmp_path / "my_cat_333x185.png"
+    wait(saved.exists)
+    with Image.open(saved) as written:
+        assert abs(np.asarray(written).astype(int) - np.asarray(function.render((185, 333)))).max() <= 1
+
+    assert requests(browser) == []
+    assert browser.get_log("browser") == []
+
+
+def test_keys_and_the_split_work_and_the_address_keeps_the_window(browser, page):
+    browser.get(page)
+    said(browser, "a function after")
+    stage = browser.find_element("id", "stage")
+    whole, window = view(browser)
+    assert window == [-1, -1, 1, 1]
+
+    stage.send_keys("++", KEYS["right"])
+    kept = view(browser)[1]
+    assert kept[2] - kept[0] < 1.5
+    assert kept[0] == pytest.approx(-kept[2])
+    assert kept[1] > -kept[3] + 0.01
+    wait(lambda: "#window=" in browser.current_url)
+    hash_ = wait(lambda: (url := browser.current_url.split("#window=")[1]).count(",") == 3 and url)
+    time.sleep(0.5)
+    hash_ = browser.current_url.split("#window=")[1]
+    assert [float(value) for value in hash_.split(",")] == pytest.approx(kept, abs=1e-4)
+
+    stage.send_keys("0")
+    assert view(browser)[1] == [-1, -1, 1, 1]
+    browser.find_element("id", "split").send_keys("\ue010")  # the End key: all of it is bicubic
+    bicubic, _ = view(browser)
+    middle = whole.shape[1] // 2
+    assert (bicubic[:, : middle - 2] == whole[:, : middle - 2]).all()
+    assert abs(bicubic[:, middle + 2 :] - whole[:, middle + 2 :]).max() > 20
+
+    browser.get("about:blank")
+    browser.get(f"{page}#window={hash_}")
+    said(browser, "a function after")
+    assert view(browser)[1] == pytest.approx(kept, abs=1e-3)
+
+
+def test_fingers_zoom_the_wheel_zooms_about_the_cursor_and_another_model_keeps_the_picture(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_bytes(single_file(["photo-tiny", "mnist"]))
+    browser.get(path.as_uri())
+    said(browser, "a function after")
+    box = browser.find_element("id", "stage").rect
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def touch(kind: str, *places: float) -> None:
+        points = [{"x": x + place, "y": y, "id": number} for number, place in enumerate(places)]
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", -50, 50)
+    touch("touchMove", -100, 100)
+    touch("touchEnd")
+    window = view(browser)[1]
+    assert window[2] - window[0] == pytest.approx(1, abs=0.05)
+    assert window[0] == pytest.approx(-window[2], abs=0.05)
+
+    # A quarter of the stage above its middle stays where it is.
+    place = (3 * window[0] + window[2]) / 4
+    wheel = {"type": "mouseWheel", "x": x, "y": y - box["height"] / 4, "deltaX": 0, "deltaY": -200}
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", wheel)
+    zoomed = wait(lambda: (seen := view(browser)[1]) != window and seen)
+    assert zoomed[2] - zoomed[0] < 0.9
+    assert (3 * zoomed[0] + zoomed[2]) / 4 == pytest.approx(place, abs=0.01)
+
+    before, _ = view(browser)
+    browser.find_element("css selector", "#model option:last-child").click()
+    wait(lambda: (view(browser)[0] != before).any() and "a function after" in browser.find_element("id", "status").text)
+    after, kept = view(browser)
+    assert kept == zoomed
+    middle = before.shape[1] // 2
+    assert (after[:, : middle - 2] == before[:, : middle - 2]).all()
+    assert (after[:, middle + 2 :] != before[:, middle + 2 :]).any()
+
+    # Another picture is seen as a whole.
+    drop(browser, encoded(Image.new("L", (9, 9))), "black.png")
+    said(browser, "black.png: 9 x 9 pixels, a function after")
+    assert view(browser)[1] == [-1, -1, 1, 1]
+
+
+def test_what_cannot_be_opened_is_refused_with_a_sentence_and_the_picture_stays(browser, page):
+    browser.get(page)
+    said(browser, "a function after")
+    before, _ = view(browser)
+    heic = struct.pack(">I", 24) + b"ftypheic" + bytes(100)
+    whole = encoded(Image.effect_noise((60, 60), 50))
+
+    for content, name, words in [
+        (b"", "", "no picture in what you gave"),
+        (b"some words", "notes.txt", "notes.txt is not a whole picture that this browser can read"),
+        (heic, "phone.heic", "cannot read HEIC pictures; save phone.heic as JPEG or PNG"),
+        (whole[:300], "cut.png", "cut.png is not a whole picture"),
+        (encoded(Image.new("L", (1000, 501))), "large.png", "1000 x 501 pixels, more than the 500,000"),
+        (b"<img src=x onerror=alert(1)>", "<b>.txt", "<b>.txt is not a whole picture"),
+    ]:
+        drop(browser, content, name)
+        assert said(browser, words).endswith(".")
+        assert (view(browser)[0] == before).all()
+
+    browser.execute_script("find('width').value = 60000")
+    browser.find_element("css selector", "#save button").click()
+    said(browser, "cannot be saved here; the limit is 250 million")
+    drop(browser, encoded(Image.fromarray(np.full((9, 9), 40000, np.uint16))), "deep.png")
+    said(browser, "It has 16 bits: here it has 8.")
+    film = [Image.new("L", (9, 9), grey) for grey in (0, 255)]
+    drop(browser, encoded(film[0], save_all=True, append_images=film[1:]), "film.png")
+    said(browser, "this is its first frame")
+
+
+@pytest.mark.parametrize("width", [1280, 380])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_the_window_in_both_schemes(browser, page, tmp_path, width, scheme):
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    metrics = {"width": width, "height": 820, "deviceScaleFactor": 2, "mobile": width < 800}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    browser.get(page)
+    said(browser, "a function after")
+
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    # Two device pixels for each CSS pixel.
+    pixels, _ = view(browser)
+    assert pixels.shape[1] == pytest.approx(2 * browser.find_element("id", "canvas").size["width"], abs=2)
+    screenshot = base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", {})["data"])
+    (tmp_path / f"page_{width}_{scheme}.png").write_bytes(screenshot)
+    with Image.open(io.BytesIO(screenshot)) as picture:
+        corner = picture.convert("L").getpixel((2, 2))
+    assert corner > 200 if scheme == "light" else corner < 60
+    axe = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+    if axe.exists():
+        browser.execute_script(axe.read_text())
+        found = browser.execute_async_script("axe.run().then(arguments[0])")
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
