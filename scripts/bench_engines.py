@@ -36,7 +36,7 @@ def main() -> None:
             with Image.open(EXAMPLE) as kitten:
                 kitten.convert("RGB").resize((size, size)).save(source)
             command = [sys.executable, "-m", "amortized_sr", "upscale", str(source), "-s", str(arguments.scale)]
-            command += ["--device", "cpu", "--overwrite", "-v"]
+            command += ["--device", "cpu", "--overwrite", "-v", "--memory", "4G"]
             measured: dict[str, list[tuple[float, float, float]]] = {engine: [] for engine in ENGINES}
             for run in range(arguments.runs + 1):
                 for engine in ENGINES:

@@ -17,9 +17,9 @@ from amortized_sr.weights_header import models_reading
 if TYPE_CHECKING:
     from amortized_sr.upscaler import Upscaler
 
-# How much `NumpyEngine.work` numpy may do for all pictures of a run: 1.4 s on one core, where torch takes 2.1 to load
-# and then computes up to four times as fast on two. `scripts/bench_engines.py` measures both.
-_NUMPY_WORK = 40_000_000_000
+# How much `NumpyEngine.work` numpy may do for all pictures of a run: about 580x580 at x4. On two cores whole processes
+# take as long with either engine at 630x630, by `scripts/bench_engines.py`.
+_NUMPY_WORK = 56_000_000_000
 
 
 @final
