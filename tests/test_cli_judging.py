@@ -448,7 +448,7 @@ def test_benchmark_logs_its_rows(cli):
     about, numbers = ["data", "image", "scale", "method"], ["psnr", "ssim", "lr_consistency", "cross_scale"]
     # No row has an error, and not every system measures memory.
     found = [column for column in columns if column != "peak_mebibytes"]
-    assert found == [*about, *numbers, "parameters", "seconds", "machine"]
+    assert found == [*about, *numbers, "numbers", "parameters", "seconds", "machine"]
     assert [row[columns.index("image")] for row in data] == ["0.png", "1.png"]
     configuration = logged_configuration(Path("out"))
     assert configuration["images"] == ["photos/0.png", "photos/1.png"]

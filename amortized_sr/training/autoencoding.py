@@ -131,7 +131,7 @@ class AutoencoderTask(TrainingTask):
         return InterpolatedImage.like_pillow(middle, "bicubic").render(self.model.frame).clamp_(0, 1)
 
     @torch.no_grad()
-    def codes(self, batches: Iterable[UInt8[Tensor, "batch channel _ _"]]) -> Float[Tensor, "image code"]:
+    def codes(self, batches: Iterable[UInt8[Tensor, "_ channel _ _"]]) -> Float[Tensor, "image code"]:
         """Return the codes of whole images, on the CPU."""
         framed = (self.framed(batch.to(self.device).float() / 255) for batch in batches)
         return torch.cat([self.model.encode(images).float().cpu() for images in framed])

@@ -38,7 +38,8 @@ export function readWeights(buffer) {
   const extra = names.find((name) => !Object.hasOwn(expected, name));
   if (extra) fail(`The tensor ${extra} is not part of the model; get the file again.`);
   const tensors = {};
-  for (const name of names) tensors[name] = readTensor(buffer, start, name, header[name], expected[name]);
+  for (const name of names)
+    tensors[name.replace('head.codes.', 'head.')] = readTensor(buffer, start, name, header[name], expected[name]);
   return { config, tensors };
 }
 
@@ -112,10 +113,13 @@ function shapes(config) {
     for (const part of ['first', 'second']) layer(`encoder.blocks.${block}.${part}`, width, width, 3);
   layer('encoder.last', width, width, 3);
   const codes = config.channels * (2 * config.frequencies + 1) ** 2;
-  layer('head.0', width, hidden || codes, 3);
+  // Models that read strengths also correct the image itself, by nothing at the strengths of 0 that the page tells them.
+  const corrects = config.conditions.length > 0 && config.skip !== 'none', head = corrects ? 'head.codes.' : 'head.';
+  if (corrects) layer('head.correction', width, config.channels, 3);
+  layer(head + '0', width, hidden || codes, 3);
   if (hidden) {
-    layer('head.2', hidden, hidden, 1);
-    layer('head.4', hidden, codes, 1);
+    layer(head + '2', hidden, hidden, 1);
+    layer(head + '4', hidden, codes, 1);
   }
   result['field.basis.frequency'] = [config.frequencies];
   if (config.footprint === 'gauss') result['field.basis.blur'] = [];
