@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from amortized_sr.choices import DecoderName
+from amortized_sr.choices import ConditionName, DecoderName
 from amortized_sr.model_config import check_bounds
 
 
@@ -90,6 +90,11 @@ class AutoencoderConfig:
             value = getattr(self, name)
             if value % whole:
                 raise ValueError(f"{name} must be a multiple of {whole} for code_grid {self.code_grid}, got {value}")
+
+    @property
+    def conditions(self) -> tuple[ConditionName, ...]:
+        """None: the encoder reads colours only."""
+        return ()
 
     @property
     def cells(self) -> int:

@@ -1,13 +1,12 @@
 """Weights -> device -> pictures: PIL in -> PIL out, tensor in -> tensor out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import final, overload
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from amortized_sr.choices import ConditionName, Precision
 from amortized_sr.compute import DEFAULT_COMPUTE, DEFAULT_MEMORY, Compute, Notify, ignore
 from amortized_sr.conditions import Dials, planes_of, with_strengths
 from amortized_sr.coords import Size
+from amortized_sr.engine import ReadArrays, Rows
 from amortized_sr.image_io import MAX_INPUT_PIXELS
 from amortized_sr.image_io.picture import PictureLike, picture_with_step
 from amortized_sr.image_model import ImageModel
@@ -236,12 +236,12 @@ class Upscaler:
 
     def draw_rows(
         self,
-        read_rows: Callable[[int, int], Float32[np.ndarray, "batch colour rows width"]],
+        read_rows: ReadArrays,
         rendering: Rendering,
         strengths: Sequence[Strength],
         tta: bool = False,
         notify: Notify = ignore,
-    ) -> Iterator[Float32[np.ndarray, "batch colour rows width"]]:
+    ) -> Iterator[Rows]:
         """Render images from and to arrays of colours; see `strips`.
 
         Args:
@@ -257,9 +257,7 @@ class Upscaler:
 
         return (strip.cpu().numpy() for strip in self.strips(read_planes, rendering, len(strengths), tta, notify))
 
-    def shrink_rows(
-        self, strips: Iterator[Float32[np.ndarray, "batch colour rows width"]], rendering: Rendering
-    ) -> Iterator[Float32[np.ndarray, "batch colour rows width"]]:
+    def shrink_rows(self, strips: Iterator[Rows], rendering: Rendering) -> Iterator[Rows]:
         """Bring strips of a rendering's drawn size to its own size; see `strips.shrink_strips`."""
         return (strip.numpy() for strip in shrink_strips((torch.from_numpy(strip) for strip in strips), rendering))
 

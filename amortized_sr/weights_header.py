@@ -71,7 +71,7 @@ def bundled_models() -> dict[str, Path]:
 def models_reading(condition: ConditionName) -> list[str]:
     """Return the names of the bundled weights whose encoder reads a condition."""
     configs = {name: read_header(path).config for name, path in bundled_models().items()}
-    return [name for name, config in configs.items() if condition in getattr(config, "conditions", ())]
+    return [name for name, config in configs.items() if condition in config.conditions]
 
 
 def sha256(path: Path) -> str:

@@ -14,7 +14,6 @@ contest resumes, and several processes can share one file with `--only`.
 """
 
 import argparse
-import copy
 import statistics
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contests import Clock, mean_psnr, photographs, read, trainer_of, write
+from contests import Clock, data_of, mean_psnr, photographs, read, trainer_of, write
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,7 +37,6 @@ from amortized_sr.layers import ResidualBlock
 from amortized_sr.model import AmortizedSR
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.super_resolution import SuperResolutionTask
 
 _SCALES = (2, 3, 4, 8)
@@ -170,7 +168,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     photos = photographs(arguments.val)
     if not any(row["kind"] == "pace" for row in read(journal)):
-        rounds = [{name: _train(entry, 30, 0, arguments, 10)[1] / 20 for name, entry in _ENTRIES.items()} for _ in "12"]
+        rounds = [
+            {name: _train(entry, 30, 0, arguments, 10)[1] / 20 for name, entry in _ENTRIES.items()} for _ in range(2)
+        ]
         for name in _ENTRIES:
             pace = min(times[name] for times in rounds)
             write(journal, {"kind": "pace", "name": name, "seconds": pace, "machine": describe_machine()})
@@ -229,18 +229,7 @@ def _train(
     task.model.encoder = encoder
     task.model.to(memory_format=torch.channels_last)
     scales = ScaleRange(low=1.0, high=4.0, image_size=24, far=8.0, far_share=0.3, same_share=0.03, shrink=2.0)
-    data = SuperResolutionData(
-        source="folder",
-        root=arguments.photos,
-        val_count=1,
-        channels=3,
-        crop_size=192,
-        scales=scales,
-        batch_size=16,
-        steps_per_epoch=steps,
-        cache=arguments.out / "cache",
-        seed=seed,
-    )
+    data = data_of(arguments, scales, steps, seed)
     clock, average = Clock(warm), _Average()
     trainer = trainer_of(steps, clock, average)
     trainer.fit(task, datamodule=data)
@@ -252,7 +241,7 @@ def _train(
 @torch.inference_mode()
 def _encoding_ms(precision: torch.dtype) -> dict[str, float]:
     """Return the median time of encoding 256x256 pixels with each entry, in turn."""
-    models = {name: copy.deepcopy(_model(entry)).eval().to(precision) for name, entry in _ENTRIES.items()}
+    models = {name: _model(entry).eval().to(precision) for name, entry in _ENTRIES.items()}
     image = torch.rand(1, 3, 256, 256).to(precision)
     times: dict[str, list[float]] = {name: [] for name in models}
     for _ in range(8):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contests import Clock, Interpolated, mean_psnr, photographs, read, trainer_of, write
+from contests import Clock, Interpolated, data_of, mean_psnr, photographs, read, trainer_of, write
 from lightning.pytorch import seed_everything
 
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds
@@ -33,7 +33,6 @@ from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.model import AmortizedSR
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.super_resolution import SuperResolutionTask
 
 _SCALES = (2, 3, 4, 6, 8, 12)
@@ -186,19 +185,7 @@ def _train(
     seed_everything(seed, verbose=False)
     task = SuperResolutionTask(entry.config, learning_rate=entry.learning_rate, warmup_steps=100)
     scales = ScaleRange(low=1.0, high=4.0, image_size=24, far=8.0, far_share=0.15, same_share=0.05, shrink=2.0)
-    data = SuperResolutionData(
-        source="folder",
-        root=arguments.photos,
-        val_count=1,
-        channels=3,
-        crop_size=192,
-        scales=scales,
-        batch_size=16,
-        steps_per_epoch=steps,
-        num_queries=entry.queries,
-        cache=arguments.out / "cache",
-        seed=seed,
-    )
+    data = data_of(arguments, scales, steps, seed, entry.queries)
     clock = Clock(warm)
     trainer = trainer_of(steps, clock)
     trainer.fit(task, datamodule=data)

@@ -1,5 +1,6 @@
 """What the contests of fields and of encoders share: the journal, the clock, the photographs and their PSNR."""
 
+import argparse
 import dataclasses
 import json
 import statistics
@@ -13,11 +14,13 @@ from lightning.pytorch import Callback, Trainer
 from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.choices import Interpolation
 from amortized_sr.data.folder import image_files
+from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.image_io import read_picture
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import luma, psnr
 from amortized_sr.model import AmortizedSR
 from amortized_sr.picture_tensor import picture_to_tensor
+from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.run import has_bfloat16
 
 _CENTRE = 256
@@ -71,6 +74,25 @@ def photographs(folder: Path) -> list[torch.Tensor]:
         photo[..., top : top + _CENTRE, left : left + _CENTRE]
         for photo, (top, left) in zip(photos, corners, strict=True)
     ]
+
+
+def data_of(
+    arguments: argparse.Namespace, scales: ScaleRange, steps: int, seed: int, num_queries: int = 0
+) -> SuperResolutionData:
+    """Return pairs of the photographs that a contest trains on, for so many steps."""
+    return SuperResolutionData(
+        source="folder",
+        root=arguments.photos,
+        val_count=1,
+        channels=3,
+        crop_size=192,
+        scales=scales,
+        batch_size=16,
+        steps_per_epoch=steps,
+        num_queries=num_queries,
+        cache=arguments.out / "cache",
+        seed=seed,
+    )
 
 
 def trainer_of(steps: int, *callbacks: Callback) -> Trainer:

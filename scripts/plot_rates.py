@@ -80,7 +80,7 @@ def _plot(curves: dict[str, Curve], path: Path) -> None:
     axes.set_xlabel("numbers per image")
     axes.set_ylabel("mean PSNR in dB")
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)  # above: the curves fill the plot
     figure.savefig(path, dpi=110)
 
 

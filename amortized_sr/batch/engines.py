@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, final
 
 from amortized_sr.batch.options import BatchOptions
 from amortized_sr.choices import EngineName
+from amortized_sr.engine import Engine
 from amortized_sr.image_io import ImageError
 from amortized_sr.pictures.conversion import Conversion
-from amortized_sr.pictures.engine import Engine
 from amortized_sr.runtime.engine import NumpyEngine, NumpyError
 from amortized_sr.weights_header import models_reading
 

@@ -19,12 +19,12 @@ from amortized_sr.batch.manifest import Manifest
 from amortized_sr.batch.options import BatchBounds, BatchOptions
 from amortized_sr.batch.plan import BatchPlan, Job
 from amortized_sr.batch.report import Report
+from amortized_sr.engine import Engine
 from amortized_sr.image_io import ImageError, replacing
 from amortized_sr.image_io.image_file import ImageFile, Pixels
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 from amortized_sr.pictures.conversion import Conversion, convert
-from amortized_sr.pictures.engine import Engine
 from amortized_sr.pictures.frames import draw_frames, tell, write_picture
 from amortized_sr.pictures.picture_file import open_temporary
 from amortized_sr.weights_header import find_weights, sha256

@@ -182,7 +182,7 @@ def _check_strengths(model: str, noise: "Dial", jpeg: "Dial", needed: bool) -> N
         wanted = Restoration(noise, jpeg)
         if not needed and wanted == Restoration():
             return
-        conditions = getattr(read_header(find_weights(model)).config, "conditions", ())
+        conditions = read_header(find_weights(model)).config.conditions
         wanted.check(conditions, models_reading)
     except StrengthError as error:
         option = {"noise": "--denoise", "jpeg": "--dejpeg"}[error.setting]

@@ -1,7 +1,7 @@
 """Drawn graphics as training images: shapes, strokes, gradients, letters, dithering and sprites.
 
 Photographs that were shrunk contain no steps from one flat colour to another, so networks trained on them alone ring
-there. Scenes are drawn finely, without blended edges, so that means over their pixels are exact images of any size.
+there. Scenes are drawn finer than anything made of them, so that means over their pixels are exact images of any size.
 """
 
 import math

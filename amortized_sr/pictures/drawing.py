@@ -18,11 +18,11 @@ from jaxtyping import Float32
 from amortized_sr.axes import Rendering
 from amortized_sr.compute import Notify, ignore
 from amortized_sr.coords import Size
+from amortized_sr.engine import Engine, ReadArrays, Rows
 from amortized_sr.image_io.formats import Depth
 from amortized_sr.image_io.image_file import Pixels, depth_of
 from amortized_sr.noise_estimate import estimate_noise, significant_noise
 from amortized_sr.pictures.conversion import Drawing, is_constant
-from amortized_sr.pictures.engine import Engine, ReadRows, Rows
 from amortized_sr.strength import Strength
 
 _WHITE: dict[Depth, float] = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
@@ -89,7 +89,7 @@ def measure_noise(pixels: Pixels, drawing: Drawing) -> float:
     return significant_noise(estimate, pixels.shape[0] * pixels.shape[1])
 
 
-def _rows_of_both(pixels: Pixels, white: float, gamma: float) -> ReadRows:
+def _rows_of_both(pixels: Pixels, white: float, gamma: float) -> ReadArrays:
     """Return what reads rows as two pictures, colour and alpha, that are drawn together."""
     visible = pixels[..., -1] > 0
     # Pixels with nothing visible around get the picture's mean.

@@ -9,12 +9,12 @@ from typing import BinaryIO
 import numpy as np
 
 from amortized_sr.compute import Notify, is_out_of_memory
+from amortized_sr.engine import Engine
 from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.image_file import Pixels
 from amortized_sr.image_io.writing import with_first_ready, write_frames, write_strips
 from amortized_sr.pictures.conversion import Conversion
 from amortized_sr.pictures.drawing import draw, measure_noise
-from amortized_sr.pictures.engine import Engine
 from amortized_sr.strength import strength_of
 
 

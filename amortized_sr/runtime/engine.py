@@ -1,6 +1,6 @@
 """A model on numpy: renders pictures as `Upscaler` does, without torch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import final
 
@@ -12,15 +12,13 @@ from amortized_sr.axes import Rendering, axes
 from amortized_sr.choices import ConditionName
 from amortized_sr.compute import Compute, Notify, ignore
 from amortized_sr.coords import Size
+from amortized_sr.engine import ReadArrays, Rows
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.runtime.convolution import Network
 from amortized_sr.runtime.grid import Kernel, interpolation, render_rows, sinusoids
 from amortized_sr.runtime.weights import read_tensors
 from amortized_sr.strength import Strength
 from amortized_sr.weights_header import Config, find_weights, read_header
-
-Rows = Float32[np.ndarray, "_batch _colour _rows _width"]
-"""Some rows of a batch of images, colours about in [0, 1]."""
 
 # Features of a layer, its input and its result, beside the codes.
 _WIDTHS_HELD = 4
@@ -92,13 +90,13 @@ class NumpyEngine:
 
     def draw_rows(
         self,
-        read_rows: Callable[[int, int], Rows],
+        read_rows: ReadArrays,
         rendering: Rendering,
         strengths: Sequence[Strength],
         tta: bool = False,
         notify: Notify = ignore,
     ) -> Iterator[Rows]:
-        """Yield a rendering from the top to the bottom, in strips of rows; see `pictures.engine.Engine`."""
+        """Yield a rendering from the top to the bottom, in strips of rows; see `engine.Engine`."""
         if tta:
             raise NumpyError("the engine numpy has no self-ensemble")
         self.check_memory(rendering.image_size)

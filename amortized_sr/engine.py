@@ -14,7 +14,7 @@ from amortized_sr.strength import Strength
 Rows = Float32[np.ndarray, "_batch _colour _rows _width"]
 """Some rows of a batch of images, colours about in [0, 1]."""
 
-ReadRows = Callable[[int, int], Rows]
+ReadArrays = Callable[[int, int], Rows]
 """Returns the image's rows from the first to before the second number."""
 
 
@@ -28,7 +28,7 @@ class Engine(Protocol):
         ...
 
     def draw_rows(
-        self, read_rows: ReadRows, rendering: Rendering, strengths: Sequence[Strength], tta: bool, notify: Notify
+        self, read_rows: ReadArrays, rendering: Rendering, strengths: Sequence[Strength], tta: bool, notify: Notify
     ) -> Iterator[Rows]:
         """Yield a rendering from the top to the bottom, in strips of rows of any height, not clamped.
 
