@@ -80,7 +80,8 @@ def _plot(curves: dict[str, Curve], path: Path) -> None:
     axes.set_xlabel("numbers per image")
     axes.set_ylabel("mean PSNR in dB")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)  # above: the curves fill the plot
+    # The curves fill the plot.
+    figure.legend(loc="outside upper center", ncols=2)
     figure.savefig(path, dpi=110)
 
 
