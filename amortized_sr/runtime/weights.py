@@ -33,14 +33,9 @@ def read_tensors(path: Path, header: WeightsHeader, config: ModelConfig) -> dict
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the tensors of a model with the field `hyper`."""
-    planes, width, functions = (
-        config.channels + len(config.conditions),
-        config.encoder_width,
-        2 * config.frequencies + 1,
-    )
-    codes = config.channels * functions**2
-    layers = {"encoder.first": (width, planes, 3), "encoder.last": (width, width, 3)}
+    """Return the names and shapes of the tensors of a model with the field `hyper` that reads colours only."""
+    width, codes = config.encoder_width, config.channels * (2 * config.frequencies + 1) ** 2
+    layers = {"encoder.first": (width, config.channels, 3), "encoder.last": (width, width, 3)}
     parts = ("first", "second") if config.encoder == "edsr" else ("first", "second", "third")
     for number in range(config.encoder_blocks):
         layers |= {f"encoder.blocks.{number}.{part}": (width, width, 3) for part in parts}
