@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amortized_sr.layers import ResidualBlock, begin_near_zero
+from amortized_sr.layers import Conv3x3, ResidualBlock, begin_near_zero
 
 
 class Decoder(nn.Module, ABC):
@@ -112,7 +112,7 @@ class GridDecoder(Decoder):
         super().__init__()
         self.unfold = unfold
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.last = nn.Conv2d(width, code_channels, 3, padding=1, padding_mode="replicate")
+        self.last = Conv3x3(width, code_channels)
         begin_near_zero(self.last)
 
     def forward(self, code: Float[Tensor, "batch code"]) -> Float[Tensor, "batch channel cells cells"]:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amortized_sr.layers import begin_near_zero
+from amortized_sr.layers import Conv3x3, begin_near_zero
 
 
 class Head(nn.Module, ABC):
@@ -42,12 +42,12 @@ class ConvolutionalHead(Head):
     def __init__(self, in_channels: int, hidden_channels: int, code_channels: int) -> None:
         super().__init__()
         if hidden_channels == 0:
-            last = nn.Conv2d(in_channels, code_channels, 3, padding=1, padding_mode="replicate")
+            last = Conv3x3(in_channels, code_channels)
             layers: list[nn.Module] = [last]
         else:
             last = nn.Conv2d(hidden_channels, code_channels, 1)
             layers = [
-                nn.Conv2d(in_channels, hidden_channels, 3, padding=1, padding_mode="replicate"),
+                Conv3x3(in_channels, hidden_channels),
                 nn.ReLU(inplace=True),
                 nn.Conv2d(hidden_channels, hidden_channels, 1),
                 nn.ReLU(inplace=True),
@@ -116,7 +116,7 @@ class CorrectingHead(Head):
     def __init__(self, codes: Head, in_channels: int, channels: int) -> None:
         super().__init__()
         self.codes = codes
-        self.correction = nn.Conv2d(in_channels, channels, 3, padding=1, padding_mode="replicate")
+        self.correction = Conv3x3(in_channels, channels)
         for parameter in self.correction.parameters():
             nn.init.zeros_(parameter)
         self.radius = max(codes.radius, 1)

@@ -1,4 +1,4 @@
-"""Building blocks of encoders and fields: residual block, sine layer with its initialisation, MLP."""
+"""Building blocks of encoders and fields: convolution, residual block, sine layer with its initialisation, MLP."""
 
 import math
 from typing import final
@@ -6,6 +6,26 @@ from typing import final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
+
+
+@final
+class Conv3x3(nn.Conv2d):
+    """A convolution over 3x3 pixels that continues the image's edges."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, padding_mode="replicate")
+
+    def forward(self, input: Float[Tensor, "batch _ height width"]) -> Float[Tensor, "batch _ height width"]:  # noqa: A002 (torch's name)
+        """Return features of the same size."""
+        device = input.device.type
+        if not torch.is_autocast_enabled(device):
+            return super().forward(input)
+        # Autocast alone would pad in float32 and convert before and after: a sixth of a training step.
+        converted = input.to(torch.get_autocast_dtype(device))
+        with torch.autocast(device, enabled=False):
+            padded = functional.pad(converted, (1, 1, 1, 1), mode="replicate")
+        return functional.conv2d(padded, self.weight, self.bias)
 
 
 @final
@@ -14,8 +34,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate")
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate")
+        self.first = Conv3x3(channels, channels)
+        self.second = Conv3x3(channels, channels)
 
     def forward(
         self, features: Float[Tensor, "batch channel height width"]

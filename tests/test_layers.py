@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from amortized_sr.layers import SineLayer
+from amortized_sr.layers import Conv3x3, SineLayer
 
 
 @pytest.mark.parametrize("omega", [1.0, 30.0])
@@ -24,3 +24,20 @@ def test_scale_and_shift_change_the_preactivation():
     inputs = torch.randn(5, 3)
     before = 2.0 * layer.linear(inputs)
     torch.testing.assert_close(layer(inputs, 0.5, math.pi), torch.sin(before * 1.5 + math.pi))
+
+
+def test_convolution_under_autocast_equals_torch_padding():
+    # It converts before padding instead of after; the values that are convolved are the same.
+    layer = Conv3x3(5, 7)
+    plain = torch.nn.Conv2d(5, 7, 3, padding=1, padding_mode="replicate")
+    plain.load_state_dict(layer.state_dict())
+    image = torch.randn(2, 5, 6, 4, requires_grad=True)
+    twin = image.detach().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        ours, theirs = layer(image), plain(twin)
+    assert ours.dtype == theirs.dtype == torch.bfloat16
+    assert torch.equal(ours, theirs)
+    for output in (ours, theirs):
+        output.float().square().sum().backward()
+    torch.testing.assert_close(image.grad, twin.grad, rtol=0.02, atol=0.02)
+    assert torch.equal(layer(image), plain(image))

@@ -175,10 +175,13 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
 
     def _crop(self, image: Pixels, number: int) -> Pixels:
         random = np.random.default_rng((self.seed, _CROP, number))
-        if self.shift:
-            image = np.pad(image, ((self.shift,) * 2, (self.shift,) * 2, (0, 0)), mode="edge")
-        top, left = (int(random.integers(0, side - self.crop_size + 1)) for side in image.shape[:2])
-        crop = image[top : top + self.crop_size, left : left + self.crop_size]
+        size, shift = self.crop_size, self.shift
+        top, left = (int(random.integers(-shift, side - size + shift + 1)) for side in image.shape[:2])
+        if shift:
+            rows, columns = range(top, top + size), range(left, left + size)
+            crop = image.take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
+        else:
+            crop = image[top : top + size, left : left + size]
         if self.augment:
             vertical, horizontal, transpose = random.integers(0, 2, 3).tolist()
             crop = crop[:: 1 - 2 * vertical, :: 1 - 2 * horizontal]

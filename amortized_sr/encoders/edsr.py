@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from amortized_sr.encoders.base import Encoder
-from amortized_sr.layers import ResidualBlock
+from amortized_sr.layers import Conv3x3, ResidualBlock
 
 
 @final
@@ -24,9 +24,9 @@ class EDSR(Encoder):
         super().__init__()
         self.out_channels = width
         self.receptive_radius = 2 * num_blocks + 2
-        self.first = nn.Conv2d(planes, width, 3, padding=1, padding_mode="replicate")
+        self.first = Conv3x3(planes, width)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(num_blocks)))
-        self.last = nn.Conv2d(width, width, 3, padding=1, padding_mode="replicate")
+        self.last = Conv3x3(width, width)
 
     def forward(
         self, planes: Float[Tensor, "batch plane height width"]

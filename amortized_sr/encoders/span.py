@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amortized_sr.encoders.base import Encoder
+from amortized_sr.layers import Conv3x3
 
 
 @final
@@ -26,9 +27,9 @@ class SPAN(Encoder):
         super().__init__()
         self.out_channels = width
         self.receptive_radius = 3 * num_blocks + 2
-        self.first = _convolution(planes, width)
+        self.first = Conv3x3(planes, width)
         self.blocks = nn.ModuleList(AttentionBlock(width) for _ in range(num_blocks))
-        self.last = _convolution(width, width)
+        self.last = Conv3x3(width, width)
         self.merge = nn.Conv2d(4 * width, width, 1)
 
     def forward(
@@ -49,9 +50,9 @@ class AttentionBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = _convolution(width, width)
-        self.second = _convolution(width, width)
-        self.third = _convolution(width, width)
+        self.first = Conv3x3(width, width)
+        self.second = Conv3x3(width, width)
+        self.third = Conv3x3(width, width)
 
     def forward(
         self, features: Float[Tensor, "batch channel height width"]
@@ -59,7 +60,3 @@ class AttentionBlock(nn.Module):
         """Return the weighted sum of the features and their residual."""
         residual = self.third(functional.silu(self.second(functional.silu(self.first(features)))))
         return (features + residual) * (torch.sigmoid(residual) - 0.5)
-
-
-def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
