@@ -8,7 +8,7 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 EngineName = Literal["auto", "torch", "numpy"]
 """What computes pictures; `auto` takes numpy where it is faster from start to end, because it need not load torch."""
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 """Number format of the encoder. Rendering is always fp32: colours are sums of many products."""
 
 FormatName = Literal["png", "jpg", "webp", "avif", "tif", "bmp"]

@@ -43,13 +43,14 @@ class Compute:
         device: Name of the device, such as `cpu` or `cuda:1`; `auto` takes the fastest one, and continues on the CPU if
             that has too little memory.
         memory: Bytes that one picture's working set may take, besides the picture and its rendering themselves.
-        precision: Number format of the encoder.
+        precision: Number format of the encoder; `auto` is bf16 where the device computes in it at full speed, elsewhere
+            fp32.
         bounds: How much is computed at once.
     """
 
     device: str = "auto"
     memory: int = DEFAULT_MEMORY
-    precision: Precision = "fp32"
+    precision: Precision = "auto"
     bounds: Bounds = DEFAULT_BOUNDS
 
 

@@ -1,8 +1,8 @@
-"""Names of devices -> devices that this machine has."""
+"""Names of devices and precisions -> those that this machine has."""
 
 import torch
 
-from amortized_sr.choices import DeviceName
+from amortized_sr.choices import DeviceName, Precision
 
 
 def choose_device(name: str | torch.device) -> torch.device:
@@ -27,3 +27,20 @@ def available_devices() -> list[DeviceName]:
     if torch.cuda.is_available():
         devices.append("cuda")
     return devices
+
+
+def choose_precision(name: Precision, device: torch.device) -> Precision:
+    """Return that precision, or the fastest one for `auto`."""
+    if name != "auto":
+        return name
+    return "bf16" if has_bfloat16(device) else "fp32"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether a device computes in bfloat16, rather than emulating it slowly."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from amortized_sr.axes import Rendering
-from amortized_sr.choices import ConditionName
+from amortized_sr.choices import ConditionName, Precision
 from amortized_sr.compute import Notify
 from amortized_sr.strength import Strength
 
@@ -25,6 +25,11 @@ class Engine(Protocol):
     @property
     def conditions(self) -> Sequence[ConditionName]:
         """What the model reads beside colours."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """Number format that the model computes in."""
         ...
 
     def draw_rows(

@@ -58,7 +58,7 @@ class Upscaler:
         source: str | Path = DEFAULT_MODEL,
         device: str | torch.device = "auto",
         memory: int = DEFAULT_MEMORY,
-        precision: Precision = "fp32",
+        precision: Precision = "auto",
     ) -> "Upscaler":
         """Load bundled weights by name, or a local `.safetensors` file; see `Compute` for the other arguments.
 
@@ -77,6 +77,11 @@ class Upscaler:
     def device(self) -> torch.device:
         """Where the model computes."""
         return self._encoder.encoder.device
+
+    @property
+    def precision(self) -> Precision:
+        """Number format that the encoder computes in."""
+        return self._encoder.encoder.precision
 
     @overload
     def encode(

@@ -22,7 +22,7 @@ from amortized_sr.data.scenes import draw_scenes
 from amortized_sr.degradation import Degradation
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.losses import pixel_loss
-from amortized_sr.training.run import has_bfloat16
+from amortized_sr.devices import has_bfloat16
 from amortized_sr.training.super_resolution import SuperResolutionTask
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     scenes = draw_scenes(20, side, network.channels, share, seed=0) if share else None
     model = SuperResolutionTask(network, expansion=settings["model"].get("expansion", 0)).model
     optimizer = torch.optim.Adam(model.parameters())
-    bfloat16 = has_bfloat16("cpu")
+    bfloat16 = has_bfloat16(torch.device("cpu"))
     loading = total = 0.0
     pixels = 0
     for step in range(10 + arguments.steps):

@@ -21,7 +21,7 @@ from amortized_sr.metrics import luma, psnr
 from amortized_sr.model import AmortizedSR
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.training.data import SuperResolutionData
-from amortized_sr.training.run import has_bfloat16
+from amortized_sr.devices import has_bfloat16
 
 _CENTRE = 256
 
@@ -101,7 +101,7 @@ def trainer_of(steps: int, *callbacks: Callback) -> Trainer:
         max_steps=steps,
         max_epochs=-1,
         accelerator="cpu",
-        precision="bf16-mixed" if has_bfloat16("cpu") else "32-true",
+        precision="bf16-mixed" if has_bfloat16(torch.device("cpu")) else "32-true",
         gradient_clip_val=1.0,
         callbacks=list(callbacks),
         logger=False,

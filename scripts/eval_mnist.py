@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10_000, help="number of digits")
     arguments = parser.parse_args()
     targets = read_digits(arguments.root, train=False, limit=arguments.limit)
-    upscaler = Upscaler.from_pretrained(arguments.model)
+    upscaler = Upscaler.from_pretrained(arguments.model, precision="fp32")
     rows: dict[str, list[float]] = {}
     for side in (14, 7):
         images = Degradation()(targets, (side, side)).image

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder with photographs that were not trained on")
     parser.add_argument("--model", default="photo-tiny", help="bundled name or .safetensors file")
     arguments = parser.parse_args()
-    upscaler = Upscaler.from_pretrained(arguments.model)
+    upscaler = Upscaler.from_pretrained(arguments.model, precision="fp32")
     photos = [picture_to_tensor(read_picture(path)) for path in image_files(arguments.photos)]
     parameters = sum(parameter.numel() for parameter in upscaler.model.parameters())
     facts = upscaler.trained.facts

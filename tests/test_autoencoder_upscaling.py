@@ -23,7 +23,7 @@ from amortized_sr.weights import load_weights, save_weights
 
 @pytest.fixture
 def upscaler(digit_autoencoder) -> Upscaler:
-    return Upscaler.from_pretrained(digit_autoencoder, "cpu")
+    return Upscaler.from_pretrained(digit_autoencoder, "cpu", precision="fp32")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def colour_upscaler(digit_autoencoder, tmp_path) -> Upscaler:
     model = build(config)
     torch.nn.init.normal_(model.decoder.last.weight, std=0.1)
     save_weights(tmp_path / "colour.safetensors", model.state_dict(), config, {})
-    return Upscaler.from_pretrained(tmp_path / "colour.safetensors", "cpu")
+    return Upscaler.from_pretrained(tmp_path / "colour.safetensors", "cpu", precision="fp32")
 
 
 def coded(upscaler: Upscaler, image: torch.Tensor) -> AmortizedImage:
@@ -71,7 +71,7 @@ def test_a_large_image_is_read_in_bands_from_the_top_to_the_bottom(digit_autoenc
         rows.append((start, stop))
         return image[:, :, start:stop]
 
-    small = Upscaler(load_weights(digit_autoencoder), Compute("cpu", bounds=Bounds(strip_pixels=5000)))
+    small = Upscaler(load_weights(digit_autoencoder), Compute("cpu", precision="fp32", bounds=Bounds(strip_pixels=5000)))
     strips = list(small.strips(read_rows, Rendering((400, 100), (400, 100))))
     # Once, whatever the number of strips.
     assert rows == [(start, start + 50) for start in range(0, 400, 50)]
@@ -170,7 +170,7 @@ def test_pictures_of_all_kinds_are_drawn(cli, digit_autoencoder, tmp_path, monke
 def test_a_picture_file_is_the_autoencoders_rendering(cli, digit_autoencoder, upscaler, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image = picture_to_tensor(read_picture(digit("a.png", "RGB")))
-    assert cli("upscale", "a.png", "-s", 3, "--model", digit_autoencoder).code == 0
+    assert cli("upscale", "a.png", "-s", 3, "--precision", "fp32", "--model", digit_autoencoder).code == 0
     drawn = picture_to_tensor(read_picture(Path("a_x3.png")))
     expected = upscaler.encode(image).render((30, 36)).clamp(0, 1)
     assert (drawn - expected).abs().max() < 0.51 / 255

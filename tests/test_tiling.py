@@ -1,6 +1,8 @@
 """Tiles and strips give what the whole gives, in bounded memory, whatever the machine does meanwhile."""
 
+import contextlib
 import dataclasses
+import math
 from typing import get_args
 from unittest import mock
 
@@ -63,21 +65,30 @@ def strips(encoder, image, size, batch=1):
 sides = st.one_of(st.integers(1, 6), st.integers(7, 60))
 
 
+def precisely(precision):
+    """What encodes as in a precision, without tiles."""
+    return torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", BUNDLED)
 @settings(max_examples=30)
 @given(height=sides, width=sides, side=st.integers(1, 24), scale=st.floats(0.3, 4.5), rows=st.integers(1, 40))
-def test_tiled_equals_untiled_for_the_bundled_weights(models, name, height, width, side, scale, rows):
-    """The promise: any size (1xN, below the receptive field), any scale, any tile, any strip."""
+def test_tiled_equals_untiled_for_the_bundled_weights(models, name, precision, height, width, side, scale, rows):
+    """The promise: any size (1xN, below the receptive field), any scale, any tile, any strip, in each precision."""
     model = models[name]
     image = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height * 100 + width))
     side = max(side, max(height, width) // 4)  # enough tiles, in a second
     size = scaled_size((height, width), scale)
     drawn = max(size[0], height), max(size[1], width)
     with torch.inference_mode():
-        whole = shrink(model.encode(image).render(drawn), size)
+        with precisely(precision):
+            function = model.encode(image)
+        whole = shrink(function.render(drawn), size)
 
-    parts = strips(tiled(model, side, bounds=Bounds(strip_pixels=rows * drawn[1])), image, size)
+    encoder = tiled(model, side, precision=precision, bounds=Bounds(strip_pixels=rows * drawn[1]))
+    parts = strips(encoder, image, size)
 
     assert (torch.cat(parts, dim=2) - whole).abs().max() < 1e-5
 
@@ -332,8 +343,13 @@ def test_half_precision_is_close_and_says_nothing(precision):
     assert notices == []
 
 
-@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 0.0])
-def test_a_wrong_tile_in_half_precision_is_made_again_in_fp32(wrong):
+_ONE = (0, 3, 17, 5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"), [(math.nan, ...), (math.inf, ...), (0.0, ...), (math.nan, _ONE), (-math.inf, _ONE)], ids=str
+)
+def test_a_wrong_tile_in_half_precision_is_made_again_in_fp32(wrong, place):
     model = make(SMALL)
     image = torch.rand(1, 3, 20, 20)
     whole = model.encode(image).latent.codes
@@ -342,7 +358,9 @@ def test_a_wrong_tile_in_half_precision_is_made_again_in_fp32(wrong):
 
     def part(real, *arguments):
         found = real(*arguments)
-        return torch.full_like(found, wrong) if torch.is_autocast_enabled("cpu") else found
+        if torch.is_autocast_enabled("cpu"):
+            found[place] = wrong
+        return found
 
     on_part(encoder, part)
 

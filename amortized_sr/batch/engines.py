@@ -80,7 +80,7 @@ class Engines:
             return self._load_torch()
         if not self._numpy_is_told:
             self._numpy_is_told = True
-            self.detail(f"model {self.options.model} on cpu, by numpy")
+            self.detail(f"model {self.options.model} on cpu in {engine.precision}, by numpy")
         return engine
 
     @contextlib.contextmanager
@@ -129,7 +129,7 @@ class Engines:
         if self.limit_threads and self.num_jobs > 1:
             self._threads = torch.get_num_threads()
             self._stack.enter_context(_torch_threads(max(1, self._threads - 1)))
-        self.detail(f"model {self.options.model} on {self._torch.device}")
+        self.detail(f"model {self.options.model} on {self._torch.device} in {self._torch.precision}")
         return self._torch
 
     def _check_strengths(self, engine: Engine) -> None:

@@ -173,7 +173,7 @@ class _Batch:
         height, width = conversion.output.size
         if self.manifest is not None:
             with named_write_errors(job.output_path):
-                facts = {"width": width, "height": height, "engine": name_of(engine)}
+                facts = {"width": width, "height": height, "engine": name_of(engine), "precision": engine.precision}
                 self.manifest.add(job.source.path, job.output_path, facts)
         seconds, notices = time.perf_counter() - start, conversion.notices + fallbacks
         sizes = conversion.image.size, conversion.output.size

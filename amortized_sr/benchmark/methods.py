@@ -136,7 +136,7 @@ def _fitted(name: str, settings: FitSettings, device: DeviceName) -> Method:
 
 
 def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refined: bool) -> Method:
-    upscaler = Upscaler.from_pretrained(model, settings.device)
+    upscaler = Upscaler.from_pretrained(model, settings.device, precision="fp32")
     if isinstance(upscaler.model, Autoencoder):
         raise MethodError(f"{model} holds an autoencoder; name the method autoencoder:{model}")
     count = _count(upscaler.model)
@@ -153,7 +153,7 @@ def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refin
 
 
 def _autoencoder(name: str, model: str, settings: MethodSettings, refined: bool) -> Method:
-    upscaler = Upscaler.from_pretrained(model, settings.device)
+    upscaler = Upscaler.from_pretrained(model, settings.device, precision="fp32")
     network = upscaler.model
     if not isinstance(network, Autoencoder):
         raise MethodError(f"{model} holds no autoencoder; name the method amortized:{model}")

@@ -73,7 +73,9 @@ def upscale(
     memory: Annotated[
         str, typer.Option(metavar="BYTES", help="Of the working set, such as 500M; larger images are cut in tiles.")
     ] = "1G",
-    precision: Annotated[Precision, typer.Option(help="Of the encoder; wrong tiles are recomputed in fp32.")] = "fp32",
+    precision: Annotated[
+        Precision, typer.Option(help="Of the encoder; auto: bf16 where it is fast. Wrong tiles are recomputed in fp32.")
+    ] = "auto",
     tta: Annotated[bool, typer.Option("--tta", help="Average over eight flips: a little better, 8x slower.")] = False,
     denoise: Annotated[
         str, typer.Option(metavar="auto|off|SIGMA", help="Noise to remove, 0 to 75 of 255, by models that read it.")

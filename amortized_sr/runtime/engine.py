@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from PIL import Image
 
 from amortized_sr.axes import Rendering, axes
-from amortized_sr.choices import ConditionName
+from amortized_sr.choices import ConditionName, Precision
 from amortized_sr.compute import Compute, Notify, ignore
 from amortized_sr.coords import Size
 from amortized_sr.engine import ReadArrays, Rows
@@ -39,7 +39,7 @@ class NumpyEngine:
 
     Args:
         path: Its `.safetensors` file.
-        compute: How much is computed at once; the device is the CPU and the precision `fp32`.
+        compute: How much is computed at once; the device is the CPU and the precision fp32.
 
     Raises:
         NumpyError: If the model or what is asked of it is not among what this engine computes.
@@ -65,6 +65,11 @@ class NumpyEngine:
     def conditions(self) -> tuple[ConditionName, ...]:
         """None: this engine has no models that read any."""
         return ()
+
+    @property
+    def precision(self) -> Precision:
+        """Single precision, the only one of this engine."""
+        return "fp32"
 
     def work(self, image_size: Size, size: Size) -> int:
         """Return how many multiplications the layers have to do for a colour picture in the time that it takes."""
@@ -140,7 +145,7 @@ def _supported(config: Config, compute: Compute) -> ModelConfig:
     """Return a configuration that this engine computes, or raise a `NumpyError` that says what it lacks."""
     if compute.device not in ("auto", "cpu"):
         raise NumpyError(f"the engine numpy computes on the CPU, not on {compute.device}")
-    if compute.precision != "fp32":
+    if compute.precision not in ("auto", "fp32"):
         raise NumpyError(f"the engine numpy computes in fp32, not in {compute.precision}")
     if not isinstance(config, ModelConfig):
         raise NumpyError("the engine numpy has no autoencoders")

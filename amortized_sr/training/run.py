@@ -55,14 +55,6 @@ def run_callbacks(
     ]
 
 
-def has_bfloat16(accelerator: str) -> bool:
-    """Return whether the device that would be chosen computes in bfloat16, rather than emulating it slowly."""
-    if torch.cuda.is_available() and accelerator != "cpu":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
-
-
 @final
 class Progress(TQDMProgressBar):
     """Lightning's bar with the time left for the whole run, or plain lines for logs and pipes."""

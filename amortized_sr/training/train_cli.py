@@ -20,10 +20,11 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from lightning.pytorch.utilities import rank_zero_only
 
 from amortized_sr.choices import TaskName, WandbMode
+from amortized_sr.devices import choose_device, has_bfloat16
 from amortized_sr.training.autoencoding import AutoencoderTask
 from amortized_sr.training.checkpoint import check_network, checkpoint_path, is_finished, read_checkpoint, read_weights
 from amortized_sr.training.retrying_writes import RetryingCheckpoints, RetryingWrites
-from amortized_sr.training.run import Progress, has_bfloat16, run_callbacks
+from amortized_sr.training.run import Progress, run_callbacks
 from amortized_sr.training.run_folder import RunFolder
 from amortized_sr.training.stopping import StopBetweenSteps
 from amortized_sr.training.super_resolution import SuperResolutionTask
@@ -122,7 +123,8 @@ class TrainCLI(LightningCLI):
                 "--trainer.logger is not used, every run logs to metrics.csv; omit it (--wandb adds wandb)"
             )
         if trainer.precision is None:
-            trainer.precision = "bf16-mixed" if has_bfloat16(trainer.accelerator) else "32-true"
+            device = choose_device("cpu" if trainer.accelerator == "cpu" else "auto")
+            trainer.precision = "bf16-mixed" if has_bfloat16(device) else "32-true"
         self.run_dir: Path = self.config.run_dir
         self.writes = RetryingWrites()
 

@@ -49,8 +49,8 @@ def test_torch_is_taken_for_what_numpy_lacks(options):
 
 
 def test_an_engine_that_is_named_is_taken():
-    assert chosen("torch", 16, device="cpu") == ("torch", ["model photo-tiny on cpu"])
-    assert chosen("numpy", 512) == ("numpy", ["model photo-tiny on cpu, by numpy"])
+    assert chosen("torch", 16, device="cpu", precision="bf16") == ("torch", ["model photo-tiny on cpu in bf16"])
+    assert chosen("numpy", 512) == ("numpy", ["model photo-tiny on cpu in fp32, by numpy"])
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def drawn(picture: Image.Image, weights: Path, folder: Path, side: int = 128, **
 
 
 def check_equal(arrays: list[np.ndarray], picture: Image.Image, weights: Path) -> None:
-    function = Upscaler.from_pretrained(weights, "cpu").encode(picture, noise="off", jpeg="off")
+    function = Upscaler.from_pretrained(weights, "cpu", precision="fp32").encode(picture, noise="off", jpeg="off")
     for (size, window), array in zip(RENDERINGS, arrays, strict=True):
         expected = np.asarray(function.render(size, window).convert("RGB")).astype(int)
         difference = abs(array[..., :3] - expected)
@@ -124,7 +124,7 @@ def test_left_of_the_split_is_the_interpolated_image(tmp_path):
     result = node({**job, "side": 128, "width": 64, "height": 64, "renderings": [[128, 128, WHOLE, 50]]})
 
     array = np.frombuffer(result, np.uint8).reshape(128, 128, 4)[..., :3].astype(int)
-    function = Upscaler.from_pretrained(device="cpu").encode(picture, noise="off", jpeg="off")
+    function = Upscaler.from_pretrained(device="cpu", precision="fp32").encode(picture, noise="off", jpeg="off")
     ours = np.asarray(function.render((128, 128))).astype(int)
     assert function.function.base is not None
     bicubic = np.asarray(tensor_to_picture(function.function.base.render((128, 128)))).astype(int)
@@ -140,7 +140,7 @@ def test_the_png_is_the_rendering(tmp_path):
     drawn(picture, find_weights("photo-tiny"), tmp_path, png={"path": str(path), "size": [201, 130], "step": 64})
 
     expected = np.asarray(
-        Upscaler.from_pretrained(device="cpu").encode(picture, noise="off", jpeg="off").render((201, 130))
+        Upscaler.from_pretrained(device="cpu", precision="fp32").encode(picture, noise="off", jpeg="off").render((201, 130))
     ).astype(int)
     with Image.open(path) as written:
         assert written.mode == "RGB"

@@ -110,7 +110,7 @@ def test_a_dropped_picture_is_drawn_and_saved_as_torch_draws_it_and_nobody_is_as
     photograph = Path(__file__).resolve().parents[2] / "examples" / "kitten_1024.jpg"
     with Image.open(photograph) as whole:
         picture = whole.convert("RGB").crop((300, 300, 390, 350))
-    function = Upscaler.from_pretrained(device="cpu").encode(picture)
+    function = Upscaler.from_pretrained(device="cpu", precision="fp32").encode(picture)
 
     drop(browser, encoded(picture), "my cat.png")
     said(browser, "my cat.png: 90 x 50 pixels, a function after")
