@@ -69,7 +69,9 @@ def test_upscale_writes_what_python_gives_beside_the_input(upscale_small, small_
     result = upscale_small("a.png", "--scale", 2.5)
 
     assert (result.code, result.err) == (0, "")
-    assert read_picture(Path("a_x2.5.png")) == upscale("a.png", 2.5, model=small_weights, device="cpu").to_pil()
+    # The command line draws so small a picture in fp32.
+    expected = upscale("a.png", 2.5, model=small_weights, device="cpu", precision="fp32").to_pil()
+    assert read_picture(Path("a_x2.5.png")) == expected
 
 
 @pytest.mark.parametrize(
@@ -153,9 +155,9 @@ def test_quiet_says_nothing(upscale_small):
 
 
 def test_verbose_names_model_and_device(upscale_small, small_weights):
-    assert f"model {small_weights} on cpu, by numpy\n" in upscale_small(picture("a.png"), "-s", 2, "-v").out
-    told = upscale_small("a.png", "-s", 3, "-v", "--engine", "torch").out
-    assert f"model {small_weights} on cpu\n" in told
+    assert f"model {small_weights} on cpu in fp32, by numpy\n" in upscale_small(picture("a.png"), "-s", 2, "-v").out
+    told = upscale_small("a.png", "-s", 3, "-v", "--engine", "torch", "--precision", "bf16").out
+    assert f"model {small_weights} on cpu in bf16\n" in told
 
 
 def test_json_gives_one_object_for_each_input(upscale_small):

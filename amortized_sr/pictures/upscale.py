@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from amortized_sr.choices import FormatName
+from amortized_sr.choices import FormatName, Precision
 from amortized_sr.compute import ignore
 from amortized_sr.conditions import Dials
 from amortized_sr.coords import Size
@@ -66,14 +66,16 @@ def upscale_file(
 # fmt: off
 @overload
 def upscale(source: Image.Image, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
-            device: str | torch.device = ..., *, noise: Dial = ..., jpeg: Dial = ...) -> Image.Image: ...
+            device: str | torch.device = ..., *, noise: Dial = ..., jpeg: Dial = ...,
+            precision: Precision = ...) -> Image.Image: ...
 @overload
 def upscale(source: Tensor, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
-            device: str | torch.device = ..., *, noise: Dials = ..., jpeg: Dials = ...) -> Tensor: ...
+            device: str | torch.device = ..., *, noise: Dials = ..., jpeg: Dials = ...,
+            precision: Precision = ...) -> Tensor: ...
 @overload
 def upscale(source: str | Path | bytes, scale: float | None = ..., size: Size | None = ..., model: str | Path = ...,
             device: str | torch.device = ..., output: str | Path | None = ..., format: FormatName | None = ...,
-            *, noise: Dial = ..., jpeg: Dial = ...) -> PictureFile: ...
+            *, noise: Dial = ..., jpeg: Dial = ..., precision: Precision = ...) -> PictureFile: ...
 # fmt: on
 def upscale(
     source: str | Path | bytes | Image.Image | Tensor,
@@ -86,6 +88,7 @@ def upscale(
     *,
     noise: Dials = "auto",
     jpeg: Dials = "auto",
+    precision: Precision = "auto",
 ) -> PictureFile | Image.Image | Tensor:
     """Upscale one picture, loading the weights for this one call.
 
@@ -100,6 +103,7 @@ def upscale(
         format: Format of that output; None takes the one of its name, or PNG.
         noise: Strength of the noise to remove, as for `Upscaler.encode`.
         jpeg: Strength of the compression to remove, as for `Upscaler.encode`.
+        precision: Number format of the encoder. The command line draws small pictures in fp32.
 
     Returns:
         For a file a `PictureFile` with all that the command line keeps (16 bits, alpha, profile, metadata, animation),
@@ -110,7 +114,7 @@ def upscale(
     """
     if (scale is None) == (size is None):
         raise ValueError("give either scale or size, not both and not neither")
-    request, upscaler = SizeRequest(scale, size), Upscaler.from_pretrained(model, device)
+    request, upscaler = SizeRequest(scale, size), Upscaler.from_pretrained(model, device, precision=precision)
     is_file = isinstance(source, str | Path | bytes)
     if not is_file and (output is not None or format is not None):
         raise ValueError("output and format are for image files; save the picture that is returned instead")
