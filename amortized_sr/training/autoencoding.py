@@ -161,6 +161,10 @@ class AutoencoderTask(TrainingTask):
         """Return the state as it is."""
         return state
 
+    def load_plain_state(self, state: dict[str, Tensor]) -> None:
+        """Take the state as it is."""
+        self.model.load_state_dict(state)
+
     def like(self, network: Config) -> "AutoencoderTask":
         """Return a task with the same validation."""
         assert isinstance(network, AutoencoderConfig)

@@ -130,6 +130,10 @@ class SuperResolutionTask(TrainingTask):
         """Return the state with merged convolutions."""
         return merged_state(self.network, self.expansion, state)
 
+    def load_plain_state(self, state: dict[str, Tensor]) -> None:
+        """Build the model again, because expanded convolutions are fitted to their kernels when they are made."""
+        self.model = build_trainable(self.network, self.expansion, state)
+
     def like(self, network: Config) -> "SuperResolutionTask":
         """Return a task without expansion."""
         assert isinstance(network, ModelConfig)

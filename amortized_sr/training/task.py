@@ -14,7 +14,11 @@ from amortized_sr.weights_header import Config
 
 
 class TrainingTask(LightningModule, ABC):
-    """A model with a loss, trained by Adam with a linear warm-up and a cosine to zero at the last step."""
+    """A model with a loss, trained by Adam with a linear warm-up and a cosine to zero at the last step.
+
+    Attributes:
+        origin: Name and hash of the weights that training started from; None if they were random.
+    """
 
     def __init__(self, learning_rate: float, warmup_steps: int, final_share: float) -> None:
         super().__init__()
@@ -28,6 +32,7 @@ class TrainingTask(LightningModule, ABC):
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.final_share = final_share
+        self.origin: dict[str, str] | None = None
 
     @property
     @abstractmethod
@@ -45,6 +50,10 @@ class TrainingTask(LightningModule, ABC):
     @abstractmethod
     def plain_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return a state of the trained model as that of the model that users get."""
+
+    @abstractmethod
+    def load_plain_state(self, state: dict[str, Tensor]) -> None:
+        """Replace the weights by those of a model as users get it, with the same configuration."""
 
     @abstractmethod
     def like(self, network: Config) -> "TrainingTask":
