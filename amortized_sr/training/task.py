@@ -85,8 +85,12 @@ class TrainingTask(LightningModule, ABC):
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def log_ratios(self, ratios: dict[str, Tensor], batch_size: int) -> None:
-        """Log the PSNR in dB of each kind of input, and their mean, which chooses the best checkpoint."""
-        for name, ratio in ratios.items():
+    def log_ratios(self, batch_size: int, *groups: dict[str, Tensor]) -> None:
+        """Log the PSNR in dB of each kind of input, and `val/psnr`, which chooses the best checkpoint.
+
+        That is the mean of the groups' means: each group counts as much as another.
+        """
+        for name, ratio in ((name, ratio) for group in groups for name, ratio in group.items()):
             self.log(f"val/psnr_{name}", ratio, batch_size=batch_size)
-        self.log("val/psnr", torch.stack([*ratios.values()]).mean(), prog_bar=True, batch_size=batch_size)
+        means = [torch.stack([*group.values()]).mean() for group in groups if group]
+        self.log("val/psnr", torch.stack(means).mean(), prog_bar=True, batch_size=batch_size)
