@@ -120,9 +120,9 @@ def letters(folder):
     for index in range(16):
         random = np.random.default_rng(index)
         page = Image.new("RGB", (72, 72), "white")
-        for row in range(6):
+        for row in range(3):
             word = "".join(random.choice(list("etaoinshrdlu"), 12))
-            ImageDraw.Draw(page).text((2, 12 * row), word, fill="black", font_size=11)
+            ImageDraw.Draw(page).text((2, 22 * row), word, fill="black", font_size=20)
         page.save(folder / f"{index:02d}.png")
     return folder
 
@@ -143,8 +143,7 @@ def test_two_hundred_steps_on_a_narrow_folder_gain_on_its_held_out_images(tmp_pa
     assert validate([*command, "--ckpt_path", "photo-tiny"]) == 0
     before = quality(capsys)
     tuning = ["--init", "photo-tiny", "--trainer.max_steps", "200"]
-    gentle = ["--model.learning_rate", "2e-4", "--model.warmup_steps", "20"]
+    gentle = ["--model.learning_rate", "5e-4", "--model.warmup_steps", "20"]
     assert train([*command, *tuning, *gentle]) == 0
     assert validate(command) == 0
-    after = quality(capsys)
-    assert after > before + 0.3, (before, after)
+    assert quality(capsys) > before + 0.3
