@@ -59,6 +59,10 @@ ConditionName = Literal["noise", "jpeg"]
 """Facts about an image that an encoder can read, 0 for none. `noise`: standard deviation of its Gaussian noise; 1 is
 white. `jpeg`: strength of its compression, see `jpeg_strength.condition_of_step`."""
 
+DenoiserName = Literal["bm3d", "tv", "wavelet", "nlm"]
+"""Denoisers of other packages, for comparison. `bm3d`: block matching. Of scikit-image: total variation, wavelets with
+BayesShrink, non-local means."""
+
 DecoderName = Literal["linear", "modulated", "film", "hyper", "learned"]
 """How an autoencoder's code becomes the codes of a field; see `AutoencoderConfig`."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never, final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
@@ -48,6 +48,12 @@ def shrink_height(image: Tensor, height: int, kernel: ShrinkingName = "bicubic")
         # torch 2.15 repeats the first row of a result that is one pixel wide, so two columns are computed.
         return _interpolate(image.expand(-1, -1, -1, 2), (height, 2))[..., :1]
     return _interpolate(image, (height, image.shape[-1]))
+
+
+def middle(image: Shaped[Tensor, "*items height width"], side: int) -> Shaped[Tensor, "*items rows columns"]:
+    """Return the middle of an image, at most `side` pixels high and wide."""
+    top, left = (max(0, (length - side) // 2) for length in image.shape[-2:])
+    return image[..., top : top + side, left : left + side]
 
 
 def blur(

@@ -1,11 +1,12 @@
 """Measure a model beside its PSNR: the input at scale 1, consistency, and the costs of rendering.
 
 Photographs: PSNR in dB, means over a folder's images. `x1`: the photograph rendered at its own size, compared with
-itself. `2s to s`: the image is the photograph shrunk by 4 (antialiased bicubic, a = -0.5, rounded to 8 bits); the
-render at 2s, averaged over 2x2, is compared with the render at s. `the photographs`: the same for the originals, shrunk
-to 2s and to s in that way: bicubic shrinking is sharper than a mean, so even perfect pictures agree no better.
-`x4 shrunk`: the render at 4, shrunk again, compared with the image. The gain over Lanczos (Y channel, a border of
-`scale` pixels ignored) is computed per photograph and scale; its mean and the smallest are printed.
+itself, at strength 0; for a model that reads noise also with the noise that it measures. `2s to s`: the image is the
+photograph shrunk by 4 (antialiased bicubic, a = -0.5, rounded to 8 bits); the render at 2s, averaged over 2x2, is
+compared with the render at s. `the photographs`: the same for the originals, shrunk to 2s and to s in that way: bicubic
+shrinking is sharper than a mean, so even perfect pictures agree no better. `x4 shrunk`: the render at 4, shrunk again,
+compared with the image. The gain over Lanczos (Y channel, a border of `scale` pixels ignored) is computed per
+photograph and scale; its mean and the smallest are printed.
 Step: the image is 0 in its left half and 1 in its right half, without a pixel between. Printed are how far its x4
 rendering leaves [0, 1], and how far it is from 0 and 1 more than two pixels from the edge.
 Costs: within one process, float32, medians of fifteen runs after three unmeasured ones (fastest to slowest), one job
@@ -23,8 +24,10 @@ from pathlib import Path
 import torch
 
 from amortized_sr import Upscaler
+from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.benchmark.machine import describe_machine, multiply_adds, peak_memory
 from amortized_sr.benchmark.protocol import evaluation_pair
+from amortized_sr.coords import Size
 from amortized_sr.data.folder import image_files
 from amortized_sr.image_io import read_picture
 from amortized_sr.interpolated_image import InterpolatedImage
@@ -47,8 +50,8 @@ def main() -> None:
     parameters = sum(parameter.numel() for parameter in upscaler.model.parameters())
     facts = upscaler.trained.facts
     image = torch.rand(1, 3, 128, 128)
-    function = upscaler.encode(image)
-    encoding = multiply_adds(lambda: upscaler.encode(image)) / 128**2
+    function = _encode(upscaler, image)
+    encoding = multiply_adds(lambda: _encode(upscaler, image)) / 128**2
     rendering = multiply_adds(lambda: function.render((512, 512))) / 512**2
     print(f"{arguments.model}: {parameters:,} parameters; multiply-adds: {encoding:,.0f} per input pixel, ", end="")
     print(f"{rendering:,.0f} per output pixel at x4, {encoding / 16 + rendering:,.0f} together")
@@ -58,10 +61,9 @@ def main() -> None:
     truth: dict[int, list[float]] = {1: [], 2: []}
     again: list[float] = []
     for photo in photos:
-        height, width = photo.shape[-2:]
-        same_size.append(psnr(upscaler.encode(photo).render((height, width)), photo).item())
+        same_size.append(psnr(_encode(upscaler, photo).render(_size(photo)), photo).item())
         image = evaluation_pair(photo, 4.0).image
-        function = upscaler.encode(image)
+        function = _encode(upscaler, image)
         rows, columns = function.size
         for scale, values in across.items():
             coarse = function.render((scale * rows, scale * columns))
@@ -79,6 +81,10 @@ def main() -> None:
     ):
         shown = [f"{sum(values) / len(values):.1f} ({min(values):.1f})" if values else "" for values in cells]
         print(f"| {name} | " + " | ".join(shown) + " |")
+    if "noise" in upscaler.model.conditions:
+        guessed = sorted(psnr(upscaler.encode(photo).render(_size(photo)), photo).item() for photo in photos)
+        mean, low = sum(guessed) / len(guessed), guessed[len(guessed) // 20]
+        print(f"\nx1 with measured noise: {mean:.1f} ({guessed[0]:.1f}); 95 % of the photographs: at least {low:.1f}")
     print()
     print("| scale | " + " | ".join(f"x{scale:g}" for scale in _SCALES) + " |\n|---" + "|---" * len(_SCALES) + "|")
     gains = [[_gain(upscaler, photo, scale) for photo in photos] for scale in _SCALES]
@@ -93,19 +99,28 @@ def main() -> None:
         whole, encoding = (sorted(values) for values in zip(*times, strict=True))
         spread = f"{statistics.median(whole):.1f} ({whole[0]:.1f} to {whole[-1]:.1f})"
         with peak_memory() as peak:
-            upscaler.encode(image).render((result, result))
+            _encode(upscaler, image).render((result, result))
         memory = "" if peak.mebibytes is None else f"{peak.mebibytes:.0f}"
         name = f"{side}x{side} to {result}x{result}"
         print(f"| {name} | {spread} | {statistics.median(encoding):.1f} | {memory} |")
 
 
+def _encode(upscaler: Upscaler, image: torch.Tensor) -> AmortizedImage:
+    """Return an image without noise and compression as a function."""
+    return upscaler.encode(image, noise="off", jpeg="off")
+
+
+def _size(image: torch.Tensor) -> Size:
+    return image.shape[-2], image.shape[-1]
+
+
 def _gain(upscaler: Upscaler, photo: torch.Tensor, scale: float) -> float:
     pair = evaluation_pair(photo, scale)
-    size = pair.target.shape[-2], pair.target.shape[-1]
+    size = _size(pair.target)
     lanczos = InterpolatedImage.like_pillow(pair.image, "lanczos").render(size)
     ratios = [
         psnr(luma(rendered.clamp(0, 1)), luma(pair.target), round(scale)).item()
-        for rendered in (upscaler.encode(pair.image).render(size), lanczos)
+        for rendered in (_encode(upscaler, pair.image).render(size), lanczos)
     ]
     return ratios[0] - ratios[1]
 
@@ -113,7 +128,7 @@ def _gain(upscaler: Upscaler, photo: torch.Tensor, scale: float) -> float:
 def _step(upscaler: Upscaler) -> tuple[float, float]:
     step = torch.zeros(1, 3, 32, 32)
     step[..., 16:] = 1
-    rendered = upscaler.encode(step).render((128, 128))
+    rendered = _encode(upscaler, step).render((128, 128))
     beyond = max(-rendered.min().item(), rendered.max().item() - 1)
     left, right = rendered[..., : 64 - 8], rendered[..., 64 + 8 :]
     return beyond, max(left.abs().max().item(), (right - 1).abs().max().item())
@@ -122,7 +137,7 @@ def _step(upscaler: Upscaler) -> tuple[float, float]:
 def _milliseconds(upscaler: Upscaler, image: torch.Tensor, side: int) -> tuple[float, float]:
     """Return the times of the whole job and of the encoder alone."""
     start = time.perf_counter()
-    function = upscaler.encode(image)
+    function = _encode(upscaler, image)
     encoded = time.perf_counter()
     function.render((side, side))
     return 1000 * (time.perf_counter() - start), 1000 * (encoded - start)

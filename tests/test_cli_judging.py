@@ -455,6 +455,42 @@ def test_benchmark_logs_its_rows(cli):
     assert [configuration[name] for name in ("methods", "scales", "limit")] == [["bicubic"], [2.0], 2]
 
 
+def test_a_benchmark_of_a_grid_says_which_originals_it_measures(cli, told_weights):
+    for copy in ("original_png", "noisy25"):
+        photo(f"CBSD68/{copy}/0.png", 40, 44)
+    options = ("--scales", "1", "--protocol", "plain", "--noise", "0,25", "--jpeg", "0,40", "-n", told_weights)
+    result = cli("benchmark", "CBSD68", *options, "--methods", "bicubic,amortized,amortized+auto", "-o", "out")
+    assert result.code == 0
+    assert "CBSD68: measuring the originals in CBSD68/original_png" in result.err
+    kinds = "| x1 clean | x1 jpeg 40 | x1 noise 25 | x1 noise 25 jpeg 40 |"
+    assert f"| method {kinds}" in result.out
+    found = rows("out")
+    assert len(found) == 12
+    assert {(row["noise"], row["jpeg"]) for row in found} == {(0, 0), (0, 40), (25, 0), (25, 40)}
+    assert all(row["image"] == "original_png/0.png" and row["error"] is None for row in found)
+    assert "noise 25 jpeg 40 amortized  " in result.err
+
+
+def test_a_comparison_shows_clean_and_degraded_inputs(cli, told_weights):
+    photo("a.png", 40, 48)
+    options = ("--scale", 2, "--methods", "bicubic,amortized", "-n", told_weights)
+    result = cli("compare", "a.png", *options, "--noise", "0,25", "-o", "out")
+    assert result.code == 0
+    assert "Noise: white, Gaussian" in result.out
+    content = json.loads(Path("out/metrics.json").read_text())
+    assert [one["image"] for one in content["images"]] == ["a.png, clean", "a.png, noise 25"]
+    assert [one["input"] for one in content["methods"]] == ["clean", "clean", "noise 25", "noise 25"]
+    assert "<h2>a.png, noise 25</h2>" in Path("out/compare.html").read_text()
+    # A row for each input, which is the first of its pictures.
+    grid = np.asarray(Image.open("out/grid.png").convert("L"), float)
+    assert grid.shape == (2 * 100 + 4, 4 * 100 + 4)
+    assert np.abs(grid[20:100, 4:100] - grid[120:200, 4:100]).mean() > 5
+    result = cli("compare", "a.png", *options, "--as", "input", "--jpeg", "40", "-o", "other")
+    assert result.code == 2
+    assert "--noise and --jpeg are added to inputs made from a truth" in result.err.replace("\n", " ")
+    assert not Path("other").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -464,6 +500,11 @@ def test_benchmark_logs_its_rows(cli):
         (["photos", "--scales", "0.5"], 2, "--scales must be numbers from 1 to 64"),
         (["photos", "other/photos"], 2, "two folders have the same name"),
         (["photos", "--methods", "magic"], 2, "no method 'magic'"),
+        (["photos", "--noise", "-1"], 2, "--noise must be numbers from 0 to 75, separated by commas, got '-1'"),
+        (["photos", "--noise", "15,nan"], 2, "--noise must be numbers from 0 to 75"),
+        (["photos", "--noise", "76"], 2, "got '76'"),
+        (["photos", "--jpeg", "10,50.5"], 2, "--jpeg must be whole numbers from 0 to 100, separated by commas"),
+        (["photos", "--jpeg", "101"], 2, "got '101'"),
         (["photos", "--methods", "pca:8"], 2, "pca:8 needs the training images of a data set"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from amortized_sr.benchmark.faults import CLEAN, Faults
 from amortized_sr.benchmark.machine import peak_memory
 from amortized_sr.benchmark.methods import Made, Method, render_on_cpu
 from amortized_sr.benchmark.protocol import Quality, measure
@@ -68,24 +69,26 @@ def evaluate(
     size: Size,
     convention: Convention,
     enlarged: Size | None = None,
+    faults: Faults = CLEAN,
 ) -> Evaluation:
     """Predict images in [0, 1] with `size` pixels by a method that sees no target, and measure the predictions.
 
-    With `enlarged`, they are drawn a second time, with that size.
+    The method is told the `faults` of the images. With `enlarged`, they are drawn a second time, with that size.
 
     Raises:
         ValueError: If a prediction holds NaN or infinity.
     """
     with peak_memory() as peak:
-        made, pictures, seconds = _timed(method, image, size)
+        made, pictures, seconds = _timed(method, image, size, faults)
     if sum(seconds) < _SHORT_SECONDS:
         # The first run paid for everything that is set up once.
-        runs = [_timed(method, image, size)[2] for _ in range(_REPEATS)]
+        runs = [_timed(method, image, size, faults)[2] for _ in range(_REPEATS)]
         seconds = statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
     if not pictures.isfinite().all():
         raise ValueError("the picture holds NaN or infinity; a fit that diverged needs a lower learning rate")
     fine = render_on_cpu(made.function, (2 * size[0], 2 * size[1]))
-    qualities = measure(convention, pictures, fine, target, image, size[0] / image.shape[-2])
+    trusted = image if faults == CLEAN else None
+    qualities = measure(convention, pictures, fine, target, trusted, size[0] / image.shape[-2])
     large = [None] * len(image) if enlarged is None else _shown(render_on_cpu(made.function, enlarged))
     encoding, drawing = (part / len(image) for part in seconds)
     predictions = [
@@ -99,10 +102,10 @@ def _shown(pictures: Tensor) -> list[Tensor]:
     return [*pictures.clamp(0, 1).split(1)]
 
 
-def _timed(method: Method, image: Tensor, size: Size) -> tuple[Made, Tensor, tuple[float, float]]:
+def _timed(method: Method, image: Tensor, size: Size, faults: Faults) -> tuple[Made, Tensor, tuple[float, float]]:
     """Return what was made, the pictures, and the seconds to make the function and to draw it."""
     start = time.perf_counter()
-    made = method.make(image)
+    made = method.make(image, faults)
     if made.function.device.type == "cuda":
         torch.cuda.synchronize(made.function.device)
     between = time.perf_counter()

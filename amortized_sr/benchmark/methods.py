@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from amortized_sr.autoencoder import Autoencoder
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.principal_components import PrincipalComponents
-from amortized_sr.choices import DeviceName, Interpolation, NetworkName
+from amortized_sr.benchmark.faults import Faults
+from amortized_sr.benchmark.peers import find_denoiser
+from amortized_sr.choices import DenoiserName, DeviceName, Interpolation, NetworkName
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Size
 from amortized_sr.devices import choose_device
@@ -56,12 +58,13 @@ class Method:
 
     Attributes:
         name: Its name in tables.
-        make: Images in [0, 1] -> their function; all the work that an image costs before it can be rendered.
-        identity: Hash of its weights; results depend on it and on the settings only.
+        make: Images in [0, 1] and what noise and compression they have, which models that read them and denoisers are
+            told -> their function; all the work that an image costs before it can be rendered.
+        identity: Hash of its weights, version of its package; results depend on it and on the settings only.
     """
 
     name: str
-    make: Callable[[Float[Tensor, "batch channel height width"]], Made]
+    make: Callable[[Float[Tensor, "batch channel height width"], Faults], Made]
     identity: str = ""
 
 
@@ -85,7 +88,9 @@ class MethodSettings:
 
 
 def method(name: str, settings: MethodSettings, training: TrainingImages | None = None) -> Method:
-    """Return the method of a name: `bicubic`, `fit:siren`, `amortized`, `amortized:mnist`, `amortized+tta+refine`, ...
+    """Return the method of a name: `bicubic`, `fit:siren`, `amortized:mnist+tta+refine`, `bm3d+amortized`, ...
+
+    `+auto` measures the noise instead of being told.
 
     Args:
         name: The name.
@@ -93,7 +98,7 @@ def method(name: str, settings: MethodSettings, training: TrainingImages | None 
         training: Returns the training images of the data set that is measured, for `pca:N`; None for files.
 
     Raises:
-        MethodError: If there is no such method, or it lacks training images.
+        MethodError: If there is no such method, or it lacks training images or a package.
         WeightsError: If its weights cannot be used.
     """
     if name in get_args(Interpolation):
@@ -103,9 +108,12 @@ def method(name: str, settings: MethodSettings, training: TrainingImages | None 
     if name in (f"fit:{network}" for network in get_args(NetworkName)):
         network = cast("NetworkName", name.removeprefix("fit:"))
         return _fitted(name, dataclasses.replace(settings.fit, network=network), settings.device)
-    if found := re.fullmatch(r"amortized(?::(.+?))?(\+tta)?(\+refine)?", name):
-        model, tta, refined = found.groups()
-        return _amortized(name, model or settings.model, settings, bool(tta), bool(refined))
+    if found := re.fullmatch(r"amortized(?::(.+?))?(\+auto)?(\+tta)?(\+refine)?", name):
+        model, *extras = found.groups()
+        return _amortized(name, model or settings.model, settings, *map(bool, extras))
+    if found := re.fullmatch(rf"({'|'.join(get_args(DenoiserName))})(?:\+(amortized(?::.+)?))?", name):
+        then = method(found[2], settings) if found[2] else _interpolated("bicubic")
+        return _denoised(name, cast("DenoiserName", found[1]), then)
     if found := re.fullmatch(r"autoencoder(?::(.+?))?(\+tta)?(\+refine)?", name):
         model, tta, refined = found.groups()
         if tta:
@@ -116,34 +124,54 @@ def method(name: str, settings: MethodSettings, training: TrainingImages | None 
     raise MethodError(
         f"no method {name!r}; there are {', '.join(get_args(Interpolation))}, "
         f"{', '.join(f'fit:{network}' for network in get_args(NetworkName))}, "
-        "amortized, amortized:MODEL, both also with +tta, +refine or +tta+refine, "
+        "amortized, amortized:MODEL, both also with +auto, +tta and +refine in this order, "
+        f"{', '.join(get_args(DenoiserName))}, all four also with +amortized or +amortized:MODEL, "
         "autoencoder, autoencoder:MODEL, both also with +refine, and pca:N with a number of components"
     )
 
 
 def _interpolated(name: Interpolation) -> Method:
-    return Method(name, lambda images: Made(InterpolatedImage.like_pillow(images, name), 0, images[0].numel()))
+    return Method(name, lambda images, _: Made(InterpolatedImage.like_pillow(images, name), 0, images[0].numel()))
+
+
+def _denoised(name: str, denoiser: DenoiserName, then: Method) -> Method:
+    try:
+        version, remove = find_denoiser(denoiser)
+    except ValueError as error:
+        raise MethodError(str(error)) from None
+
+    def make(images: Tensor, faults: Faults) -> Made:
+        # They know no compression: an image without noise stays as it is.
+        clean = remove(images, faults.noise) if faults.noise else images
+        return then.make(clean, Faults(jpeg=faults.jpeg))
+
+    return Method(name, make, f"{version} {then.identity}")
 
 
 def _fitted(name: str, settings: FitSettings, device: DeviceName) -> Method:
     place = choose_device(device)
 
-    def make(images: Tensor) -> Made:
+    def make(images: Tensor, faults: Faults) -> Made:
         function = fit(images.to(place), settings)
         return Made(function, function.parameter_count, function.parameter_count)
 
     return Method(name, make)
 
 
-def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refined: bool) -> Method:
+def _amortized(name: str, model: str, settings: MethodSettings, auto: bool, tta: bool, refined: bool) -> Method:
     upscaler = Upscaler.from_pretrained(model, settings.device, precision="fp32")
     if isinstance(upscaler.model, Autoencoder):
         raise MethodError(f"{model} holds an autoencoder; name the method autoencoder:{model}")
-    count = _count(upscaler.model)
+    count, conditions = _count(upscaler.model), upscaler.model.conditions
+    if auto and "noise" not in conditions:
+        raise MethodError(
+            f"{name}: +auto measures the noise for a model that reads it, and {model} does not; omit +auto"
+        )
 
-    def make(images: Tensor) -> Made:
-        # The protocol's images have no noise and no compression.
-        function = upscaler.encode(images, tta, noise="off", jpeg="off")
+    def make(images: Tensor, faults: Faults) -> Made:
+        # Models that do not read a strength see the same image.
+        noise = "auto" if auto else faults.noise if "noise" in conditions else "off"
+        function = upscaler.encode(images, tta, noise=noise, jpeg=faults.jpeg if "jpeg" in conditions else "off")
         function = refine(function, settings.refine) if refined else function
         latent = function.latent
         numbers = latent.codes.numel() + (0 if latent.image is None else latent.image.numel())
@@ -159,7 +187,7 @@ def _autoencoder(name: str, model: str, settings: MethodSettings, refined: bool)
         raise MethodError(f"{model} holds no autoencoder; name the method amortized:{model}")
     count = _count(network)
 
-    def make(images: Tensor) -> Made:
+    def make(images: Tensor, faults: Faults) -> Made:
         if refined:
             function = refine_code(network, images.to(upscaler.device), settings.refine)
         else:
@@ -177,7 +205,7 @@ def _principal_components(name: str, count: int, training: TrainingImages | None
     components = PrincipalComponents.of(training(), count)
     parameters = components.mean.numel() + components.directions.numel()
 
-    def make(images: Tensor) -> Made:
+    def make(images: Tensor, faults: Faults) -> Made:
         return Made(components.reconstruct(images), parameters, count * images.shape[1])
 
     return Method(name, make)

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from amortized_sr.benchmark.faults import CLEAN, Faults
 from amortized_sr.choices import Convention
-from amortized_sr.degradation import Degradation
 from amortized_sr.metrics import cross_scale_consistency, lr_consistency, luma, psnr, ssim
 
 
@@ -50,7 +50,7 @@ def flat(record: object) -> dict[str, Any]:
     return values
 
 
-def describe(convention: Convention, truth: bool = True) -> str:
+def describe(convention: Convention, truth: bool = True, faults: Sequence[Faults] = (CLEAN,)) -> str:
     """Return the protocol in sentences, to print above a table; without a truth only consistency is measured."""
     consistency = (
         "LR: PSNR in dB of the prediction shrunk again against the input; cross: of the render at twice the size, "
@@ -63,11 +63,29 @@ def describe(convention: Convention, truth: bool = True) -> str:
         "rgb": "all channels, border of scale + 6 left out",
         "plain": "all channels, no border left out",
     }
+    border = "" if convention == "plain" else " (none at x1)"
     return (
         "Target cropped to a multiple of the scale; input = antialiased bicubic (a = -0.5, Pillow's) of the target, "
-        "rounded to 8 bits; prediction clamped, not rounded; PSNR and SSIM: "
-        f"{measured[convention]}; means over the images. {consistency}"
+        f"rounded to 8 bits; prediction clamped, not rounded; PSNR and SSIM: {measured[convention]}{border}; "
+        f"means over the images. {consistency}{_describe_faults(faults)}"
     )
+
+
+def _describe_faults(faults: Sequence[Faults]) -> str:
+    """Return what the protocol does beyond clean inputs; nothing if all are clean."""
+    kinds = {*faults} - {CLEAN}
+    if not kinds:
+        return ""
+    sentences = [f"All inputs: {faults[0]}."] if len({*faults}) == 1 else []
+    if any(one.noise for one in kinds):
+        sentences.append(
+            "Noise: white, Gaussian, of this standard deviation of 255, added to the shrunk input; neither clipped nor "
+            "rounded unless JPEG follows; seed 0 and the image's place in its list decide it."
+        )
+    if any(one.jpeg for one in kinds):
+        sentences.append("JPEG: Pillow's encoder at this quality, 4:2:0.")
+    sentences.append("Methods that read strengths are told them. LR is measured for clean inputs only.")
+    return " ".join(["", *sentences])
 
 
 class EvaluationPair(NamedTuple):
@@ -77,8 +95,16 @@ class EvaluationPair(NamedTuple):
     target: Float[Tensor, "batch channel height width"]
 
 
-def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: float) -> EvaluationPair:
+def evaluation_pair(
+    target: Float[Tensor, "batch channel height width"], scale: float, faults: Faults = CLEAN, first: int = 0
+) -> EvaluationPair:
     """Return the pair for a scale: the input has `floor(side / scale)` pixels, the target `round(that * scale)`.
+
+    Args:
+        target: Values in [0, 1].
+        scale: Size of the target over size of the input.
+        faults: What is added to the input once it is shrunk.
+        first: Number of the first image; an image's number alone decides its noise.
 
     Raises:
         ValueError: If the scale is below 1 or leaves no pixel of the target.
@@ -93,7 +119,7 @@ def evaluation_pair(target: Float[Tensor, "batch channel height width"], scale: 
             f"an image of {width}x{height} pixels is too small to be measured at scale {scale:g}; lower the scale"
         )
     cropped = target[..., : round(rows * scale), : round(columns * scale)]
-    return EvaluationPair(Degradation()(cropped, (rows, columns)).image, cropped)
+    return EvaluationPair(faults.degradation(cropped, (rows, columns), first=first).image, cropped)
 
 
 def measure(
@@ -101,16 +127,18 @@ def measure(
     prediction: Float[Tensor, "batch channel height width"],
     fine: Float[Tensor, "batch channel twice_height twice_width"],
     target: Float[Tensor, "batch channel height width"] | None,
-    image: Float[Tensor, "batch channel rows columns"],
+    image: Float[Tensor, "batch channel rows columns"] | None,
     scale: float,
 ) -> list[Quality]:
-    """Measure each prediction of a batch, of `scale` times the size of the input `image`.
+    """Measure each prediction of a batch, of `scale` times the size of the input `image`; None if that is faulty.
 
     Neither `prediction` nor `fine`, the same at twice the size, is clamped before.
     """
-    consistency, across = lr_consistency(prediction, image), cross_scale_consistency(fine, prediction)
-    ratios = similarities = torch.full_like(consistency, torch.nan)
-    shave = {"y": math.ceil(scale), "rgb": math.ceil(scale) + 6, "plain": 0}[convention]
+    across = cross_scale_consistency(fine, prediction)
+    ratios = similarities = torch.full_like(across, torch.nan)
+    consistency = ratios if image is None else lr_consistency(prediction, image)
+    # Interpolation lacks pixels at a border; an image that keeps its size lacks none.
+    shave = 0 if scale == 1 else {"y": math.ceil(scale), "rgb": math.ceil(scale) + 6, "plain": 0}[convention]
     if target is not None and 2 * shave < min(target.shape[-2:]):
         prediction = prediction.clamp(0, 1)
         if convention == "y":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amortized_sr.benchmark.comparison import Comparison, ComparisonResult
+from amortized_sr.benchmark.faults import Faults
 from amortized_sr.benchmark.grid import grid
 from amortized_sr.benchmark.page import write_page
 from amortized_sr.benchmark.protocol import describe, flat
@@ -44,12 +45,15 @@ _COSTS = {
 
 def table(result: ComparisonResult) -> str:
     """Return a comparison's means as a table of aligned columns."""
+    # Where all inputs are of one kind, the protocol says which.
+    several = len({one.input for one in result.methods}) > 1
     columns = _MEASURED | _COSTS
-    lines = [["method", *(header for header, _ in columns.values())]]
+    lines = [["method", *(["input"] if several else []), *(header for header, _ in columns.values())]]
     for one in result.methods:
         numbers = flat(one)
         cells = ["-" if numbers[name] is None else form.format(numbers[name]) for name, (_, form) in columns.items()]
-        lines.append([one.method, *(["failed", *[""] * (len(cells) - 1)] if one.error else cells)])
+        named = [one.method, *([one.input] if several else [])]
+        lines.append([*named, *(["failed", *[""] * (len(cells) - 1)] if one.error else cells)])
     first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
     return "\n".join(
         line[0].ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(line[1:], others, strict=True))
@@ -61,7 +65,8 @@ def write_comparison(
     folder: Path, result: ComparisonResult, scale: float, convention: Convention, machine: str
 ) -> None:
     """Write the `COMPARISON_FILES` into an existing folder."""
-    protocol = describe(convention, truth=any(one.target is not None for one in result.images))
+    truth = any(one.target is not None for one in result.images)
+    protocol = describe(convention, truth, [one.faults for one in result.images])
     numbers = [(one.name, {method: made.numbers for method, made in one.predictions.items()}) for one in result.images]
     methods = [flat(one) for one in result.methods]
     images = [{"image": image, "methods": found} for image, found in numbers]
@@ -76,7 +81,7 @@ def write_comparison(
             (folder / name).unlink(missing_ok=True)
         return
     write_picture(grid(shown), folder / "grid.png")
-    title = f"{len(result.images)} image{'s' if len(result.images) > 1 else ''} at scale {scale:g}"
+    title = f"{result.count} image{'s' if result.count > 1 else ''} at scale {scale:g}"
     write_page(folder / "compare.html", title, protocol, table(result), shown)
 
 
@@ -101,25 +106,48 @@ def write_benchmark(folder: Path, rows: Sequence[Row], convention: Convention) -
 
 def markdown(rows: Sequence[Row], convention: Convention) -> str:
     """Return the report: the protocol, then for each folder a table of quality and one of costs, then the failures."""
-    parts = ["# Benchmark", describe(convention)]
+    parts = ["# Benchmark", describe(convention, faults=_kinds(rows))]
     for data in dict.fromkeys(row.data for row in rows):
         folder = [row for row in rows if row.data == data]
         count = len({row.image for row in folder})
         machines = "; ".join(dict.fromkeys(row.machine for row in folder if row.machine))
         costs = f"Costs on {machines}: seconds per image from input to picture, medians over the images."
         parts += [f"## {data} ({count} image{'s' if count > 1 else ''})", _quality(folder), costs, _costs(folder)]
-    failed = [f"- {row.data}/{row.image} x{row.scale:g} `{row.method}`: {row.error}" for row in rows if row.error]
+    failed = [
+        f"- {row.data}/{row.image} x{row.scale:g} {row.faults} `{row.method}`: {row.error}" for row in rows if row.error
+    ]
     if failed:
         parts += ["## Failed", "\n".join(failed)]
     return "\n\n".join(parts) + "\n"
 
 
 def _quality(rows: Sequence[Row]) -> str:
-    columns = [(scale, name) for scale in sorted({row.scale for row in rows}) for name in _MEASURED]
-    lines = [["method", *(f"x{scale:g} {_MEASURED[name][0]}" for scale, name in columns)]]
+    """Return a table of all measurements; where inputs are of several kinds, one of all kinds for each measurement."""
+    inputs = [(scale, faults) for scale in sorted({row.scale for row in rows}) for faults in _kinds(rows)]
+    if len(_kinds(rows)) == 1:
+        return _table(rows, [(*one, name, f"x{one[0]:g} {_MEASURED[name][0]}") for one in inputs for name in _MEASURED])
+    shown = [name for name in _MEASURED if any(getattr(row.quality, name) is not None for row in rows)] or ["psnr"]
+    titled = {
+        _MEASURED[name][0]: [(scale, faults, name, f"x{scale:g} {faults}") for scale, faults in inputs]
+        for name in shown
+    }
+    return "\n\n".join(f"{title}:\n\n{_table(rows, columns)}" for title, columns in titled.items())
+
+
+def _kinds(rows: Sequence[Row]) -> list[Faults]:
+    return [*dict.fromkeys(row.faults for row in rows)]
+
+
+def _table(rows: Sequence[Row], columns: Sequence[tuple[float, Faults, str, str]]) -> str:
+    """Return means by method; a column has a scale, noise and compression, a measurement and a header."""
+    lines = [["method", *(header for *_, header in columns)]]
     for method in dict.fromkeys(row.method for row in rows):
         own = [row for row in rows if row.method == method]
-        lines.append([method, *(_mean([row for row in own if row.scale == scale], name) for scale, name in columns)])
+        cells = [
+            _mean([row for row in own if (row.scale, row.faults) == (scale, faults)], name)
+            for scale, faults, name, _ in columns
+        ]
+        lines.append([method, *cells])
     return _pipes(lines)
 
 
@@ -158,7 +186,7 @@ def _summary(rows: Sequence[Row], name: str, summarize: Callable[[list[float]], 
 
 def as_json(rows: Sequence[Row], convention: Convention) -> str:
     """Return a benchmark's protocol and rows as one JSON object."""
-    return _dump({"protocol": describe(convention), "rows": [flat(row) for row in rows]})
+    return _dump({"protocol": describe(convention, faults=_kinds(rows)), "rows": [flat(row) for row in rows]})
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:

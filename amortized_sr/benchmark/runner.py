@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from amortized_sr.benchmark.evaluation import evaluate
+from amortized_sr.benchmark.faults import CLEAN, Faults
+from amortized_sr.benchmark.layouts import originals
 from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.benchmark.methods import Method
 from amortized_sr.benchmark.protocol import MEASUREMENTS, Quality, evaluation_pair, flat
@@ -24,6 +26,8 @@ class Row:
 
     Attributes:
         scale: Size of the target over size of the input.
+        noise: Standard deviation of the noise of the input, of 255; 0 for none.
+        jpeg: Quality of the input as JPEG; 0 for none.
         numbers: How many numbers stand for the image, see `Made`.
         parameters: Learned numbers behind the image's function.
         seconds: From input to picture.
@@ -36,6 +40,8 @@ class Row:
     image: str
     scale: float
     method: str
+    noise: float = 0.0
+    jpeg: int = 0
     quality: Quality = Quality()
     numbers: int | None = None
     parameters: int | None = None
@@ -45,19 +51,25 @@ class Row:
     error: str | None = None
 
     @property
-    def key(self) -> tuple[str, str, float, str]:
-        """The fields that identify the row."""
-        return self.data, self.image, self.scale, self.method
+    def key(self) -> tuple[str, str, float, str, Faults]:
+        """What identifies the row."""
+        return self.data, self.image, self.scale, self.method, self.faults
+
+    @property
+    def faults(self) -> Faults:
+        """Noise and compression of the input."""
+        return Faults(self.noise, self.jpeg)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A benchmark: images, scales, methods.
+    """A benchmark: images, scales, noise and compression, methods.
 
     Attributes:
-        folders: Folders with images, by unique names.
+        folders: Folders with images, by unique names; of test sets that hold degraded copies, the originals are read.
         convention: The channels and pixels that are measured.
         limit: Largest number of images of a folder.
+        faults: Noise and compression of the inputs; every image is measured with each.
         settings: Everything else that decides the numbers, as JSON values.
     """
 
@@ -66,6 +78,7 @@ class Plan:
     methods: list[str]
     convention: Convention
     limit: int | None = None
+    faults: tuple[Faults, ...] = (CLEAN,)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def images(self) -> Iterator[tuple[str, str, Path]]:
@@ -75,7 +88,7 @@ class Plan:
             ImageError: If a folder is not there or holds no images.
         """
         for name, folder in self.folders.items():
-            for path in image_files(folder)[: self.limit]:
+            for path in image_files(originals(folder))[: self.limit]:
                 yield name, str(path.relative_to(folder)), path
 
     def identity(self) -> str:
@@ -101,29 +114,33 @@ def run(plan: Plan, journal: Path, methods: Sequence[Method], report: Callable[[
     """
     identity = plan.identity()
     done = {row.key: row for row in _read(journal, identity)}
+    images = list(plan.images())
+    names = [name for name, _, _ in images]
     planned = [
-        (Row(name, image, scale, method.name), path, method)
-        for name, image, path in plan.images()
+        # An image's number is its place in its folder.
+        (Row(name, image, scale, method.name, faults.noise, faults.jpeg), path, place - names.index(name), method)
+        for place, (name, image, path) in enumerate(images)
         for scale in plan.scales
+        for faults in plan.faults
         for method in methods
     ]
     with journal.open("a") as file:
         if not done and file.tell() == 0:
             _append(file, identity)
-        for number, (row, path, method) in enumerate(planned, 1):
+        for number, (row, path, place, method) in enumerate(planned, 1):
             if row.key not in done:
-                done[row.key] = _measured(row, path, method, plan.convention)
+                done[row.key] = _measured(row, path, place, method, plan.convention)
                 _append(file, json.dumps(flat(done[row.key])))
                 report(done[row.key], number, len(planned))
-    return [done[row.key] for row, _, _ in planned]
+    return [done[row.key] for row, *_ in planned]
 
 
-def _measured(row: Row, path: Path, method: Method, convention: Convention) -> Row:
+def _measured(row: Row, path: Path, number: int, method: Method, convention: Convention) -> Row:
     try:
         picture = read_picture(path, background=(255, 255, 255))
-        pair = evaluation_pair(picture_to_tensor(picture), row.scale)
+        pair = evaluation_pair(picture_to_tensor(picture), row.scale, row.faults, number)
         size = pair.target.shape[-2], pair.target.shape[-1]
-        result = evaluate(method, pair.image, pair.target, size, convention)
+        result = evaluate(method, pair.image, pair.target, size, convention, faults=row.faults)
     # Any error of a method or an image is a row of the report.
     except Exception as error:
         return replace(row, error=f"{type(error).__name__}: {error}")

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from amortized_sr.cli.benchmark import benchmark, compare
+from amortized_sr.cli.benchmark import benchmark
 from amortized_sr.cli.codes import decode, encode, morph, sample
+from amortized_sr.cli.compare import compare
 from amortized_sr.cli.fit import fit
 from amortized_sr.cli.info import info
 from amortized_sr.cli.page import page

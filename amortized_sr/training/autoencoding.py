@@ -16,7 +16,7 @@ from amortized_sr.degradation import Degradation
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
 from amortized_sr.model_builder import build_autoencoder
-from amortized_sr.resize import enlarge, shrink
+from amortized_sr.resize import enlarge, middle, shrink
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.losses import ShownLossName, mean_error, shown_error
 from amortized_sr.training.task import TrainingTask
@@ -121,14 +121,12 @@ class AutoencoderTask(TrainingTask):
         for side in self.val_sides:
             image = Degradation()(target, (side, side)).image
             ratios[str(side)] = psnr(self.model(image, self.model.frame).float().clamp(0, 1), target).mean()
-        self.log_ratios(ratios, len(target))
+        self.log_ratios(len(target), ratios)
 
     def framed(self, image: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
         """Return the middles of images in the frame's size, enlarged where images are smaller."""
         side = min(*image.shape[-2:], self.network.frame)
-        top, left = ((length - side) // 2 for length in image.shape[-2:])
-        middle = image[..., top : top + side, left : left + side]
-        return InterpolatedImage.like_pillow(middle, "bicubic").render(self.model.frame).clamp_(0, 1)
+        return InterpolatedImage.like_pillow(middle(image, side), "bicubic").render(self.model.frame).clamp_(0, 1)
 
     @torch.no_grad()
     def codes(self, batches: Iterable[UInt8[Tensor, "_ channel _ _"]]) -> Float[Tensor, "image code"]:
@@ -160,6 +158,10 @@ class AutoencoderTask(TrainingTask):
     def plain_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the state as it is."""
         return state
+
+    def load_plain_state(self, state: dict[str, Tensor]) -> None:
+        """Take the state as it is."""
+        self.model.load_state_dict(state)
 
     def like(self, network: Config) -> "AutoencoderTask":
         """Return a task with the same validation."""

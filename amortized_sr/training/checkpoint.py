@@ -3,7 +3,7 @@
 import platform
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, final
@@ -23,7 +23,7 @@ from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.expansion import merged_state
 from amortized_sr.training.retrying_writes import RetryingWrites
 from amortized_sr.training.task import TrainingTask
-from amortized_sr.weights import save_weights
+from amortized_sr.weights import load_weights, save_weights
 from amortized_sr.weights_header import CONFIGS, Config, kind_of
 
 
@@ -67,8 +67,11 @@ class ExportWeights(Callback):
         checkpoint["facts"] = self._facts(trainer, pl_module)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Continue counting the seconds."""
-        self.seconds_before = checkpoint.get("facts", {}).get("seconds", 0.0)
+        """Continue counting the seconds, and remember what the run started from."""
+        facts = checkpoint.get("facts", {})
+        self.seconds_before = facts.get("seconds", 0.0)
+        assert isinstance(pl_module, TrainingTask)
+        pl_module.origin = facts.get("init")
 
     def _facts(self, trainer: Trainer, task: TrainingTask) -> dict[str, Any]:
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
@@ -77,6 +80,7 @@ class ExportWeights(Callback):
         return {
             "data": data.facts(),
             **task.facts(),
+            **({"init": task.origin} if task.origin else {}),
             "metrics": {name: round(float(value), 3) for name, value in values if name.startswith("val/")},
             "precision": str(trainer.precision),
             "seconds": round(self.seconds_before + time.monotonic() - self.start),
@@ -119,15 +123,39 @@ def check_network(path: Path, checkpoint: dict[str, Any], task: TrainingTask) ->
     wanted, kind = task.settings(), checkpoint.get("kind", "upscaler")
     if kind != kind_of(task.config):
         raise ValueError(f"{path}: holds an {kind}; resume with the config.yaml of its run folder, or train a new run")
-    stored = checkpoint.get("network", wanted)
-    differences = [
-        f"{name} {stored[name]}, not {value}" for name, value in wanted.items() if stored.get(name, value) != value
-    ]
+    differences = _differences(checkpoint.get("network", wanted), wanted)
     if differences:
         raise ValueError(
-            f"{path}: was trained with {'; '.join(differences)}; resume with the config.yaml of its run folder, or "
-            "train a new run"
+            f"{path}: was trained with {differences}; resume with the config.yaml of its run folder, or train a new run"
         )
+
+
+def start_from(source: str, task: TrainingTask) -> None:
+    """Replace a task's random weights by bundled ones, by name, or by those of a file or a run folder.
+
+    Raises:
+        ValueError: If there are no such weights, or with every setting in which their network differs.
+    """
+    trained = load_weights(source)
+    if kind_of(trained.config) != kind_of(task.config):
+        kind = kind_of(trained.config)
+        raise ValueError(f"{trained.path} holds an {kind}; set --task {kind}, or choose other weights (--init)")
+    differences = _differences(asdict(trained.config), asdict(task.config))
+    if differences:
+        raise ValueError(
+            f"{trained.path} has the network {differences}; set --model.network alike, as the file of configs/ does "
+            "that these weights were trained with, or choose other weights (--init)"
+        )
+    task.load_plain_state(trained.model.state_dict())
+    # A path would tell a reader of the header nothing but where somebody keeps files.
+    task.origin = {"weights": trained.path.stem, "sha256": trained.digest}
+
+
+def _differences(stored: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Return the settings that both sides know and that differ, in words; nothing if none does."""
+    return "; ".join(
+        f"{name} {stored[name]}, not {value}" for name, value in wanted.items() if stored.get(name, value) != value
+    )
 
 
 def is_finished(checkpoint: dict[str, Any], max_steps: int, max_epochs: int | None) -> bool:

@@ -29,6 +29,9 @@ from amortized_sr.data.scenes import draw_scenes
 from amortized_sr.degradation import Degradation, changed_settings
 from amortized_sr.image_io import ImageError
 
+VALIDATION_BATCH = 256
+"""Most images of a validation batch, so that image `k` of batch `n` can have the number `n * VALIDATION_BATCH + k`."""
+
 
 # No dataclass: Lightning takes dataclasses apart in the processes that it spawns.
 @final
@@ -251,7 +254,7 @@ class _SameSizeBatches(Dataset[Tensor]):
         self.batches: list[list[int]] = []
         for (height, width, _), group in groups.items():
             # A quarter of a megapixel a batch: large images go one by one, digits by hundreds.
-            size = max(1, min(256, 2**18 // (height * width)))
+            size = max(1, min(VALIDATION_BATCH, 2**18 // (height * width)))
             self.batches += [group[start : start + size] for start in range(0, len(group), size)]
 
     def __len__(self) -> int:

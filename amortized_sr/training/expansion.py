@@ -49,9 +49,11 @@ class Chain(nn.Module):
         return torch.einsum("om,mehw,ei->oihw", contract, middle, expand)
 
 
-def build_trainable(config: ModelConfig, expansion: int) -> AmortizedSR:
-    """Return a fresh model whose convolutions are expanded by a factor, or plain for 0."""
+def build_trainable(config: ModelConfig, expansion: int, plain: dict[str, Tensor] | None = None) -> AmortizedSR:
+    """Return a model whose convolutions are expanded by a factor, or plain for 0; fresh without the `plain` state."""
     model = build_model(config)
+    if plain is not None:
+        model.load_state_dict(plain)
     if expansion:
         expand_convolutions(model, expansion)
     # Convolutions train twice as fast with the channels together, on CPUs and on tensor cores.

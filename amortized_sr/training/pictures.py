@@ -25,6 +25,7 @@ from amortized_sr.coords import Size
 from amortized_sr.image_io import replacing, write_picture
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import psnr
+from amortized_sr.resize import middle
 from amortized_sr.training.retrying_writes import RetryingWrites
 from amortized_sr.training.super_resolution import SuperResolutionTask
 
@@ -136,9 +137,7 @@ def _middles(batches: Iterable[Tensor], side: int) -> _Pictures:
     """Return the middles of the first validation images, of one size, in [0, 1]."""
     images: list[Tensor] = []
     for batch in batches:
-        top, left = (max(0, (length - side) // 2) for length in batch.shape[-2:])
-        middles = batch[..., top : top + side, left : left + side]
-        images += [image for image in middles if not images or image.shape == images[0].shape]
+        images += [image for image in middle(batch, side) if not images or image.shape == images[0].shape]
         if len(images) >= _IMAGES:
             break
     return torch.stack(images[:_IMAGES]).float() / 255

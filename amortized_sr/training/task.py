@@ -14,7 +14,11 @@ from amortized_sr.weights_header import Config
 
 
 class TrainingTask(LightningModule, ABC):
-    """A model with a loss, trained by Adam with a linear warm-up and a cosine to zero at the last step."""
+    """A model with a loss, trained by Adam with a linear warm-up and a cosine to zero at the last step.
+
+    Attributes:
+        origin: Name and hash of the weights that training started from; None if they were random.
+    """
 
     def __init__(self, learning_rate: float, warmup_steps: int, final_share: float) -> None:
         super().__init__()
@@ -28,6 +32,7 @@ class TrainingTask(LightningModule, ABC):
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.final_share = final_share
+        self.origin: dict[str, str] | None = None
 
     @property
     @abstractmethod
@@ -45,6 +50,10 @@ class TrainingTask(LightningModule, ABC):
     @abstractmethod
     def plain_state(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return a state of the trained model as that of the model that users get."""
+
+    @abstractmethod
+    def load_plain_state(self, state: dict[str, Tensor]) -> None:
+        """Replace the weights by those of a model as users get it, with the same configuration."""
 
     @abstractmethod
     def like(self, network: Config) -> "TrainingTask":
@@ -76,8 +85,12 @@ class TrainingTask(LightningModule, ABC):
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def log_ratios(self, ratios: dict[str, Tensor], batch_size: int) -> None:
-        """Log the PSNR in dB of each kind of input, and their mean, which chooses the best checkpoint."""
-        for name, ratio in ratios.items():
+    def log_ratios(self, batch_size: int, *groups: dict[str, Tensor]) -> None:
+        """Log the PSNR in dB of each kind of input, and `val/psnr`, which chooses the best checkpoint.
+
+        That is the mean of the groups' means: each group counts as much as another.
+        """
+        for name, ratio in ((name, ratio) for group in groups for name, ratio in group.items()):
             self.log(f"val/psnr_{name}", ratio, batch_size=batch_size)
-        self.log("val/psnr", torch.stack([*ratios.values()]).mean(), prog_bar=True, batch_size=batch_size)
+        means = [torch.stack([*group.values()]).mean() for group in groups if group]
+        self.log("val/psnr", torch.stack(means).mean(), prog_bar=True, batch_size=batch_size)

@@ -22,7 +22,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from amortized_sr.choices import TaskName, WandbMode
 from amortized_sr.devices import choose_device, has_bfloat16
 from amortized_sr.training.autoencoding import AutoencoderTask
-from amortized_sr.training.checkpoint import check_network, checkpoint_path, is_finished, read_checkpoint, read_weights
+from amortized_sr.training.checkpoint import (
+    check_network,
+    checkpoint_path,
+    is_finished,
+    read_checkpoint,
+    read_weights,
+    start_from,
+)
 from amortized_sr.training.retrying_writes import RetryingCheckpoints, RetryingWrites
 from amortized_sr.training.run import Progress, run_callbacks
 from amortized_sr.training.run_folder import RunFolder
@@ -30,7 +37,7 @@ from amortized_sr.training.stopping import StopBetweenSteps
 from amortized_sr.training.super_resolution import SuperResolutionTask
 from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights import load_weights
-from amortized_sr.weights_header import kind_of
+from amortized_sr.weights_header import bundled_models, kind_of
 
 _TASKS: dict[str, type[TrainingTask]] = {"upscaler": SuperResolutionTask, "autoencoder": AutoencoderTask}
 
@@ -82,7 +89,14 @@ class TrainCLI(LightningCLI):
             type=str | None,
             default=None,
             help="train: resume from a .ckpt file, or from `last` of the run folder. validate: a .ckpt or .safetensors "
-            "file, `last` or `best`; default: model.safetensors of the run folder.",
+            "file, a bundled name, `last` or `best`; default: model.safetensors of the run folder.",
+        )
+        parser.add_argument(
+            "--init",
+            type=str | None,
+            default=None,
+            help="train: start from weights instead of random numbers: a bundled name, a .safetensors file or a run "
+            "folder. Their network must be the same. A run that is resumed has used them already.",
         )
         parser.add_argument("--wandb", type=WandbMode, default="disabled", help="Whether to log to wandb as well.")
         parser.add_argument(
@@ -102,6 +116,8 @@ class TrainCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 (Lightning's signature)
         """Parse, without the warning that `sys.argv` is set too: it holds the same words after `train`."""
+        # Not the setting: the config.yaml of a run that is resumed or validated names what it started from.
+        self.init_wanted = any(str(word).partition("=")[0] == "--init" for word in args)
         self.keys = [str(key) for key in parser.get_defaults().keys()]  # noqa: SIM118 (no dict)
         try:
             self.config = parser.parse_args(args)
@@ -148,14 +164,18 @@ class TrainCLI(LightningCLI):
         return chosen if isinstance(chosen, list) else [chosen]
 
     def prepare_fit(self) -> Callable[[], int]:
-        """Return the training; a ValueError says that it would overwrite a run, or cannot resume from a checkpoint."""
+        """Return the training; a ValueError says that it would overwrite a run, or cannot start from what is chosen."""
         chosen: str | None = self.config.ckpt_path
+        if chosen is not None and self.init_wanted:
+            raise ValueError("--init starts a new run and --ckpt_path resumes one; omit one of them")
         if chosen is None:
             # The other processes of DDP find the folder that the first one has started.
             if (self.run_dir / "checkpoints" / "last.ckpt").exists() and not getattr(rank_zero_only, "rank", 0):
                 raise ValueError(
                     f"{self.run_dir} holds a run already; resume it with --ckpt_path last, or choose another --run_dir"
                 )
+            if self.config.init is not None:
+                start_from(self.config.init, self.model)
             self.run_dir.mkdir(parents=True, exist_ok=True)
             return lambda: self._fit(None)
         path = checkpoint_path(self.run_dir, chosen)
@@ -204,8 +224,10 @@ class TrainCLI(LightningCLI):
 
     def prepare_validation(self) -> Callable[[], int]:
         """Return the measurement of weights on the validation images; a ValueError says that they do not fit."""
+        if self.init_wanted:
+            raise ValueError("--init is for training; name the weights that are measured with --ckpt_path")
         chosen = self.config.ckpt_path or str(self.run_dir / "model.safetensors")
-        if chosen.endswith(".safetensors"):
+        if chosen.endswith(".safetensors") or chosen in bundled_models():
             trained = load_weights(chosen)
             path, state, network = trained.path, trained.model.state_dict(), trained.config
         else:

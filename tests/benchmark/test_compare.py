@@ -9,6 +9,7 @@ from PIL import Image
 
 from amortized_sr.baselines.fitting import FitSettings
 from amortized_sr.benchmark.comparison import compare
+from amortized_sr.benchmark.faults import CLEAN, Faults
 from amortized_sr.benchmark.grid import grid
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
 from amortized_sr.benchmark.protocol import Quality
@@ -19,7 +20,7 @@ from amortized_sr.metrics import psnr
 SETTINGS = MethodSettings(fit=FitSettings(steps=2, region=1))
 
 
-def failing(images):
+def failing(images, faults):
     raise RuntimeError("no luck")
 
 
@@ -133,3 +134,28 @@ def test_captions_are_the_names_of_the_methods_and_their_colons_can_be_seen(resu
         columns = (ink > 60).any(axis=0)
         alone = [column for column in range(1, 95) if columns[column - 1 : column + 2].tolist() == [False, True, False]]
         assert any(runs(ink[:, column] > 60) in ([1, 1], [2, 2]) for column in alone) == (":" in name)
+
+
+def test_every_image_is_compared_clean_and_degraded():
+    named = [(name, torch.randint(0, 256, (1, 3, 24, 32)) / 255) for name in ("one", "two")]
+    methods = [method("bicubic", SETTINGS), method("fit:notebook", SETTINGS), Method("failing", failing)]
+    grid_of = (CLEAN, Faults(50.0), Faults(jpeg=5))
+    result = compare(named, 1.0, True, methods, "plain", lambda name: None, faults=grid_of)
+    kinds = ("clean", "noise 50", "jpeg 5")
+    assert result.count == 2
+    assert [one.name for one in result.images] == [f"{name}, {kind}" for name in ("one", "two") for kind in kinds]
+    assert [(one.input, one.method) for one in result.methods] == [
+        (kind, name) for kind in kinds for name in ("bicubic", "fit:notebook", "failing")
+    ]
+    clean, noisy, compressed = (one for one in result.methods if one.method == "bicubic")
+    assert clean.quality.psnr == 200
+    assert noisy.quality.psnr < 17
+    assert compressed.quality.psnr < 20
+    for index, one in enumerate(result.images):
+        assert torch.equal(one.target, named[index // 3][1])
+        assert torch.allclose(one.image, one.target) == (one.faults == CLEAN)
+    # A fit is compared with the other methods on the same inputs.
+    assert [one.speedup for one in result.methods if one.method == "fit:notebook"] == pytest.approx([1, 1, 1])
+    lines = table(result).splitlines()
+    assert lines[0].split()[:2] == ["method", "input"]
+    assert lines[4].split()[:3] == ["bicubic", "noise", "50"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amortized_sr.benchmark.evaluation import evaluate
+from amortized_sr.benchmark.faults import Faults
 from amortized_sr.benchmark.methods import MethodSettings, method
 from amortized_sr.benchmark.protocol import describe, evaluation_pair, measure
 from amortized_sr.choices import Convention
@@ -101,11 +102,28 @@ def test_bicubic_on_set5_is_what_pillow_and_numpy_say(shared_data, scale):
 
 def test_what_cannot_be_measured_is_none_and_perfect_is_a_number_that_json_has():
     image = torch.rand(1, 3, 12, 12)
-    assert measure("rgb", image, twice(image), image, image, 1.0)[0].psnr is None
+    assert measure("rgb", image, twice(image), image, image, 2.0)[0].psnr is None
     assert measure("y", image, twice(image), None, image, 1.0)[0].psnr is None
+    assert measure("y", image, twice(image), image, None, 1.0)[0].lr_consistency is None
     perfect = measure("plain", image, twice(image), image, image, 1.0)[0]
     assert perfect.psnr == 200
     assert json.loads(json.dumps(dataclasses.asdict(perfect), allow_nan=False))["lr_consistency"] == 200
+
+
+@pytest.mark.parametrize("convention", get_args(Convention))
+def test_an_image_that_keeps_its_size_is_measured_to_its_border(convention):
+    image = torch.rand(1, 3, 40, 40)
+    wrong = image.clone()
+    wrong[..., 0, :] = 1 - wrong[..., 0, :]
+    at_one, at_two = (measure(convention, wrong, twice(wrong), image, image, scale)[0].psnr for scale in (1.0, 2.0))
+    assert at_one < 40
+    assert (at_two == 200) == (convention != "plain")
+
+
+@pytest.mark.parametrize("wrong", [{"noise": -1.0}, {"noise": 76.0}, {"noise": math.nan}, {"jpeg": 101}, {"jpeg": -1}])
+def test_faults_that_no_model_can_be_told_are_refused(wrong):
+    with pytest.raises(ValueError, match="must be between 0 and"):
+        Faults(**wrong)
 
 
 @pytest.mark.parametrize("convention", get_args(Convention))

@@ -2,12 +2,14 @@ import csv
 import dataclasses
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from amortized_sr.benchmark import report
+from amortized_sr.benchmark.faults import CLEAN, Faults
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
 from amortized_sr.benchmark.protocol import flat
 from amortized_sr.benchmark.report import as_csv
@@ -25,7 +27,7 @@ def photos(tmp_path):
     return folder
 
 
-def failing(images):
+def failing(images, faults):
     raise RuntimeError("no luck")
 
 
@@ -51,7 +53,7 @@ def test_every_image_scale_and_method_has_a_row_and_a_failing_method_is_a_failed
     told = []
     rows = run(plan(photos), tmp_path / "journal", METHODS, lambda row, number, count: told.append((number, count)))
     assert [row.key for row in rows] == [
-        ("photos", image, scale, name)
+        ("photos", image, scale, name, CLEAN)
         for image in ("a.png", "b.png", "deep/c.png")
         for scale in (2.0, 3.0)
         for name in ("bicubic", "failing", "lanczos")
@@ -81,7 +83,13 @@ def test_a_run_that_stopped_anywhere_goes_on_and_measures_nothing_twice(photos, 
 def test_another_benchmarks_journal_is_refused(photos, tmp_path):
     journal = tmp_path / "journal"
     run(plan(photos, scales=[2.0]), journal, METHODS, lambda *progress: None)
-    for changes in ({"scales": [3.0]}, {"convention": "rgb"}, {"settings": {"model": "mnist"}}, {"limit": 1}):
+    for changes in (
+        {"scales": [3.0]},
+        {"convention": "rgb"},
+        {"settings": {"model": "mnist"}},
+        {"limit": 1},
+        {"faults": (Faults(5.0),)},
+    ):
         with pytest.raises(OtherBenchmarkError, match="delete it, or choose another folder"):
             run(plan(photos, **{"scales": [2.0], **changes}), journal, METHODS, lambda *progress: None)
     Image.new("RGB", (40, 40)).save(photos / "a.png")
@@ -148,3 +156,71 @@ def test_a_mean_over_fewer_images_says_so(photos, tmp_path):
     (photos / "b.png").write_bytes(b"nothing")
     rows = run(plan(photos, scales=[2.0]), tmp_path / "journal", METHODS[:1], lambda *progress: None)
     assert "(2 of 3)" in report.markdown(rows, "y")
+
+
+GRID = (CLEAN, Faults(25.0), Faults(jpeg=20), Faults(25.0, 20))
+
+
+def test_a_grid_of_strengths_is_measured_against_what_numpy_and_pillow_make(photos, tmp_path):
+    asked = plan(photos, scales=[1.0], convention="plain", faults=GRID, methods=["bicubic"])
+    rows = run(asked, tmp_path / "journal", METHODS[:1], lambda *progress: None)
+    assert [(row.image, row.faults) for row in rows] == [
+        (image, faults) for image in ("a.png", "b.png", "deep/c.png") for faults in GRID
+    ]
+    # Bicubic changes nothing at scale 1, so that its PSNR is that of the input: 25 of 255, clipped, or a decoded file.
+    levels = np.asarray(Image.open(photos / "deep" / "c.png"))
+    clean, noisy, compressed, _ = rows[-4:]
+    assert clean.quality.psnr == 200
+    noise = np.random.default_rng((0, 4, 2))
+    noise.random(2)
+    seen = (levels.transpose(2, 0, 1) + 25 * noise.standard_normal((3, 48, 40), dtype=np.float32)).clip(0, 255)
+    assert noisy.quality.psnr == pytest.approx(ratio(seen, levels.transpose(2, 0, 1)), abs=0.01)
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "JPEG", quality=20, subsampling="4:2:0")
+    assert compressed.quality.psnr == pytest.approx(ratio(np.asarray(Image.open(file)), levels), abs=0.01)
+    assert [row.quality.lr_consistency is None for row in rows[-4:]] == [False, True, True, True]
+    # Images have noise of their own, and the same one in every run.
+    again = run(asked, tmp_path / "again", METHODS[:1], lambda *progress: None)
+    assert bare(again) == bare(rows)
+    assert len({row.quality.psnr for row in rows if row.faults == Faults(25.0)}) == 3
+
+
+def ratio(seen, levels):
+    return 10 * np.log10(255**2 / np.square(seen.astype(float) - levels).mean())
+
+
+def test_the_report_of_a_grid_has_a_column_for_each_strength(photos, tmp_path):
+    asked = plan(photos, scales=[1.0, 2.0], faults=GRID[:3], limit=1)
+    rows = run(asked, tmp_path / "journal", METHODS[:2], lambda *progress: None)
+    text = report.markdown(rows, "plain")
+    tables = {part[0]: part[1] for part in re.findall(r"^(\w+):\n\n((?:\|.*\n)+)", text, re.MULTILINE)}
+    assert list(tables) == ["PSNR", "SSIM", "LR", "cross"]
+    header, _, bicubic, failed = tables["PSNR"].splitlines()
+    names = [f"x{scale} {faults}" for scale in (1, 2) for faults in ("clean", "noise 25", "jpeg 20")]
+    assert header == f"| method | {' | '.join(names)} |"
+    found = {f"x{row.scale:g} {row.faults}": f"{row.quality.psnr:.2f}" for row in rows if row.method == "bicubic"}
+    assert bicubic == f"| bicubic | {' | '.join(found[name] for name in names)} |"
+    assert failed == f"| failing | {' | '.join(['failed'] * 6)} |"
+    for sentence in ("Noise: white, Gaussian", "JPEG: Pillow's encoder", "LR is measured for clean inputs only"):
+        assert sentence in text
+    assert "All inputs" not in text
+    assert "All inputs: noise 25." in report.markdown([row for row in rows if row.faults == Faults(25.0)], "plain")
+    assert "Noise:" not in report.markdown([row for row in rows if row.faults == CLEAN], "plain")
+
+
+@pytest.mark.parametrize(
+    ("copies", "kept"),
+    [
+        (("original_png", "noisy15", "original"), "original_png"),
+        (("original", "noisy15", "noisy25"), "original"),
+        (("CBSD68/original_png", "CBSD68/noisy50"), "CBSD68/original_png"),
+        (("refimgs", "jpeg", "wn"), "refimgs"),
+        (("a", "b"), "a b"),
+    ],
+)
+def test_of_published_layouts_the_originals_are_measured(tmp_path, copies, kept):
+    for copy in copies:
+        (tmp_path / "set" / copy).mkdir(parents=True)
+        Image.new("RGB", (20, 20)).save(tmp_path / "set" / copy / "0.bmp")
+    images = plan(tmp_path / "set").images()
+    assert [image for _, image, _ in images] == [f"{folder}/0.bmp" for folder in kept.split()]

@@ -1,0 +1,149 @@
+"""Training that starts from weights: `--init`."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from amortized_sr.model_builder import build
+from amortized_sr.training.checkpoint import start_from
+from amortized_sr.training.command import train, validate
+from amortized_sr.training.super_resolution import SuperResolutionTask
+from amortized_sr.weights import load_weights, save_weights
+from amortized_sr.weights_header import bundled_models, sha256
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SMALL = {"encoder_width": 8, "encoder_blocks": 1, "frequencies": 1}
+
+
+@pytest.fixture
+def first(tmp_path, task):
+    """Weights of the network that `arguments` trains, in the folder of a run."""
+    if task == "upscaler":
+        config = replace(load_weights("mnist").config, **SMALL, head_width=8)
+    else:
+        small = {"code": 6, "encoder_width": 8, "hidden": 8, "decoder_width": 4, "components": 2}
+        config = replace(load_weights("mnist-autoencoder").config, **small)
+    (tmp_path / "first").mkdir()
+    save_weights(tmp_path / "first" / "model.safetensors", build(config).state_dict(), config, {})
+    return tmp_path / "first" / "model.safetensors"
+
+
+def distance(one, other):
+    states = [load_weights(path).model.state_dict() for path in (one, other)]
+    # The mixture of an autoencoder's codes is fitted anew.
+    kept = [name for name in states[0] if not name.startswith("prior.")]
+    return max((states[0][name] - states[1][name]).abs().max().item() for name in kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["upscaler", "autoencoder"])
+def test_a_run_starts_from_the_weights_and_says_so(arguments, first, tmp_path):
+    slow = ["--model.learning_rate", "1e-8", "--trainer.max_steps", "2"]
+    # The folder of a run stands for its weights.
+    assert train([*arguments, *slow, "--init", str(first.parent)]) == 0
+    run = tmp_path / "run"
+    # Random weights of another seed are 0.1 and more apart.
+    assert distance(run / "model.safetensors", first) < 1e-6
+    assert load_weights(run).facts["init"] == {"weights": "model", "sha256": sha256(first)}
+    assert f"init: {first.parent}\n" in (run / "config.yaml").read_text()
+    assert str(tmp_path) not in str(load_weights(run).facts)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_remembers_what_it_started_from_and_needs_it_no_more(arguments, first, tmp_path):
+    assert train([*arguments, "--init", str(first)]) == 0
+    facts = load_weights(tmp_path / "run").facts
+    first.unlink()
+    again = ["--config", str(tmp_path / "run" / "config.yaml"), "--ckpt_path", "last", "--trainer.max_steps", "6"]
+    assert train(again) == 0
+    resumed = load_weights(tmp_path / "run").facts
+    assert (resumed["steps"], resumed["init"]) == (6, facts["init"])
+    assert validate(["--config", str(tmp_path / "run" / "config.yaml")]) == 0
+
+
+@pytest.mark.parametrize("expansion", [0, 2])
+def test_expanded_convolutions_compute_what_the_weights_do(told_weights, expansion):
+    trained = load_weights(told_weights)
+    task = SuperResolutionTask(trained.config, expansion=expansion)
+    start_from(str(told_weights), task)
+    planes = torch.rand(1, 5, 9, 8)
+    torch.testing.assert_close(task.model(planes, (18, 16)), trained.model(planes, (18, 16)), atol=1e-5, rtol=1e-5)
+    for name, tensor in task.plain_state(task.model.state_dict()).items():
+        torch.testing.assert_close(tensor, trained.model.state_dict()[name], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (["--init", "nosuch"], "no weights named 'nosuch'; bundled are"),
+        (["--init", "mnist"], "has the network encoder_width 48, not 8; encoder_blocks 5, not 1; head_width 64, not 8"),
+        (["--init", "mnist-morph"], "holds an autoencoder; set --task autoencoder"),
+        (["--init", "other.safetensors"], "has the network conditions ('noise',), not (); set --model.network alike"),
+        (["--init", "mnist", "--ckpt_path", "last"], "--init starts a new run and --ckpt_path resumes one; omit one"),
+        (["--init=mnist", "--ckpt_path=last"], "--init starts a new run and --ckpt_path resumes one; omit one"),
+    ],
+)
+def test_weights_that_do_not_fit_are_a_sentence_before_anything_is_written(
+    arguments, tmp_path, capsys, extra, sentence
+):
+    config = replace(load_weights("mnist").config, **SMALL, head_width=8, conditions=("noise",))
+    save_weights("other.safetensors", build(config).state_dict(), config, {})
+    before = sorted(tmp_path.rglob("*"))
+    assert train([*arguments, *extra]) == 2
+    assert sentence in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_validation_starts_from_nothing(arguments, capsys):
+    assert validate([*arguments, "--init", "mnist"]) == 2
+    assert "--init is for training; name the weights that are measured with --ckpt_path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(bundled_models()))
+def test_every_bundled_model_has_the_network_of_its_configuration(name, tmp_path, capsys):
+    # The configuration fits the weights, so that the missing folder is what stops the run.
+    command = ["--config", str(ROOT / "configs" / f"{name}.yaml"), "--init", name, "--run_dir", str(tmp_path / "run")]
+    missing = ["--data.source", "folder", "--data.root", str(tmp_path / "nowhere"), "--trainer.accelerator", "cpu"]
+    assert train([*command, *missing]) == 2
+    assert "nowhere: no such folder" in capsys.readouterr().err
+
+
+def letters(folder):
+    """Make a folder of sixteen pages of text in one font."""
+    folder.mkdir()
+    for index in range(16):
+        random = np.random.default_rng(index)
+        page = Image.new("RGB", (72, 72), "white")
+        for row in range(3):
+            word = "".join(random.choice(list("etaoinshrdlu"), 12))
+            ImageDraw.Draw(page).text((2, 22 * row), word, fill="black", font_size=20)
+        page.save(folder / f"{index:02d}.png")
+    return folder
+
+
+def quality(capsys):
+    return float(re.findall(r"^val/psnr ([\d.]+) dB", capsys.readouterr().out, re.MULTILINE)[0])
+
+
+@pytest.mark.slow
+def test_two_hundred_steps_on_a_narrow_folder_gain_on_its_held_out_images(tmp_path, capsys):
+    # The command of docs/train.md, with smaller crops.
+    command = [
+        "--config", str(ROOT / "configs" / "photo-tiny.yaml"), "--data.root", str(letters(tmp_path / "letters")),
+        "--data.val_count", "4", "--data.crop_size", "64", "--data.scales.image_size", "16", "--data.batch_size", "4",
+        "--model.val_scales", "[2]", "--run_dir", str(tmp_path / "run"), "--trainer.accelerator", "cpu",
+        "--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false",
+    ]  # fmt: skip
+    assert validate([*command, "--ckpt_path", "photo-tiny"]) == 0
+    before = quality(capsys)
+    tuning = ["--init", "photo-tiny", "--trainer.max_steps", "200"]
+    gentle = ["--model.learning_rate", "5e-4", "--model.warmup_steps", "20"]
+    assert train([*command, *tuning, *gentle]) == 0
+    assert validate(command) == 0
+    assert quality(capsys) > before + 0.3
