@@ -48,7 +48,7 @@ def serve(
 ) -> None:
     """Serve the page, and pictures as functions by IIIF addresses (needs the extra `web`).
 
-    Pictures that are sent stay in memory for their time; nothing is written to the disk.
+    Pictures that are sent stay in memory, and are forgotten after --lifetime.
     """
     from amortized_sr.server.addresses import open_socket
     from amortized_sr.server.limits import Limits

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-import numpy as np
+from PIL import Image
 
+from amortized_sr.choices import FormatName
 from amortized_sr.image_io.formats import FORMATS
-from amortized_sr.image_io.image_file import ImageFile, Metadata, Output
+from amortized_sr.image_io.image_file import ImageFile
 from amortized_sr.image_io.picture import plain_picture
 from amortized_sr.image_io.reading import read_image
-from amortized_sr.image_io.writing import write_strips
 from amortized_sr.jpeg_strength import nearest_quality
 from amortized_sr.picture import Picture
 from amortized_sr.pictures.options import PictureOptions
@@ -24,8 +24,15 @@ from amortized_sr.server.refusal import RequestError
 from amortized_sr.strength import Dial
 from amortized_sr.upscaler import Upscaler
 
-# Of drawings that lose something; tiles are looked at, not kept.
-_QUALITY = 90
+# Tiles are looked at, not kept: fast, and small enough.
+_EFFORTS: dict[FormatName, dict[str, int]] = {
+    "png": {"compress_level": 1},
+    "jpg": {"quality": 90, "subsampling": 0},
+    "webp": {"quality": 90, "method": 2},
+}
+
+# Pillow counts counter-clockwise, addresses clockwise.
+_TURNS = (Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
 
 
 @final
@@ -65,24 +72,22 @@ def encode_file(content: bytes, upscaler: Upscaler, limits: Limits, noise: Dial,
 
 
 def draw_view(picture: Picture, view: View) -> bytes:
-    """Return the file of a drawing."""
+    """Return the file of a drawing; it holds pixels and a colour profile, and nothing else."""
     drawn = picture.render(view.size, view.window)
     profile = drawn.info.get("icc_profile")
     if view.quality in ("gray", "bitonal") and drawn.mode != "L":
         # The profile describes three colours.
         drawn, profile = drawn.convert("L"), None
     if view.quality == "bitonal":
-        drawn, profile = drawn.convert("1").convert("L"), None
-    pixels = np.atleast_3d(np.array(drawn))
+        drawn = drawn.convert("1")
+    if view.format == "webp" and drawn.mode != "RGB":
+        drawn, profile = drawn.convert("RGB"), None
     if view.mirrored:
-        pixels = pixels[:, ::-1]
-    pixels = np.ascontiguousarray(np.rot90(pixels, -view.quarter_turns))
-    size = pixels.shape[0], pixels.shape[1]
-    output = Output(FORMATS[view.format], size, pixels.shape[2], "uint8", Metadata(profile), _QUALITY)
-    if profile is not None and pixels.shape[2] == 1 and not output.format.grey:
-        output = Output(output.format, size, 1, "uint8", Metadata(), _QUALITY)
+        drawn = drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if view.quarter_turns:
+        drawn = drawn.transpose(_TURNS[view.quarter_turns - 1])
     file = io.BytesIO()
-    write_strips(file, output, iter([pixels]))
+    drawn.save(file, FORMATS[view.format].name, icc_profile=profile, **_EFFORTS[view.format])
     return file.getvalue()
 
 

@@ -211,7 +211,8 @@ def parse_size(text: str, region: Region, max_area: int) -> Size:
         size = given_height, _rounded(wide * given_height / high)
     else:
         size = given_height, given_width
-    if not enlarges and (size[0] > natural[0] or size[1] > natural[1]):
+    above = percent is not None and float(percent) > 100
+    if not enlarges and (above or size[0] > natural[0] or size[1] > natural[1]):
         asked, own = f"{size[1]}x{size[0]}", f"{natural[1]}x{natural[0]}"
         raise RequestError(400, f"{asked} pixels are more than the region's {own}; write ^{text} to enlarge")
     if max(size) > MAX_SIDE or size[0] * size[1] > max_area:
@@ -220,11 +221,11 @@ def parse_size(text: str, region: Region, max_area: int) -> Size:
     return size
 
 
-def _rounded(value: float) -> int:
+def _rounded(value: int | float) -> int:
     return max(1, math.floor(value + 0.5))
 
 
-def _inside(factor: float, high: float, wide: float, max_area: int) -> Size:
+def _inside(factor: int | float, high: int | float, wide: int | float, max_area: int) -> Size:
     """Return a size scaled by a factor and rounded, but down where that would exceed the limits."""
     size = _rounded(high * factor), _rounded(wide * factor)
     if size[0] * size[1] <= max_area and max(size) <= MAX_SIDE:

@@ -21,8 +21,14 @@ def serve(service: Service, listening: socket.socket) -> None:
 
     The process must be the caller's own: torch's threads are shared among the workers.
     """
+    with _threads_per_worker(service.limits.workers):
+        uvicorn.Server(uvicorn_config(service)).run(sockets=[listening])
+
+
+def uvicorn_config(service: Service) -> uvicorn.Config:
+    """Return how requests are read and connections are closed."""
     limits = service.limits
-    config = uvicorn.Config(
+    return uvicorn.Config(
         service.app(),
         # Its parser of plain Python has had no flaw of memory, and the timer below knows it.
         http=_HurriedProtocol.within(limits.header_seconds),
@@ -35,8 +41,6 @@ def serve(service: Service, listening: socket.socket) -> None:
         limit_concurrency=limits.connections,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
-    with _threads_per_worker(limits.workers):
-        uvicorn.Server(config).run(sockets=[listening])
 
 
 @contextlib.contextmanager
