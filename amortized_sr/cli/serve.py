@@ -1,6 +1,7 @@
 """`amortized-sr serve`: the page and the image server."""
 
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from amortized_sr.cli.sizes_in_bytes import parse_bytes
 
 if TYPE_CHECKING:
     from amortized_sr.server.guard import Access
+    from amortized_sr.server.limits import Limits
 
 # Shorter ones can be guessed.
 _LEAST_SECRET = 16
@@ -65,7 +67,16 @@ def serve(
         reason = getattr(error, "strerror", None) or "no such address"
         remedy = "choose another --port or --host"
         raise typer.BadParameter(f"cannot listen on {host} port {port} ({reason}); {remedy}") from None
-    names = model or [DEFAULT_MODEL]
+    shown = f"[{host}]" if ":" in host else host
+    address = access.public_url or f"http://{shown}:{listening.getsockname()[1]}"
+    with listening:
+        _serve(listening, model or [DEFAULT_MODEL], device, limits, access, address)
+
+
+def _serve(
+    listening: socket.socket, names: list[str], device: DeviceName, limits: "Limits", access: "Access", address: str
+) -> None:
+    """Load the models and serve until a signal comes."""
     # Loading libraries costs seconds.
     with ended_at_once():
         from amortized_sr.compute import Compute
@@ -79,10 +90,8 @@ def serve(
             models = ServedModels.load(names, Compute(device, 2**28))
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
-    shown = f"[{host}]" if ":" in host else host
-    address = access.public_url or f"http://{shown}:{listening.getsockname()[1]}"
-    drawn = page_models(names)
-    typer.echo(f"models: {', '.join(names)} on {models.find(None).device}; the page draws with {', '.join(drawn)}")
+    drawn = ", ".join(page_models(names))
+    typer.echo(f"models: {', '.join(names)} on {models.find(None).device}; the page draws with {drawn}")
     try:
         with ended_in_order():
             run(Service(models, limits, access, lambda: typer.echo(f"ready: {address}/  Ctrl-C ends it")), listening)

@@ -73,7 +73,7 @@ def test_the_compression_of_a_jpeg_is_told_to_a_model_that_reads_it(told_weights
     ("query", "options"),
     [
         ({"scale": "2.5"}, ["-s", "2.5"]),
-        ({"size": "31x17", "format": "tif", "compression": "9"}, ["--size", "31x17", "-f", "tif", "--compression", "9"]),
+        ({"size": "31x17", "format": "tif", "compression": "9"}, ["--size", "31x17", "-f", "tif", "--compression=9"]),
         ({"longest": "50", "format": "jpg", "quality": "70"}, ["--longest", "50", "-f", "jpg", "--quality", "70"]),
         ({"width": "33", "tta": "true", "format": "webp"}, ["--width", "33", "--tta", "-f", "webp"]),
         ({"height": "9", "format": "bmp", "background": "red"}, ["--height", "9", "-f", "bmp", "--background", "red"]),

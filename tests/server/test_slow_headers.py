@@ -60,7 +60,7 @@ def test_a_client_that_says_nothing_is_given_up(port):
 
 
 def test_the_second_request_of_a_connection_has_as_little_time(port):
-    first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    first = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     seconds, answer = seconds_until_closed(port, [first, *[b"G"] * 300])
     assert seconds < 15
     assert answer.count(b"HTTP/1.1") == 1
@@ -68,7 +68,7 @@ def test_the_second_request_of_a_connection_has_as_little_time(port):
 
 def test_a_request_that_takes_longer_than_its_headers_is_answered(port):
     content = encoded(noise())
-    head = f"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = f"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(content)}\r\n\r\n"
     pieces = [content[place : place + 100] for place in range(0, len(content), 100)]
     seconds, answer = seconds_until_closed(port, [head.encode(), *pieces, *[b""] * 200])
     assert seconds > 0.5
