@@ -64,9 +64,8 @@ def main() -> None:
     errors = sum(status != 200 for _, status in results)
     rate = f"{arguments.rate:g} requests/s asked for" if arguments.rate else "as fast as they can"
     print(f"{os.cpu_count()} cores, {arguments.clients} clients, {arguments.seconds:g} s, {rate}\n")
-    print(
-        "| answers/s | median ms | p95 ms | errors | refusals | slowest refusal ms | peak MiB |\n|---|---|---|---|---|---|---|"
-    )
+    print("| answers/s | median ms | p95 ms | errors | refusals | slowest refusal ms | peak MiB |")
+    print("|---|---|---|---|---|---|---|")
     median, late = 1000 * statistics.median(times), 1000 * times[int(0.95 * (len(times) - 1))]
     slowest = f"{1000 * max(refusals):.0f}" if refusals else "-"
     cells = f"{len(times) / arguments.seconds:.1f} | {median:.0f} | {late:.0f} | {errors} | {len(refusals)} | {slowest}"

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,14 +24,14 @@ from amortized_sr.server.body import read_body
 from amortized_sr.server.drawing import draw_view, encode_file, upscale_content
 from amortized_sr.server.guard import DRAWINGS, Access, Guard
 from amortized_sr.server.held_bytes import HeldBytes
-from amortized_sr.server.image_address import declared_size, parse_identifier, parse_view
+from amortized_sr.server.image_address import View, declared_size, parse_identifier, parse_view
 from amortized_sr.server.image_info import CONTEXT, image_info
 from amortized_sr.server.limits import Limits
 from amortized_sr.server.media import MEDIA
 from amortized_sr.server.models import ServedModels
 from amortized_sr.server.openapi import openapi
 from amortized_sr.server.page_routes import page_routes
-from amortized_sr.server.picture_store import PictureStore, StoredPicture
+from amortized_sr.server.picture_store import PictureStore, StoredPicture, forgotten
 from amortized_sr.server.refusal import RequestError, refusal_of
 from amortized_sr.server.upscale_query import ENCODING, UPSCALING, read_parameters, strengths, upscale_options
 from amortized_sr.server.work_queue import ClientLeftError, WorkQueue, unless_left
@@ -160,7 +161,10 @@ class Service:
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         self._check_load()
-        content = await self._work(request, functools.partial(draw_view, stored.picture, view))
+        # A request that waits keeps no picture that is forgotten meanwhile: memory stays that of the cache.
+        job = functools.partial(_draw_kept, weakref.ref(stored), view)
+        del stored
+        content = await self._work(request, job)
         return self._file(content, MEDIA[view.format], headers)
 
     async def _health(self, request: Request) -> Response:
@@ -198,6 +202,13 @@ class Service:
     def _base(self, request: Request) -> str:
         """Return the beginning of the server's addresses; the guard knows the name in the request."""
         return self.access.public_url or f"{request.url.scheme}://{request.headers['host']}"
+
+
+def _draw_kept(stored: "weakref.ref[StoredPicture]", view: View) -> bytes:
+    kept = stored()
+    if kept is None:
+        raise forgotten()
+    return draw_view(kept.picture, view)
 
 
 def _left(request: Request) -> Awaitable[None]:

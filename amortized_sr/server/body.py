@@ -35,7 +35,9 @@ async def read_body(request: Request, limits: Limits, held: HeldBytes) -> AsyncI
             raise RequestError(408, f"{problem}; send it faster or a smaller one", {"Connection": "close"}) from None
         if not body:
             raise RequestError(400, "the body is empty; send the bytes of an image file")
-        yield bytes(body)
+        content = bytes(body)
+        body.clear()
+        yield content
 
 
 def _check_headers(request: Request, limits: Limits) -> None:

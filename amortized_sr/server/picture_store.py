@@ -76,7 +76,7 @@ class PictureStore:
         """
         self.forget_expired()
         if name not in self._pictures:
-            raise RequestError(404, "no picture has this id, or its time is over; send it again to /v1/images")
+            raise forgotten()
         self._pictures.move_to_end(name)
         return self._pictures[name]
 
@@ -90,3 +90,8 @@ class PictureStore:
         now = self._clock()
         for name in [name for name, stored in self._pictures.items() if stored.expires <= now]:
             self.nbytes -= self._pictures.pop(name).picture.latent.nbytes
+
+
+def forgotten() -> RequestError:
+    """Return the refusal for an id that no picture has, or no picture has any more."""
+    return RequestError(404, "no picture has this id, or its time is over; send it again to /v1/images")

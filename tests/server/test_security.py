@@ -1,14 +1,18 @@
 """One test for each line of the list of security: what is never accepted, what is bounded, who may ask."""
 
 import asyncio
+import gc
 import hmac
 import struct
+import threading
 import time
+import weakref
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
-from serving import NAMES, client, decoded, encoded, noise, send, service
+from serving import NAMES, client, decoded, encoded, noise, send, service, wait
 from starlette.testclient import TestClient
 
 from amortized_sr.server import guard
@@ -399,6 +403,22 @@ def test_a_picture_whose_function_is_larger_than_the_memory_is_refused(weights):
         refused(browser.post("/v1/images", content=encoded(noise(12, 12))), 413, "more than 128 pixels")
         for number in range(30):
             send(browser, noise(11, 11, seed=number))
+
+
+def test_a_request_that_waits_keeps_no_picture_that_is_forgotten_meanwhile(weights):
+    served, gate = service(weights, workers=1), threading.Event()
+    with TestClient(served.app()) as browser, ThreadPoolExecutor(1) as pool:
+        place = send(browser, noise())
+        (stored,) = served.store._pictures.values()
+        latent = weakref.ref(stored.picture.latent)
+        del stored
+        served.queue._pool.submit(gate.wait)
+        waiting = pool.submit(browser.get, f"{place}/full/max/0/default.png")
+        wait(lambda: len(served.queue))
+        assert browser.delete(place.replace("/iiif/3/", "/v1/images/")).status_code == 204
+        wait(lambda: gc.collect() >= 0 and latent() is None)
+        gate.set()
+        refused(waiting.result(), 404, "its time is over")
 
 
 def test_bodies_that_are_read_are_given_back_when_they_are_refused(weights):
