@@ -66,7 +66,7 @@ def signature(key: bytes, path: str) -> str:
 
     Example:
         >>> signature(b"key", "/iiif/3/0/info.json")[:12]
-        'f88d1bbf6b01'
+        'e3817c06d9ab'
     """
     return hmac.new(key, path.encode(), hashlib.sha256).hexdigest()
 
