@@ -16,6 +16,7 @@ from amortized_sr.cli.fit import fit
 from amortized_sr.cli.info import info
 from amortized_sr.cli.page import page
 from amortized_sr.cli.render import render
+from amortized_sr.cli.serve import serve
 from amortized_sr.cli.train import export, train, validate
 from amortized_sr.cli.upscale import upscale
 
@@ -47,7 +48,7 @@ def main(args: list[str] | None = None) -> None:
     app.callback()(_common)
     # LightningCLI reads everything after `train` and `validate` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    made = upscale, page, fit, render, sample, morph, encode, decode
+    made = upscale, page, serve, fit, render, sample, morph, encode, decode
     commands = *made, compare, benchmark, train, validate, export, info
     for command in commands:
         app.command(context_settings=passed_on if command in (train, validate) else None)(command)

@@ -11,12 +11,12 @@ import typer
 
 from amortized_sr.choices import DeviceName, EngineName, FormatName, Precision
 from amortized_sr.cli.exit_codes import Terminated, ended_at_once, ended_in_order, sentence
+from amortized_sr.cli.sizes_in_bytes import parse_bytes
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
     from amortized_sr.strength import Dial
 
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 # The model, the libraries and a tile of the smallest size need this much.
 _LEAST_MEMORY = 2**26
 
@@ -100,7 +100,7 @@ def upscale(
         raise typer.BadParameter("choose one of --overwrite and --resume")
     if not inputs and list_ is None:
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
-    part, budget = _parse_shard(shard), _parse_memory(memory)
+    part, budget = _parse_shard(shard), parse_bytes("--memory", memory, _LEAST_MEMORY)
     noise, jpeg = _parse_strength("--denoise", denoise), _parse_strength("--dejpeg", dejpeg)
     # Loading libraries costs a second.
     with ended_at_once():
@@ -195,16 +195,6 @@ def _check_strengths(model: str, noise: "Dial", jpeg: "Dial", needed: bool) -> N
         able = " or ".join(models_reading("noise"))
         remedy = f"choose {able} with --model" if able else "name one that does with --model; no bundled one does yet"
         raise typer.BadParameter(f"the model {model} reads neither noise nor compression; {remedy}")
-
-
-def _parse_memory(text: str) -> int:
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    if match is None:
-        raise typer.BadParameter(f"--memory must be a number of bytes, such as 500M or 2G, got {text!r}")
-    count = int(float(match[1]) * _UNITS[match[2].upper()])
-    if count < _LEAST_MEMORY:
-        raise typer.BadParameter(f"--memory must be at least {_LEAST_MEMORY // 2**20}M, got {text!r}")
-    return count
 
 
 def _parse_colour(text: str) -> tuple[int, int, int]:

@@ -62,8 +62,8 @@ def _read_plain(path: Path, background: tuple[int, int, int] | None) -> ImageFil
     return image
 
 
-def plain_picture(image: PictureLike) -> Image.Image:
-    """Return anything that counts as a picture as an upright one of mode `L` or `RGB`.
+def plain_picture(image: PictureLike | ImageFile) -> Image.Image:
+    """Return anything that counts as a picture, or a file that was read, as an upright one of mode `L` or `RGB`.
 
     Transparent pictures are put on `BACKGROUND`, 16 bits and floating point are rounded to 8 bits.
 
@@ -72,7 +72,10 @@ def plain_picture(image: PictureLike) -> Image.Image:
         ValueError: If it is no picture.
     """
     path = Path(image) if isinstance(image, str | Path) else Path("picture")
-    file = read_image(path) if isinstance(image, str | Path) else image_of(as_picture(image))
+    if isinstance(image, ImageFile):
+        file = image
+    else:
+        file = read_image(path) if isinstance(image, str | Path) else image_of(as_picture(image))
     if len(file.frames) > 1:
         raise ImageError(path, "animations are not supported here", "extract the pictures first")
     return _plain(file, BACKGROUND)

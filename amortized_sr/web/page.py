@@ -18,6 +18,12 @@ from amortized_sr.image_io import replacing
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights_header import WeightsError, find_weights, read_header
 
+SITE_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob: data:; style-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""What the static site may load and do: its content security policy."""
+
 # In the order in which the joined script needs them.
 _WORKER = ("core.js", "weights.js", "tables.js", "encoder.js", "function.js", "png.js", "worker.js")
 
@@ -48,12 +54,8 @@ def site_files(models: Sequence[str]) -> dict[str, bytes]:
         WeightsError: If there are no such weights, the page cannot draw with them, or two have the same name.
     """
     weights = _weights(models)
-    policy = (
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
-        "img-src 'self' blob: data:; style-src 'self'; base-uri 'none'; form-action 'none'"
-    )
     page = _page(
-        policy=policy,
+        policy=SITE_POLICY,
         style='<link rel="stylesheet" href="style.css">',
         scripts='<script src="app.js" defer></script>',
         models=weights,
@@ -146,18 +148,43 @@ def _weights(models: Sequence[str]) -> dict[str, bytes]:
     result: dict[str, bytes] = {}
     for model in models:
         path = find_weights(model)
-        config, needed = read_header(path).config, "the page draws upscalers with the field hyper and the encoder edsr"
-        if not isinstance(config, ModelConfig):
-            raise WeightsError(f"{path}: {needed}, these weights hold an autoencoder; choose others")
-        if (config.field, config.encoder) != ("hyper", "edsr"):
-            raise WeightsError(f"{path}: {needed}, these have {config.field} and {config.encoder}; choose others")
-        # A run's folder says more than the name of the file in it.
-        name = path.parent.name if path.name == "model.safetensors" else path.stem
-        name = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII) or "model"
+        if problem := _obstacle(path):
+            needed = "the page draws upscalers with the field hyper and the encoder edsr"
+            raise WeightsError(f"{path}: {needed}, these weights {problem}; choose others")
+        name = name_in_address(path)
         if name in result:
             raise WeightsError(f"{path}: two models of the page have the name {name}; rename one file")
         result[name] = path.read_bytes()
     return result
+
+
+def is_drawable(model: str) -> bool:
+    """Return whether the page can draw with a model; see `site_files` for its name.
+
+    Raises:
+        WeightsError: If there are no such weights.
+    """
+    return _obstacle(find_weights(model)) is None
+
+
+def name_in_address(path: Path) -> str:
+    """Return a name for a weights file that can stand in an address.
+
+    Example:
+        >>> name_in_address(Path("runs/my cats/model.safetensors"))
+        'my_cats'
+    """
+    # A run's folder says more than the name of the file in it.
+    name = path.parent.name if path.name == "model.safetensors" else path.stem
+    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII) or "model"
+
+
+def _obstacle(path: Path) -> str | None:
+    """Return why the page cannot draw with a weights file, or None."""
+    config = read_header(path).config
+    if not isinstance(config, ModelConfig):
+        return "hold an autoencoder"
+    return None if (config.field, config.encoder) == ("hyper", "edsr") else f"have {config.field} and {config.encoder}"
 
 
 def _hash(text: str) -> str:
