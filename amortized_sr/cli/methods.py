@@ -57,7 +57,7 @@ JpegOption = Annotated[
 ]
 
 
-def parse_numbers(option: str, text: str, low: float, high: float, whole: bool = False) -> list[float]:
+def parse_numbers(option: str, text: str, low: int | float, high: int | float, whole: bool = False) -> list[float]:
     """Return the different numbers of a comma-separated list in their order, or raise a `typer.BadParameter`."""
     try:
         numbers = [float(part) for part in text.split(",")]
