@@ -16,7 +16,7 @@ class Conv3x3(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1, padding_mode="replicate")
 
-    def forward(self, input: Float[Tensor, "batch _ height width"]) -> Float[Tensor, "batch _ height width"]:  # noqa: A002 (torch's name)
+    def forward(self, input: Float[Tensor, "batch _ height width"]) -> Float[Tensor, "batch _ height width"]:
         """Return features of the same size."""
         device = input.device.type
         if not torch.is_autocast_enabled(device):

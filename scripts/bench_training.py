@@ -20,9 +20,9 @@ from amortized_sr.data.cache import pack
 from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, cut_pair
 from amortized_sr.data.scenes import draw_scenes
 from amortized_sr.degradation import Degradation
+from amortized_sr.devices import has_bfloat16
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.losses import pixel_loss
-from amortized_sr.devices import has_bfloat16
 from amortized_sr.training.super_resolution import SuperResolutionTask
 
 

@@ -15,13 +15,13 @@ from amortized_sr.benchmark.protocol import evaluation_pair
 from amortized_sr.choices import Interpolation
 from amortized_sr.data.folder import image_files
 from amortized_sr.data.pairs import ScaleRange
+from amortized_sr.devices import has_bfloat16
 from amortized_sr.image_io import read_picture
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.metrics import luma, psnr
 from amortized_sr.model import AmortizedSR
 from amortized_sr.picture_tensor import picture_to_tensor
 from amortized_sr.training.data import SuperResolutionData
-from amortized_sr.devices import has_bfloat16
 
 _CENTRE = 256
 

@@ -71,7 +71,9 @@ def test_a_large_image_is_read_in_bands_from_the_top_to_the_bottom(digit_autoenc
         rows.append((start, stop))
         return image[:, :, start:stop]
 
-    small = Upscaler(load_weights(digit_autoencoder), Compute("cpu", precision="fp32", bounds=Bounds(strip_pixels=5000)))
+    small = Upscaler(
+        load_weights(digit_autoencoder), Compute("cpu", precision="fp32", bounds=Bounds(strip_pixels=5000))
+    )
     strips = list(small.strips(read_rows, Rendering((400, 100), (400, 100))))
     # Once, whatever the number of strips.
     assert rows == [(start, start + 50) for start in range(0, 400, 50)]

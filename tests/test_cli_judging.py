@@ -568,7 +568,8 @@ def _wait_until_it_computes(pid: int) -> None:
     if not times.exists():
         time.sleep(8)
         return
-    while sum(int(ticks) for ticks in times.read_text().rpartition(")")[2].split()[11:13]) < 8 * os.sysconf("SC_CLK_TCK"):
+    ticks = 8 * os.sysconf("SC_CLK_TCK")
+    while sum(map(int, times.read_text().rpartition(")")[2].split()[11:13])) < ticks:
         time.sleep(0.1)
 
 

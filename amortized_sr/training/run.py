@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any, final
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 

@@ -57,7 +57,10 @@ def pixels_of(height: int, width: int, channels: int, dtype: str = "uint8") -> n
 
 def differences(weights: str | Path, pixels: np.ndarray, size: tuple[int, int], **drawing: object) -> np.ndarray:
     """How far the two engines are apart, in steps of the depth."""
-    engines = NumpyEngine.from_pretrained(weights, Compute("cpu")), Upscaler.from_pretrained(weights, "cpu", precision="fp32")
+    engines = (
+        NumpyEngine.from_pretrained(weights, Compute("cpu")),
+        Upscaler.from_pretrained(weights, "cpu", precision="fp32"),
+    )
     drawn = [np.concatenate(list(draw(engine, pixels, size, Drawing(**drawing)))) for engine in engines]
     assert drawn[0].shape[:2] == size
     assert drawn[0].dtype == drawn[1].dtype
@@ -184,7 +187,9 @@ def test_a_process_that_draws_with_numpy_loads_no_torch_and_writes_the_same():
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
-    drawn = next(draw(Upscaler.from_pretrained("photo-tiny", "cpu", precision="fp32"), pixels_of(30, 40, 4), (111, 148)))
+    drawn = next(
+        draw(Upscaler.from_pretrained("photo-tiny", "cpu", precision="fp32"), pixels_of(30, 40, 4), (111, 148))
+    )
 
     with Image.open("numpy.png") as written:
         assert_equal_but_for_roundings(np.abs(np.asarray(written).astype(int) - drawn))

@@ -140,7 +140,9 @@ def test_the_png_is_the_rendering(tmp_path):
     drawn(picture, find_weights("photo-tiny"), tmp_path, png={"path": str(path), "size": [201, 130], "step": 64})
 
     expected = np.asarray(
-        Upscaler.from_pretrained(device="cpu", precision="fp32").encode(picture, noise="off", jpeg="off").render((201, 130))
+        Upscaler.from_pretrained(device="cpu", precision="fp32")
+        .encode(picture, noise="off", jpeg="off")
+        .render((201, 130))
     ).astype(int)
     with Image.open(path) as written:
         assert written.mode == "RGB"
