@@ -4,16 +4,19 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.autoencoder import Autoencoder
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.principal_components import PrincipalComponents
 from amortized_sr.choices import DeviceName, Interpolation, NetworkName
+from amortized_sr.conditions import planes_of
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Size
 from amortized_sr.devices import choose_device
@@ -57,12 +60,14 @@ class Method:
     Attributes:
         name: Its name in tables.
         make: Images in [0, 1] -> their function; all the work that an image costs before it can be rendered.
+        forward: The same, with gradients that reach the images; None if functions are optimised for their image.
         identity: Hash of its weights; results depend on it and on the settings only.
     """
 
     name: str
     make: Callable[[Float[Tensor, "batch channel height width"]], Made]
     identity: str = ""
+    forward: Callable[[Float[Tensor, "batch channel height width"]], ContinuousImage] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,10 @@ def method(name: str, settings: MethodSettings, training: TrainingImages | None 
 
 
 def _interpolated(name: Interpolation) -> Method:
-    return Method(name, lambda images: Made(InterpolatedImage.like_pillow(images, name), 0, images[0].numel()))
+    def forward(images: Tensor) -> InterpolatedImage:
+        return InterpolatedImage.like_pillow(images, name)
+
+    return Method(name, lambda images: Made(forward(images), 0, images[0].numel()), forward=forward)
 
 
 def _fitted(name: str, settings: FitSettings, device: DeviceName) -> Method:
@@ -149,7 +157,7 @@ def _amortized(name: str, model: str, settings: MethodSettings, tta: bool, refin
         numbers = latent.codes.numel() + (0 if latent.image is None else latent.image.numel())
         return Made(function, count, numbers // len(images))
 
-    return Method(name, make, upscaler.trained.digest)
+    return Method(name, make, upscaler.trained.digest, None if refined else partial(_encode, upscaler, tta))
 
 
 def _autoencoder(name: str, model: str, settings: MethodSettings, refined: bool) -> Method:
@@ -166,7 +174,14 @@ def _autoencoder(name: str, model: str, settings: MethodSettings, refined: bool)
             function = upscaler.encode(images)
         return Made(function, count, network.code_size * network.items_per_image(images.shape[1]))
 
-    return Method(name, make, upscaler.trained.digest)
+    return Method(name, make, upscaler.trained.digest, None if refined else partial(_encode, upscaler, False))
+
+
+def _encode(upscaler: Upscaler, tta: bool, images: Tensor) -> AmortizedImage:
+    """Return images as a function, through which gradients reach them."""
+    planes = planes_of(images.to(upscaler.device), upscaler.conditions, noise="off", jpeg="off")
+    rows, columns = (slice(0, side) for side in planes.shape[-2:])
+    return upscaler.model.as_function(planes, upscaler.model.encode_part(planes, rows, columns, tta))
 
 
 def _principal_components(name: str, count: int, training: TrainingImages | None) -> Method:
