@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from amortized_sr.benchmark.methods import Method, MethodSettings, TrainingImages
     from amortized_sr.benchmark.runner import Row
 
-_METHODS_HELP = (
+METHODS_HELP = (
     "nearest, bilinear, bicubic, lanczos, fit:NETWORK, amortized, amortized:MODEL, both also +tta, +refine, "
     "autoencoder, autoencoder:MODEL, both also +refine, pca:N for digits."
 )
-_Model = Annotated[
+ModelOption = Annotated[
     str | None, typer.Option("--model", "-n", metavar="NAME|PATH", help="Weights of the method `amortized`.")
 ]
-_Device = Annotated[DeviceName, typer.Option(help="Where to compute.")]
-_FitSteps = Annotated[int | None, typer.Option(min=1, help="Steps of the methods `fit`; default: each network's.")]
+DeviceOption = Annotated[DeviceName, typer.Option(help="Where to compute.")]
+FitStepsOption = Annotated[int | None, typer.Option(min=1, help="Steps of the methods `fit`; default: each network's.")]
 _FitRegion = Annotated[int, typer.Option(min=1, help="Fits supervise the mean of N x N points of a pixel.")]
 _FitSeconds = Annotated[float | None, typer.Option(help="Time limit of a fit; all images of one size are one fit.")]
 _FitCoords = Annotated[FitCoords, typer.Option(help="Coordinates of the fits.")]
-_Seed = Annotated[int, typer.Option(help="Decides the fits' initial weights.")]
+SeedOption = Annotated[int, typer.Option(help="Decides the fits' initial weights.")]
 _Refine = Annotated[int, typer.Option(min=1, metavar="N", help="Steps of `+refine`.")]
 _FILE_METHODS = "nearest,bicubic,lanczos,fit:siren,fit:notebook,amortized,amortized+refine"
 _DIGIT_METHODS = "bicubic,fit:siren,amortized,autoencoder,autoencoder:mnist-morph,pca:64"
@@ -59,16 +59,16 @@ def compare(
     methods: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B,...", help=f"{_METHODS_HELP} Default: {_DIGIT_METHODS} for digits, {_FILE_METHODS} for files."
+            metavar="A,B,...", help=f"{METHODS_HELP} Default: {_DIGIT_METHODS} for digits, {_FILE_METHODS} for files."
         ),
     ] = None,
-    model: _Model = None,
-    device: _Device = "auto",
-    fit_steps: _FitSteps = None,
+    model: ModelOption = None,
+    device: DeviceOption = "auto",
+    fit_steps: FitStepsOption = None,
     fit_region: _FitRegion = 2,
     fit_seconds: _FitSeconds = None,
     fit_coords: _FitCoords = "own",
-    seed: _Seed = 0,
+    seed: SeedOption = 0,
     refine: _Refine = 20,
     protocol: Annotated[
         Convention | None, typer.Option(help=f"{_PROTOCOL_HELP} Default: plain for digits, rgb for files.")
@@ -106,13 +106,13 @@ def compare(
         weights = model or ("mnist" if data == "mnist" else None)
         names = methods or (_DIGIT_METHODS if data else _FILE_METHODS)
         training = partial(read_digits, root, train=True) if data else None
-        chosen, settings = _find_methods(
+        chosen, settings = find_methods(
             compare, names, training, weights, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine
         )
         convention: Convention = protocol or ("plain" if data == "mnist" else "rgb")
         machine = describe_machine()
         smallest = scale if given == "truth" else 1.0
-        named, failures = (_digits(root, limit), 0) if data else _pictures(inputs or [], limit, smallest)
+        named, failures = (_digits(root, limit), 0) if data else read_pictures(compare, inputs or [], limit, smallest)
         create_folder(folder)
         result = run(named, scale, given == "truth", chosen, convention, show, enlarge=wandb != "disabled")
         write_comparison(folder, result, scale, convention, machine)
@@ -137,17 +137,17 @@ def benchmark(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER", help="Folders of images, each a table.")],
     scales: Annotated[str, typer.Option(metavar="A,B,...", help="Scales, 1 or more each.")] = "2,3,4",
     methods: Annotated[
-        str, typer.Option(metavar="A,B,...", help=_METHODS_HELP)
+        str, typer.Option(metavar="A,B,...", help=METHODS_HELP)
     ] = "nearest,bilinear,bicubic,lanczos,amortized",
     protocol: Annotated[Convention, typer.Option(help=_PROTOCOL_HELP)] = "rgb",
     limit: _Limit = None,
-    model: _Model = None,
-    device: _Device = "auto",
-    fit_steps: _FitSteps = None,
+    model: ModelOption = None,
+    device: DeviceOption = "auto",
+    fit_steps: FitStepsOption = None,
     fit_region: _FitRegion = 2,
     fit_seconds: _FitSeconds = None,
     fit_coords: _FitCoords = "own",
-    seed: _Seed = 0,
+    seed: SeedOption = 0,
     refine: _Refine = 20,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the report; an earlier run resumes.")
@@ -174,7 +174,7 @@ def benchmark(
             typer.echo(f"{number}/{count}  {row.data}/{row.image} x{row.scale:g} {row.method}  {result}", err=True)
 
     with failures_as_sentences(benchmark, f"interrupted; the same command resumes in {output}"):
-        chosen, settings = _find_methods(
+        chosen, settings = find_methods(
             benchmark, methods, None, model, device, fit_steps, fit_region, fit_seconds, fit_coords, seed, refine
         )
         identities = [method.identity for method in chosen]
@@ -205,7 +205,7 @@ def benchmark(
     raise typer.Exit(1 if any(row.key[:2] not in worked for row in rows) else 0)
 
 
-def _find_methods(
+def find_methods(
     command: Callable[..., None],
     names: str,
     training: "TrainingImages | None",
@@ -259,7 +259,9 @@ def _digits(root: Path, limit: int | None) -> list[tuple[str, "Tensor"]]:
     return [(f"digit {index}", digit) for index, digit in enumerate(digits.split(1))]
 
 
-def _pictures(inputs: list[Path], limit: int | None, smallest: float) -> tuple[list[tuple[str, "Tensor"]], int]:
+def read_pictures(
+    command: Callable[..., None], inputs: list[Path], limit: int | None, smallest: float
+) -> tuple[list[tuple[str, "Tensor"]], int]:
     """Return names and images of at least `smallest` pixels a side, and the number of unusable files."""
     from amortized_sr.data.folder import image_files
     from amortized_sr.image_io import ImageError, read_picture
@@ -278,7 +280,7 @@ def _pictures(inputs: list[Path], limit: int | None, smallest: float) -> tuple[l
                 )
             named.append((str(path), picture_to_tensor(picture)))
         except ImageError as error:
-            typer.echo(f"error: {sentence(error, compare)}", err=True)
+            typer.echo(f"error: {sentence(error, command)}", err=True)
             failures += 1
     if not named:
         raise ImageError(", ".join(map(str, inputs)), "no readable images", "give image files or folders of them")
