@@ -79,11 +79,17 @@ def test_a_fit_is_zoomed_into_without_its_image(cli):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["cppn", "--activations", "tanh,magic"], "activations must be some of"),
+        (
+            ["cppn", "--activations", "tanh,magic"],
+            "--activations must be some of tanh, sine, gauss, softplus, separated by commas",
+        ),
         (["cppn", "--size", "0"], "size must be WIDTHxHEIGHT"),
         (["cppn", "--depth", "0"], "depth must be 1 to 64"),
         (["zoom", "a.png", "--frames", "1"], "'--frames'"),
-        (["zoom", "a.png", "--stop", "1,2"], "--stop must be left,top,right,bottom in pixels inside the image of 16x12"),
+        (
+            ["zoom", "a.png", "--stop", "1,2"],
+            "--stop must be left,top,right,bottom in pixels inside the image of 16x12",
+        ),
         (["zoom", "a.png", "--stop", "0,0,99,99"], "inside the image of 16x12, got '0,0,99,99'"),
         (["zoom", "a.png", "--start", "0,0,4,12"], "--start and --stop must have the same proportions, got 0.333"),
         (["zoom", "a.png", "--model", "none"], "no weights named 'none'"),

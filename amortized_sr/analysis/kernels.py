@@ -34,8 +34,8 @@ class KernelNumbers:
     Attributes:
         total: Sum of the weights; 1 for an interpolation.
         negative: Share of negative weights in the sum of absolute weights.
-        pixels: How many pixels an even kernel of the same concentration has: the squared sum of the absolute weights over
-            the sum of their squares.
+        pixels: How many pixels an even kernel of the same concentration has: the squared sum of the absolute weights
+            over the sum of their squares.
         reach: Distance in pixels within which 95 % of the absolute weights lie.
         elongation: Length of the kernel over its breadth: deviations of the absolute weights along their principal
             axes; None if one of them is zero.

@@ -55,9 +55,7 @@ def _table(table: Table) -> str:
     caption, (header, *lines) = table
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in line)}</tr>\n" for line in lines)
-    return (
-        f'<div class="table"><table><caption>{html.escape(caption)}</caption>\n<tr>{head}</tr>\n{rows}</table></div>'
-    )
+    return f'<div class="table"><table><caption>{html.escape(caption)}</caption>\n<tr>{head}</tr>\n{rows}</table></div>'
 
 
 def _image(one: ImageStudy, opened: bool) -> str:

@@ -15,10 +15,10 @@ Table = tuple[str, list[list[str]]]
 
 PROTOCOL = (
     "Functions are asked for points, without a footprint. Departure: at seven points inside each segment between "
-    "neighbouring pixel centres, the function's colour minus the straight line between its colours at both centres; its "
-    "root mean square (RMS) over that of the differences between the ends, and in steps of 8 bits. Derivatives: of the "
-    "brightness (mean of the channels) with respect to the position in pixels, by automatic differentiation. Means are "
-    "over the images."
+    "neighbouring pixel centres, the function's colour minus the straight line between its colours at both centres; "
+    "its root mean square (RMS) over that of the differences between the ends, and in steps of 8 bits. Derivatives: of "
+    "the brightness (mean of the channels) with respect to the position in pixels, by automatic differentiation. Means "
+    "are over the images."
 )
 
 
@@ -54,8 +54,8 @@ def _coordinates(study: Study, methods: Sequence[str]) -> Table:
         slopes = [_mean([one[name] for one in numbers], "{:.4f}") for name in ("gradient", "laplacian")]
         lines.append([method, *relative, steps, small, *slopes])
     caption = (
-        "In the coordinate: RMS departure from linear interpolation, relative along rows, columns and diagonals, then in "
-        "steps of 8 bits; share of numbers that depart by less than half a step; RMS gradient per pixel and RMS "
+        "In the coordinate: RMS departure from linear interpolation, relative along rows, columns and diagonals, then "
+        "in steps of 8 bits; share of numbers that depart by less than half a step; RMS gradient per pixel and RMS "
         "Laplacian per pixel squared"
     )
     return caption, lines
@@ -109,7 +109,10 @@ def _bits(study: Study, methods: Sequence[str]) -> Table:
         if measured:
             lines = lines or [["method", *("float" if bits == "float" else f"{bits} bits" for bits in measured[0])]]
             lines.append([method, *(_mean([one[bits] for one in measured], "{:.2f}") for bits in measured[0])])
-    return "Latents with fewer bits: PSNR in dB of images that were shrunk by 2, encoded, and drawn at their size", lines
+    return (
+        "Latents with fewer bits: PSNR in dB of images that were shrunk by 2, encoded, and drawn at their size",
+        lines,
+    )
 
 
 def _mean(values: Sequence[float | None], form: str) -> str:
@@ -168,4 +171,3 @@ def _kernel_numbers(kernel: LocalKernel) -> dict[str, Any]:
         "first_pattern_share": kernel.share,
         "profile": profile,
     }
-

@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -57,9 +57,12 @@ def cppn(
 
     assert target is not None
     drawn = target.resolve((1, 1))
+    names = tuple(name.strip() for name in activations.split(","))
+    if not set(names) <= set(get_args(ActivationName)):
+        known = ", ".join(get_args(ActivationName))
+        raise typer.BadParameter(f"--activations must be some of {known}, separated by commas, got {activations!r}")
     try:
-        # The settings refuse names that are none.
-        names = cast("tuple[ActivationName, ...]", tuple(name.strip() for name in activations.split(",")))
+        names = cast("tuple[ActivationName, ...]", names)
         settings = CppnSettings(depth, width, names, symmetry, folds, palette, extent, seed)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
@@ -88,7 +91,8 @@ def zoom(
         typer.Option(metavar="L,T,R,B", help="Last window; default: a sixteenth of each side, in the middle."),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="OUT", help="A .webp, .gif or .png film; default: beside it.")
+        str | None,
+        typer.Option("--output", "-o", metavar="OUT", help="A .webp, .gif or .png film; default: beside it."),
     ] = None,
     size: _SideOption = None,
     frames: Annotated[int, typer.Option(min=2, help="Pictures from the first window to the last.")] = 48,
@@ -201,4 +205,3 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
         yield lambda done: bar.update(task, completed=done)
-
