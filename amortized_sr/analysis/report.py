@@ -13,6 +13,9 @@ from amortized_sr.benchmark.report import aligned
 Table = tuple[str, list[list[str]]]
 """A caption, and lines of cells, the first of which are the headers."""
 
+# Pixels on both sides of a place whose weights are written.
+_PROFILE = 8
+
 PROTOCOL = (
     "Functions are asked for points, without a footprint. Departure: at seven points inside each segment between "
     "neighbouring pixel centres, the function's colour minus the straight line between its colours at both centres; "
@@ -163,7 +166,8 @@ def _image_numbers(one: ImageStudy) -> dict[str, Any]:
 
 
 def _kernel_numbers(kernel: LocalKernel) -> dict[str, Any]:
-    profile = {"offset": kernel.offset.tolist(), "weight": kernel.profile.tolist()}
+    near = kernel.offset.abs() <= _PROFILE
+    profile = {"offset": kernel.offset[near].tolist(), "weight": kernel.profile[near].tolist()}
     return {
         **asdict(kernel.place),
         "position": kernel.position,
