@@ -72,3 +72,13 @@ TaskName = Literal["upscaler", "autoencoder"]
 CodePathName = Literal["line", "sphere", "prior"]
 """Paths between two codes. `line`: the straight one. `sphere`: direction and distance from the mean of the training
 images' codes change evenly. `prior`: a short path that stays where the training images' codes are dense."""
+
+ActivationName = Literal["tanh", "sine", "gauss", "softplus"]
+"""Activations of random coordinate networks."""
+
+SymmetryName = Literal["none", "radius", "mirror", "polar"]
+"""What a random coordinate network sees of a point. `none`: y and x. `radius`: also the distance from the middle.
+`mirror`: left and right alike. `polar`: as many equal sectors as there are folds."""
+
+PaletteName = Literal["rgb", "hsv", "grey"]
+"""How the outputs of a random coordinate network become colours."""

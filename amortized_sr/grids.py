@@ -28,3 +28,13 @@ def normalize(coord: Float[Tensor, "*shape 2"], kind: Normalization, size: Size)
     """Express coordinates `(y, x)` in [-1, 1] in another system; see `coords.coordinate_system`."""
     system = coordinate_system(kind, size)
     return coord[..., list(system.order)] * coord.new_tensor(system.scale) + coord.new_tensor(system.shift)
+
+
+def position_coord(position: Float[Tensor, "*shape 2"], size: Size) -> Float[Tensor, "*shape 2"]:
+    """Return the coordinates of positions `(y, x)` in pixels of an image of `size`: pixel `n` has its centre at `n`.
+
+    Example:
+        >>> position_coord(torch.tensor([0.0, 1.5]), (1, 2))
+        tensor([0., 1.])
+    """
+    return (2 * position + 1) / position.new_tensor(size) - 1

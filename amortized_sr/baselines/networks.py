@@ -107,26 +107,29 @@ class CoordinateNetworks(nn.Module):
         return result
 
     def forward(self, coord: Float[Tensor, "image query 2"]) -> Float[Tensor, "image query colour"]:
-        """Return every network's colours at its own coordinates, in the system of its training."""
+        """Return every network's colours at its own coordinates, in the system of its training.
+
+        If `coord` requires gradients, all derivatives with respect to it are exact.
+        """
         hidden = coord
         if self.name == "fourier":
             angle = coord @ self.frequencies
             hidden = torch.cat((torch.cos(angle), torch.sin(angle)), dim=-1)
         for index, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
-            hidden = self._layer(hidden, weight, bias, self.band if index == 0 else _OMEGA)
+            hidden = self._layer(hidden, weight, bias, self.band if index == 0 else _OMEGA, coord.requires_grad)
         colour = _Colours.apply(hidden, self.weights[-1], self.biases[-1])
         return torch.sigmoid(colour) if self.name == "notebook" else colour + 0.5
 
-    def _layer(self, hidden: Tensor, weight: Tensor, bias: Tensor, omega: float) -> Tensor:
+    def _layer(self, hidden: Tensor, weight: Tensor, bias: Tensor, omega: float, exact: bool) -> Tensor:
         match self.name:
             case "notebook":
                 return torch.baddbmm(bias, hidden, weight).tanh_()
             case "relu" | "fourier":
                 return torch.baddbmm(bias, hidden, weight).relu_()
-            case "siren":
-                return _Sine.apply(hidden, omega * weight, omega * bias, 0.0)
-            case "finer":
-                return _Sine.apply(hidden, omega * weight, omega * bias, 1 / omega)
+            case "siren" | "finer":
+                growth = 0.0 if self.name == "siren" else 1 / omega
+                sine = _differentiable_sine if exact else _Sine.apply
+                return sine(hidden, omega * weight, omega * bias, growth)
             case _:
                 assert_never(self.name)
 
@@ -139,7 +142,7 @@ _Context = Any
 class _Sine(torch.autograd.Function):
     """`sin((growth * |z| + 1) * z)` of `z = hidden @ weight + bias`; the growing frequency is not differentiated.
 
-    Plain autograd would be limited by memory: it makes a pass over all points for every factor.
+    For training. Plain autograd would be limited by memory: it makes a pass over all points for every factor.
     """
 
     @staticmethod
@@ -162,6 +165,12 @@ class _Sine(torch.autograd.Function):
             grad.mul_(factor)
         inputs = torch.bmm(grad, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
         return inputs, torch.bmm(hidden.transpose(1, 2), grad), grad.sum(dim=1, keepdim=True), None
+
+
+def _differentiable_sine(hidden: Tensor, weight: Tensor, bias: Tensor, growth: float) -> Tensor:
+    """Return what `_Sine` computes, as a function whose derivatives of every order are its own."""
+    angle = torch.baddbmm(bias, hidden, weight)
+    return torch.sin((growth * angle.abs() + 1) * angle)
 
 
 @final

@@ -4,18 +4,21 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.autoencoder import Autoencoder
 from amortized_sr.baselines.fitting import FitSettings, fit
 from amortized_sr.baselines.principal_components import PrincipalComponents
 from amortized_sr.benchmark.faults import Faults
 from amortized_sr.benchmark.peers import find_denoiser
 from amortized_sr.choices import DenoiserName, DeviceName, Interpolation, NetworkName
+from amortized_sr.conditions import planes_of
 from amortized_sr.continuous import ContinuousImage
 from amortized_sr.coords import Size
 from amortized_sr.devices import choose_device
@@ -60,12 +63,14 @@ class Method:
         name: Its name in tables.
         make: Images in [0, 1] and what noise and compression they have, which models that read them and denoisers are
             told -> their function; all the work that an image costs before it can be rendered.
+        forward: The same of clean images, with gradients that reach them; None if functions are optimised for them.
         identity: Hash of its weights, version of its package; results depend on it and on the settings only.
     """
 
     name: str
     make: Callable[[Float[Tensor, "batch channel height width"], Faults], Made]
     identity: str = ""
+    forward: Callable[[Float[Tensor, "batch channel height width"]], ContinuousImage] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,10 @@ def method(name: str, settings: MethodSettings, training: TrainingImages | None 
 
 
 def _interpolated(name: Interpolation) -> Method:
-    return Method(name, lambda images, _: Made(InterpolatedImage.like_pillow(images, name), 0, images[0].numel()))
+    def forward(images: Tensor) -> InterpolatedImage:
+        return InterpolatedImage.like_pillow(images, name)
+
+    return Method(name, lambda images, _: Made(forward(images), 0, images[0].numel()), forward=forward)
 
 
 def _denoised(name: str, denoiser: DenoiserName, then: Method) -> Method:
@@ -177,7 +185,7 @@ def _amortized(name: str, model: str, settings: MethodSettings, auto: bool, tta:
         numbers = latent.codes.numel() + (0 if latent.image is None else latent.image.numel())
         return Made(function, count, numbers // len(images))
 
-    return Method(name, make, upscaler.trained.digest)
+    return Method(name, make, upscaler.trained.digest, None if refined else partial(_encode, upscaler, tta))
 
 
 def _autoencoder(name: str, model: str, settings: MethodSettings, refined: bool) -> Method:
@@ -194,7 +202,14 @@ def _autoencoder(name: str, model: str, settings: MethodSettings, refined: bool)
             function = upscaler.encode(images)
         return Made(function, count, network.code_size * network.items_per_image(images.shape[1]))
 
-    return Method(name, make, upscaler.trained.digest)
+    return Method(name, make, upscaler.trained.digest, None if refined else partial(_encode, upscaler, False))
+
+
+def _encode(upscaler: Upscaler, tta: bool, images: Tensor) -> AmortizedImage:
+    """Return images as a function, through which gradients reach them."""
+    planes = planes_of(images.to(upscaler.device), upscaler.conditions, noise="off", jpeg="off")
+    rows, columns = (slice(0, side) for side in planes.shape[-2:])
+    return upscaler.model.as_function(planes, upscaler.model.encode_part(planes, rows, columns, tta))
 
 
 def _principal_components(name: str, count: int, training: TrainingImages | None) -> Method:

@@ -29,7 +29,7 @@ def write_page(path: Path, title: str, protocol: str, table: str, images: Sequen
 def _section(one: Comparison) -> str:
     pictures = pictures_of(one)
     width, height = pictures["input"].size
-    sources = {name: _data_url(picture) for name, picture in pictures.items()}
+    sources = {name: data_url(picture) for name, picture in pictures.items()}
     # No name can end the script.
     inside = json.dumps(sources).replace("<", "\\u003c")
     left = "bicubic" if "bicubic" in sources else "input"
@@ -57,7 +57,8 @@ def _select(side: str, chosen: str, names: Iterable[str], one: Comparison) -> st
     return f'<select data-side="{side}" aria-label="{side}">{options}</select>'
 
 
-def _data_url(picture: Image.Image) -> str:
+def data_url(picture: Image.Image) -> str:
+    """Return a picture as a URL that holds it, for pages that load nothing."""
     data = io.BytesIO()
     picture.save(data, format="PNG")
     return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()

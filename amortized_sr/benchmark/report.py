@@ -54,6 +54,11 @@ def table(result: ComparisonResult) -> str:
         cells = ["-" if numbers[name] is None else form.format(numbers[name]) for name, (_, form) in columns.items()]
         named = [one.method, *([one.input] if several else [])]
         lines.append([*named, *(["failed", *[""] * (len(cells) - 1)] if one.error else cells)])
+    return aligned(lines)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells as a table of aligned columns, the first to the left, the others to the right."""
     first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
     return "\n".join(
         line[0].ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(line[1:], others, strict=True))
@@ -72,8 +77,8 @@ def write_comparison(
     images = [{"image": image, "methods": found} for image, found in numbers]
     rows = [{"image": image, "method": method, **row} for image, found in numbers for method, row in found.items()]
     content = {"protocol": protocol, "scale": scale, "machine": machine, "methods": methods, "images": images}
-    _write(folder / "metrics.json", _dump(content))
-    _write(folder / "metrics.csv", as_csv(rows))
+    write_text(folder / "metrics.json", _dump(content))
+    write_text(folder / "metrics.csv", as_csv(rows))
     shown = _shown(result.images)
     if not shown:
         # Pictures of an earlier comparison would be mistaken for this one's.
@@ -101,7 +106,7 @@ def write_benchmark(folder: Path, rows: Sequence[Row], convention: Convention) -
     """Write the `BENCHMARK_FILES` into an existing folder."""
     contents = markdown(rows, convention), as_csv([flat(row) for row in rows]), as_json(rows, convention)
     for name, content in zip(BENCHMARK_FILES, contents, strict=True):
-        _write(folder / name, content)
+        write_text(folder / name, content)
 
 
 def markdown(rows: Sequence[Row], convention: Convention) -> str:
@@ -202,7 +207,8 @@ def _dump(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file; one already there stays whole if writing fails."""
     with replacing(path) as file:
         # A file's name may hold bytes that are no letters.
         file.write(text.encode(errors="backslashreplace"))

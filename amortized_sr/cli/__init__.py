@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from amortized_sr.cli.analyze import analyze
+from amortized_sr.cli.art import add_art
 from amortized_sr.cli.benchmark import benchmark
 from amortized_sr.cli.codes import decode, encode, morph, sample
 from amortized_sr.cli.compare import compare
@@ -49,13 +51,14 @@ def main(args: list[str] | None = None) -> None:
     # LightningCLI reads everything after `train` and `validate` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
     made = upscale, page, serve, fit, render, sample, morph, encode, decode
-    commands = *made, compare, benchmark, train, validate, export, info
+    commands = *made, compare, benchmark, analyze, train, validate, export, info
     for command in commands:
         app.command(context_settings=passed_on if command in (train, validate) else None)(command)
     removes = "Remove noise and JPEG compression: as upscale, at the image's own size."
     app.command("denoise", help=removes, context_settings={"default_map": {"scale": 1.0, "command": "denoise"}})(
         upscale
     )
+    add_art(app)
     app(args=args)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from amortized_sr.choices import Convention
-from amortized_sr.cli.exit_codes import failures_as_sentences, sentence
+from amortized_sr.cli.exit_codes import failures_as_sentences
 from amortized_sr.cli.methods import (
     METHODS_HELP,
     PROTOCOL_HELP,
@@ -26,6 +26,7 @@ from amortized_sr.cli.methods import (
     WandbOption,
     find_methods,
     parse_faults,
+    read_pictures,
 )
 from amortized_sr.cli.output_files import OverwriteOption, QuietOption, create_folder
 
@@ -113,7 +114,7 @@ def compare(
         convention: Convention = protocol or ("plain" if data == "mnist" else "rgb")
         machine = describe_machine()
         smallest = scale if given == "truth" else 1.0
-        named, failures = (_digits(root, limit), 0) if data else _pictures(inputs or [], limit, smallest)
+        named, failures = (_digits(root, limit), 0) if data else read_pictures(compare, inputs or [], limit, smallest)
         create_folder(folder)
         result = run(named, scale, given == "truth", chosen, convention, show, wandb != "disabled", faults)
         write_comparison(folder, result, scale, convention, machine)
@@ -139,30 +140,3 @@ def _digits(root: Path, limit: int | None) -> list[tuple[str, "Tensor"]]:
 
     digits = read_digits(root, train=False, limit=limit)
     return [(f"digit {index}", digit) for index, digit in enumerate(digits.split(1))]
-
-
-def _pictures(inputs: list[Path], limit: int | None, smallest: float) -> tuple[list[tuple[str, "Tensor"]], int]:
-    """Return names and images of at least `smallest` pixels a side, and the number of unusable files."""
-    from amortized_sr.benchmark.layouts import originals
-    from amortized_sr.data.folder import image_files
-    from amortized_sr.image_io import ImageError, read_picture
-    from amortized_sr.picture_tensor import picture_to_tensor
-
-    paths = [path for given in inputs for path in (image_files(originals(given)) if given.is_dir() else [given])]
-    named: list[tuple[str, Tensor]] = []
-    failures = 0
-    for path in paths[:limit]:
-        try:
-            picture = read_picture(path, background=(255, 255, 255))
-            if min(picture.size) < smallest:
-                size = f"{picture.width}x{picture.height}"
-                raise ImageError(
-                    path, f"{size} pixels are too few for scale {smallest:g}", "lower the scale", setting="scale"
-                )
-            named.append((str(path), picture_to_tensor(picture)))
-        except ImageError as error:
-            typer.echo(f"error: {sentence(error, compare)}", err=True)
-            failures += 1
-    if not named:
-        raise ImageError(", ".join(map(str, inputs)), "no readable images", "give image files or folders of them")
-    return named, failures

@@ -1,6 +1,7 @@
 """Options that `compare` and `benchmark` share: which methods, on which inputs, measured how."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,8 @@ from amortized_sr.choices import DeviceName, FitCoords, WandbMode
 from amortized_sr.cli.exit_codes import sentence
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from amortized_sr.benchmark.faults import Faults
     from amortized_sr.benchmark.methods import Method, MethodSettings, TrainingImages
 
@@ -114,3 +117,32 @@ def find_methods(
         raise
     except ValueError as error:
         raise typer.BadParameter(sentence(error, command)) from None
+
+
+def read_pictures(
+    command: Callable[..., None], inputs: list[Path], limit: int | None, smallest: float
+) -> "tuple[list[tuple[str, Tensor]], int]":
+    """Return names and images of at least `smallest` pixels a side, and the number of unusable files."""
+    from amortized_sr.benchmark.layouts import originals
+    from amortized_sr.data.folder import image_files
+    from amortized_sr.image_io import ImageError, read_picture
+    from amortized_sr.picture_tensor import picture_to_tensor
+
+    paths = [path for given in inputs for path in (image_files(originals(given)) if given.is_dir() else [given])]
+    named: list[tuple[str, Tensor]] = []
+    failures = 0
+    for path in paths[:limit]:
+        try:
+            picture = read_picture(path, background=(255, 255, 255))
+            if min(picture.size) < smallest:
+                size = f"{picture.width}x{picture.height}"
+                raise ImageError(
+                    path, f"{size} pixels are too few for scale {smallest:g}", "lower the scale", setting="scale"
+                )
+            named.append((str(path), picture_to_tensor(picture)))
+        except ImageError as error:
+            typer.echo(f"error: {sentence(error, command)}", err=True)
+            failures += 1
+    if not named:
+        raise ImageError(", ".join(map(str, inputs)), "no readable images", "give image files or folders of them")
+    return named, failures

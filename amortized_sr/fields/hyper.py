@@ -168,7 +168,14 @@ class LocalFourier(nn.Module):
         """
         shifted = frequency[:, None] + math.pi * self.window_shift
         angle = centre[..., None, None] * shifted
-        weight = self.window_share * torch.sinc(extent[..., None, None] * shifted / (2 * math.pi))
+        weight = self.window_share * _sinc(extent[..., None, None] * shifted / (2 * math.pi))
         cosine = (weight * torch.cos(angle)).sum(-1) * share[..., None]
         sine = (weight * torch.sin(angle)).sum(-1) * share[..., None]
         return cosine, sine
+
+
+def _sinc(x: Tensor) -> Tensor:
+    """Return `torch.sinc`, with second derivatives at 0, the extent of a point, where torch's are NaN."""
+    small = x.abs() < 1e-4
+    angle = math.pi * torch.where(small, torch.ones_like(x), x)
+    return torch.where(small, 1 - (math.pi * x) ** 2 / 6, torch.sin(angle) / angle)
