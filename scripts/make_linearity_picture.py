@@ -19,6 +19,7 @@ from amortized_sr.analysis.figures import direction_map, magnitude_map, signed_m
 from amortized_sr.analysis.kernels import local_kernel
 from amortized_sr.analysis.places import Place, typical_places
 from amortized_sr.analysis.points import derivatives, sample_positions
+from amortized_sr.benchmark.faults import CLEAN
 from amortized_sr.benchmark.grid import captioned
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
 from amortized_sr.image_io import read_picture
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def _maps(one: Method, image: torch.Tensor) -> list[tuple[str, Image.Image]]:
-    function = one.make(image).function
+    function = one.make(image, CLEAN).function
     found = derivatives(function, sample_positions(function.size, 2))
     pictures = {
         "image": tensor_to_picture(image),
