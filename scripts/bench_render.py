@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
     image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
-    upscaler = Upscaler.from_pretrained(arguments.model, device="cpu")
+    upscaler = Upscaler.from_pretrained(arguments.model, device="cpu", precision="fp32")
     model = upscaler.model
     assert isinstance(model, AmortizedSR)
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")

@@ -1,6 +1,6 @@
 """Time and memory of `amortized-sr upscale`: huge outputs, a folder of small images, and where the time goes.
 
-Protocol: bundled weights `photo-tiny`, CPU. Huge outputs are whole processes (start, weights, encoding, drawing,
+Protocol: bundled weights `photo-tiny`, CPU, fp32. Huge outputs are whole processes (start, weights, encoding, drawing,
 compressing, fsync), one run each; peak memory is the process' largest resident set. The folder is done in this process
 after one warm-up, once with decoding, drawing and writing overlapping, once one after another, and once by a loop that
 enlarges with Pillow's Lanczos filter and uses the same reader and writer. Stages are medians of seven runs.
@@ -66,6 +66,7 @@ def measure_huge(folder: Path, sizes: list[int]) -> None:
         for suffix, name in (("tif", "BigTIFF" if 3 * size**2 > 3 * 2**30 else "TIFF"), ("png", "PNG")):
             place = folder / f"large.{suffix}"
             command = [sys.executable, "-m", "amortized_sr", "upscale", str(source), "--size", f"{size}x{size}"]
+            command += ["--precision", "fp32"]
             begin = time.perf_counter()
             memory = _peak([*command, "-o", str(place), "-q", "--device", "cpu"])
             seconds = time.perf_counter() - begin
@@ -95,7 +96,7 @@ def measure_folder(folder: Path, count: int) -> None:
         left, top = number * 37 % 448, number * 91 % 448
         picture.crop((left, top, left + 64, top + 64)).save(path)
         jobs.append(Job(Input(path, Path(path.name)), folder / f"{number}_x4.png"))
-    options = BatchOptions(PictureOptions(SizeRequest(scale=4)), "photo-tiny", Compute("cpu"), overwrite=True)
+    options = BatchOptions(PictureOptions(SizeRequest(scale=4)), "photo-tiny", Compute("cpu", precision="fp32"), overwrite=True)
     plan = BatchPlan(jobs, manifest_folder=None, failures=[], notes=[])
 
     def upscale(read_ahead: int, write_behind: int) -> float:
@@ -128,7 +129,7 @@ def measure_folder(folder: Path, count: int) -> None:
 
 
 def measure_stages(folder: Path) -> None:
-    upscaler = Upscaler.from_pretrained("photo-tiny", "cpu")
+    upscaler = Upscaler.from_pretrained("photo-tiny", "cpu", precision="fp32")
     print("| milliseconds | decode | encode (network) | render | quantise | write PNG |\n|---|---|---|---|---|---|")
     for small in (32, 256):
         source, place = folder / "small.png", folder / "drawn.png"
