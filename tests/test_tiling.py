@@ -238,7 +238,7 @@ def test_the_cpu_continues_when_a_device_chosen_by_itself_is_too_small_and_earli
     image = torch.rand(1, 3, 50, 40)
     whole = model.encode(image)
     notices = []
-    first = TiledEncoder.on(torch.device("cpu", 0), model, Compute("auto"))
+    first = TiledEncoder.on(torch.device("cpu", 0), model, Compute("auto", precision="fp32"))
     encoder = AdaptiveEncoder(first)
     early = encoder.encode(image, slice(0, 50), False, ignore)
 
@@ -316,7 +316,7 @@ def test_an_encoder_that_sees_the_whole_image_is_never_tiled(size):
     rendering = Rendering(size, (30, 20))
     whole = shrink(model.encode(image).render(rendering.drawn), size)
     seen = []
-    compute = Compute("cpu", 1 << 16, bounds=Bounds(strip_pixels=100))
+    compute = Compute("cpu", 1 << 16, "fp32", Bounds(strip_pixels=100))
     encoder = AdaptiveEncoder(TiledEncoder(model, CPU, compute, 1))
     on_part(encoder, lambda real, planes, *rest: (seen.append(planes.shape[-2:]), real(planes, *rest))[1])
 
