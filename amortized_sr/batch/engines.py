@@ -17,8 +17,8 @@ from amortized_sr.weights_header import models_reading
 if TYPE_CHECKING:
     from amortized_sr.upscaler import Upscaler
 
-# How much `NumpyEngine.work` numpy may do for all pictures of a run: about 580x580 at x4. On two cores whole processes
-# take as long with either engine at 630x630, by `scripts/bench_engines.py`.
+# How much `NumpyEngine.work` numpy may do for all pictures of a run: about 580x580 at x4. Whole processes on two cores
+# take as long with either engine at 590x590, in bf16 with torch, by `scripts/bench_engines.py`.
 _NUMPY_WORK = 56_000_000_000
 
 
