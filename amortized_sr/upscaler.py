@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import final, overload
+from typing import cast, final, overload
 
 import torch
 from jaxtyping import Float
@@ -195,11 +195,7 @@ class Upscaler:
             picture, planes = self._read(image, noise, jpeg)
         image_size = planes.shape[-2], planes.shape[-1]
         # Before the encoder runs: an invalid size should cost nothing.
-        if size is not None:
-            target = check_size(size)
-        else:
-            assert scale is not None
-            target = scaled_size(image_size, scale)
+        target = check_size(size) if size is not None else scaled_size(image_size, cast("float", scale))
         rendering = Rendering(target, image_size)
         strips = self.strips(lambda start, stop: planes[:, :, start:stop].float(), rendering, len(planes), tta, notify)
         # Filled strip by strip: a list of strips and their concatenation would take the memory twice.

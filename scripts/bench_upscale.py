@@ -96,7 +96,9 @@ def measure_folder(folder: Path, count: int) -> None:
         left, top = number * 37 % 448, number * 91 % 448
         picture.crop((left, top, left + 64, top + 64)).save(path)
         jobs.append(Job(Input(path, Path(path.name)), folder / f"{number}_x4.png"))
-    options = BatchOptions(PictureOptions(SizeRequest(scale=4)), "photo-tiny", Compute("cpu", precision="fp32"), overwrite=True)
+    options = BatchOptions(
+        PictureOptions(SizeRequest(scale=4)), "photo-tiny", Compute("cpu", precision="fp32"), overwrite=True
+    )
     plan = BatchPlan(jobs, manifest_folder=None, failures=[], notes=[])
 
     def upscale(read_ahead: int, write_behind: int) -> float:

@@ -445,7 +445,10 @@ def test_benchmark_logs_its_rows(cli):
     arguments = ("--scales", "2", "--methods", "bicubic", "--limit", 2, "-o", "out", "--wandb", "offline", "-q")
     assert cli("benchmark", "photos", *arguments).code == 0
     columns, data = logged_table(Path("out"))
-    about, numbers = ["data", "image", "scale", "method", "noise", "jpeg"], ["psnr", "ssim", "lr_consistency", "cross_scale"]
+    about, numbers = (
+        ["data", "image", "scale", "method", "noise", "jpeg"],
+        ["psnr", "ssim", "lr_consistency", "cross_scale"],
+    )
     # No row has an error, and not every system measures memory.
     found = [column for column in columns if column != "peak_mebibytes"]
     assert found == [*about, *numbers, "numbers", "parameters", "seconds", "machine"]
