@@ -13,7 +13,7 @@ PlaceName = Literal["flat", "edge", "texture"]
 # Radius of the neighbourhood that a place is judged by, and least distance from the border where the image has room.
 _RADIUS, _MARGIN = 2, 8
 
-# Less energy than this is none: a tenth of a step of 8 bits, squared.
+# An edge or texture below a tenth of a step of 8 bits (squared here) cannot be seen, and is not chosen.
 _LEAST_ENERGY = (0.1 / 255) ** 2
 
 

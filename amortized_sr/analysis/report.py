@@ -119,7 +119,7 @@ def _bits(study: Study, methods: Sequence[str]) -> Table:
 
 
 def _mean(values: Sequence[float | None], form: str) -> str:
-    """Return the mean of the numbers that there are."""
+    """Return the mean without missing values; a dash if all are missing."""
     known = [value for value in values if value is not None]
     return form.format(sum(known) / len(known)) if known else "-"
 

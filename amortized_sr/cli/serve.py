@@ -1,5 +1,6 @@
 """`amortized-sr serve`: the page and the image server."""
 
+import importlib.util
 import re
 import socket
 from pathlib import Path
@@ -104,14 +105,10 @@ def _serve(
 def _access(host: str, token_file: Path | None, link_key_file: Path | None, public_url: str | None) -> "Access":
     from amortized_sr.server.addresses import LOOPBACK_NAMES, is_loopback, is_unspecified
 
-    try:
-        import uvicorn  # noqa: F401 (only whether it is there)
+    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+        raise typer.BadParameter("the server needs the extra web: pip install 'amortized-sr[web]'")
+    from amortized_sr.server.guard import Access
 
-        from amortized_sr.server.guard import Access
-    except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
-            raise
-        raise typer.BadParameter("the server needs the extra web: pip install 'amortized-sr[web]'") from None
     token, link_key = _secret("--token-file", token_file), _secret("--link-key-file", link_key_file)
     if not is_loopback(host) and token is None:
         raise typer.BadParameter(f"on {host} others can reach the server; give it a token with --token-file")

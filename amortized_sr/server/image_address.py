@@ -12,7 +12,7 @@ from typing import Literal, final
 from amortized_sr.choices import FormatName
 from amortized_sr.coords import Size, Window
 from amortized_sr.server.limits import MAX_SIDE
-from amortized_sr.server.refusal import RequestError
+from amortized_sr.server.refusal import RequestError, shortened
 
 Quality = Literal["default", "color", "gray", "bitonal"]
 """What colours a drawing has."""
@@ -134,13 +134,13 @@ def parse_view(region: str, size: str, rotation: str, name: str, declared: Size,
     turned = _ROTATION.fullmatch(rotation)
     if turned is None:
         raise RequestError(
-            400, f"rotation must be 0, 90, 180 or 270, with ! in front to mirror, got {_short(rotation)}"
+            400, f"rotation must be 0, 90, 180 or 270, with ! in front to mirror, got {shortened(rotation)}"
         )
     named = _NAME.fullmatch(name)
     quality, format_ = (QUALITIES.get(named[1]), FORMATS.get(named[2])) if named else (None, None)
     if quality is None or format_ is None:
         offered = f"{' or '.join(QUALITIES)}, a dot, and {' or '.join(FORMATS)}"
-        raise RequestError(400, f"the address must end with {offered}, got {_short(name)}")
+        raise RequestError(400, f"the address must end with {offered}, got {shortened(name)}")
     return View(part.window(declared), drawn, turned[1] == "!", int(turned[2]) // 90 % 4, quality, format_)
 
 
@@ -164,13 +164,13 @@ def parse_region(text: str, declared: Size) -> Region:
         left, top, wide, high = shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height
     else:
         forms = "full, square, x,y,w,h in pixels, or pct:x,y,w,h"
-        raise RequestError(400, f"region must be {forms}, with at most six digits a number, got {_short(text)}")
+        raise RequestError(400, f"region must be {forms}, with at most six digits a number, got {shortened(text)}")
     region = Region(left, top, min(left + wide, width), min(top + high, height))
     window = region.window(declared)
     # Compared where it is used: a width that rounding swallows is no width.
     if not (-1 <= window[0] < window[2] <= 1 and -1 <= window[1] < window[3] <= 1):
         raise RequestError(
-            400, f"the region {_short(text)} is empty or outside of the picture of {width}x{height} pixels"
+            400, f"the region {shortened(text)} is empty or outside of the picture of {width}x{height} pixels"
         )
     return region
 
@@ -184,14 +184,14 @@ def parse_size(text: str, region: Region, max_area: int) -> Size:
     match = _SIZE.fullmatch(text)
     if match is None or (match[2] is None and match[3] is None and match[5] is None and match[6] is None):
         forms = "max, w, or ,h or w,h or !w,h in pixels, or pct:n, with ^ in front to enlarge"
-        raise RequestError(400, f"size must be {forms}, with at most six digits a number, got {_short(text)}")
+        raise RequestError(400, f"size must be {forms}, with at most six digits a number, got {shortened(text)}")
     enlarges, percent, confined = match[1] == "^", match[3], match[4] == "!"
     given_width, given_height = (None if number is None else int(number) for number in (match[5], match[6]))
     natural, high, wide = region.size, region.bottom - region.top, region.right - region.left
     if confined and (given_width is None or given_height is None):
-        raise RequestError(400, f"!w,h needs both numbers, got {_short(text)}")
+        raise RequestError(400, f"!w,h needs both numbers, got {shortened(text)}")
     if 0 in (given_width, given_height) or (percent is not None and float(percent) == 0):
-        raise RequestError(400, f"a drawing has at least one pixel; ask for more than {_short(text)}")
+        raise RequestError(400, f"a drawing has at least one pixel; ask for more than {shortened(text)}")
     if match[2] or (confined and given_width and given_height):
         # As large as the limits allow.
         box = (given_width, given_height) if given_width and given_height else (MAX_SIDE, MAX_SIDE)
@@ -232,7 +232,3 @@ def _inside(factor: int | float, high: int | float, wide: int | float, max_area:
         return size
     height = min(max(1, math.floor(high * factor)), MAX_SIDE)
     return height, min(max(1, math.floor(wide * factor)), MAX_SIDE, max_area // height)
-
-
-def _short(text: str) -> str:
-    return ascii(text if len(text) <= 40 else f"{text[:40]}...")

@@ -42,7 +42,11 @@ class ServedModels:
         return cls(upscalers, names)
 
     def find(self, name: str | None) -> Upscaler:
-        """Return the model of a name, or the default; a `RequestError` if there is none."""
+        """Return the model of a name, or the default for None.
+
+        Raises:
+            RequestError: If no model has this name.
+        """
         if name is None:
             return next(iter(self._upscalers.values()))
         if name not in self._upscalers:

@@ -169,7 +169,7 @@ def _operation(
     answers: dict[str, _Json],
     refusals: tuple[str, ...] = (),
     parameters: list[_Json] | None = None,
-    **more: Any,  # noqa: ANN401 (further keys of OpenAPI)
+    **more: object,
 ) -> _Json:
     refused = {status: _answer(_REFUSALS[status], _schema("Error")) for status in refusals}
     return {"summary": summary, "parameters": parameters or [], "responses": {**answers, **refused}, **more}

@@ -72,7 +72,7 @@ class PictureStore:
         """Return a picture.
 
         Raises:
-            RequestError: If there is none of this id.
+            RequestError: If no picture has this id.
         """
         self.forget_expired()
         if name not in self._pictures:
@@ -81,7 +81,11 @@ class PictureStore:
         return self._pictures[name]
 
     def remove(self, name: str) -> None:
-        """Forget a picture; a `RequestError` if there is none of this id."""
+        """Forget a picture.
+
+        Raises:
+            RequestError: If no picture has this id.
+        """
         self.get(name)
         self.nbytes -= self._pictures.pop(name).picture.latent.nbytes
 

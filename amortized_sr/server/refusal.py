@@ -46,3 +46,13 @@ def refusal_of(error: ValueError) -> RequestError:
         sentence = f"{error.problem}; {error.remedy}"
     name = _PARAMETERS.get(setting or "")
     return RequestError(status, f"{sentence} (parameter {name})" if name else sentence)
+
+
+def shortened(text: str) -> str:
+    """Return what a client sent as ASCII in quotation marks, cut after 40 letters.
+
+    Example:
+        >>> shortened("x" * 99)[-7:]
+        "xxx...'"
+    """
+    return ascii(text if len(text) <= 40 else f"{text[:40]}...")

@@ -9,7 +9,7 @@ from PIL import ImageColor
 from amortized_sr.choices import FormatName
 from amortized_sr.pictures.options import PictureOptions
 from amortized_sr.server.limits import Limits
-from amortized_sr.server.refusal import RequestError, refusal_of
+from amortized_sr.server.refusal import RequestError, refusal_of, shortened
 from amortized_sr.sizes import SizeRequest
 from amortized_sr.strength import Dial
 
@@ -37,7 +37,9 @@ def read_parameters(given: Iterable[tuple[str, str]], known: tuple[str, ...]) ->
     result: dict[str, str] = {}
     for name, value in given:
         if name not in known:
-            raise RequestError(400, f"there is no parameter {_short(name)}; there are {', '.join(known)}", unread=True)
+            raise RequestError(
+                400, f"there is no parameter {shortened(name)}; there are {', '.join(known)}", unread=True
+            )
         if name in result:
             raise _wrong(f"{name} is given twice; give it once")
         result[name] = value
@@ -54,7 +56,7 @@ def upscale_options(parameters: Mapping[str, str], limits: Limits) -> PictureOpt
     size = parameters.get("size")
     match = None if size is None else _SIZE.fullmatch(size)
     if size is not None and match is None:
-        raise _wrong(f"size must be WIDTHxHEIGHT in pixels, such as 1024x768, got {_short(size)}")
+        raise _wrong(f"size must be WIDTHxHEIGHT in pixels, such as 1024x768, got {shortened(size)}")
     noise, jpeg = strengths(parameters)
     compression = _whole(parameters, "compression", 0, 9)
     try:
@@ -93,7 +95,7 @@ def _dial(parameters: Mapping[str, str], name: str) -> Dial:
     if text == "auto" or text == "off":
         return text
     if _NUMBER.fullmatch(text) is None:
-        raise _wrong(f"{name} must be auto, off or a number, got {_short(text)}")
+        raise _wrong(f"{name} must be auto, off or a number, got {shortened(text)}")
     number = float(text)
     return int(number) if number.is_integer() else number
 
@@ -103,20 +105,20 @@ def _whole(parameters: Mapping[str, str], name: str, low: int, high: int) -> int
     if text is None:
         return None
     if _WHOLE.fullmatch(text) is None or not low <= int(text) <= high:
-        raise _wrong(f"{name} must be a whole number from {low:,} to {high:,}, got {_short(text)}")
+        raise _wrong(f"{name} must be a whole number from {low:,} to {high:,}, got {shortened(text)}")
     return int(text)
 
 
 def _number(text: str, name: str) -> float:
     if _NUMBER.fullmatch(text) is None:
-        raise _wrong(f"{name} must be a number such as 4 or 3.7, got {_short(text)}")
+        raise _wrong(f"{name} must be a number such as 4 or 3.7, got {shortened(text)}")
     return float(text)
 
 
 def _flag(parameters: Mapping[str, str], name: str, default: bool) -> bool:
     text = parameters.get(name)
     if text not in (None, "true", "false"):
-        raise _wrong(f"{name} must be true or false, got {_short(text)}")
+        raise _wrong(f"{name} must be true or false, got {shortened(text)}")
     return default if text is None else text == "true"
 
 
@@ -126,7 +128,7 @@ def _format(text: str | None) -> FormatName | None:
             return name
     if text is None:
         return None
-    raise _wrong(f"format must be one of {', '.join(get_args(FormatName))}, got {_short(text)}")
+    raise _wrong(f"format must be one of {', '.join(get_args(FormatName))}, got {shortened(text)}")
 
 
 def _colour(text: str) -> tuple[int, int, int]:
@@ -136,12 +138,8 @@ def _colour(text: str) -> tuple[int, int, int]:
             return red, green, blue
     except ValueError:
         pass
-    raise _wrong(f"background must be a colour such as white or #808080, got {_short(text)}")
+    raise _wrong(f"background must be a colour such as white or #808080, got {shortened(text)}")
 
 
 def _wrong(sentence: str) -> RequestError:
     return RequestError(400, sentence, unread=True)
-
-
-def _short(text: str) -> str:
-    return ascii(text if len(text) <= 40 else f"{text[:40]}...")

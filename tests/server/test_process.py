@@ -202,16 +202,8 @@ def test_wrong_options_are_refused_with_a_sentence(cli, folder):
 
 
 def test_without_the_extra_the_command_says_how_to_install_it(cli, monkeypatch):
-    import builtins
-
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name.partition(".")[0] == "uvicorn":
-            raise ModuleNotFoundError(f"No module named {name!r}", name="uvicorn")
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    # As for the import system, where the package is not installed.
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     refused = cli("serve")
     assert refused.code == 2
     assert "the server needs the extra web: pip install 'amortized-sr[web]'" in refused.complaint
