@@ -5,6 +5,7 @@ import http.client
 import json
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
