@@ -121,6 +121,11 @@ class Autoencoder(ImageModel):
         return None
 
     @property
+    def stride(self) -> int:
+        """1: an image is never read in parts."""
+        return 1
+
+    @property
     def largest_input(self) -> Size | None:
         """The frame."""
         return self.frame

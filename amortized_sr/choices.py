@@ -42,7 +42,7 @@ InterpolationName = Literal["bilinear", "bicubic"]
 ShrinkingName = Literal["bicubic", "box", "bilinear", "lanczos"]
 """Antialiased kernels that make small images; `box` is the exact mean over each pixel, the others are Pillow's."""
 
-EncoderName = Literal["edsr", "span"]
+EncoderName = Literal["edsr", "hybrid", "span"]
 """Trunks that turn an image into features."""
 
 FieldName = Literal["hyper", "learned", "concat", "film"]

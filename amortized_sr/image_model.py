@@ -15,9 +15,7 @@ from amortized_sr.coords import Size
 from amortized_sr.fields.base import Field
 from amortized_sr.latent import Latent, LatentError
 from amortized_sr.resize import InterpolationKernel
-
-# The strength at which half of a correction counts: about what rounding to 8 bits hides.
-_HALF_CORRECTED = 1 / 255
+from amortized_sr.strength import HALF_CORRECTED
 
 
 class ImageModel(nn.Module, ABC):
@@ -48,6 +46,11 @@ class ImageModel(nn.Module, ABC):
 
     @property
     @abstractmethod
+    def stride(self) -> int:
+        """Parts of an image have the codes that they have in the whole if they begin at multiples of this."""
+
+    @property
+    @abstractmethod
     def largest_input(self) -> Size | None:
         """`(height, width)` to which longer axes can be shrunk first, without another result; None without a limit."""
 
@@ -70,6 +73,14 @@ class ImageModel(nn.Module, ABC):
         Equal to the same cells of the whole image's codes: pixels within the receptive field are read too, and edges
         are repeated past the image's own borders only. A model that sees the whole image returns all cells.
         """
+
+    def read_for(self, part: slice, length: int) -> slice:
+        """Return which pixels of an axis of so many have to be read for the codes of a part of it."""
+        halo = self.halo
+        if halo is None:
+            return slice(0, length)
+        first = max(0, part.start - halo)
+        return slice(first - first % self.stride, min(length, part.stop + halo))
 
     def function_of(self, latent: Latent, bounds: Bounds = DEFAULT_BOUNDS) -> AmortizedImage:
         """Return the function of a latent that this model made.
@@ -101,7 +112,7 @@ class ImageModel(nn.Module, ABC):
         latent = Latent(codes, size, channels, self.items_per_image(channels))
         if correction.shape[1] > 0:
             strength = conditions.amax(dim=1, keepdim=True)
-            colours = colours + latent.as_colours(correction) * (strength / (strength + _HALF_CORRECTED))
+            colours = colours + latent.as_colours(correction) * (strength / (strength + HALF_CORRECTED))
         return self.function_of(latent if self.skip is None else replace(latent, image=colours), bounds)
 
     def check_planes(self, planes: Tensor) -> None:

@@ -93,13 +93,9 @@ class AmortizedSR(ImageModel):
         self, planes: Float[Tensor, "batch plane height width"], rows: slice, columns: slice, ensemble: bool = False
     ) -> Float[Tensor, "items channel rows columns"]:
         """Return the codes of the cells in `rows` and `columns`; see `ImageModel`."""
-        halo = self.halo
-        if halo is None:
+        if self.halo is None:
             return self._codes(planes, ensemble)
-        inside = [
-            slice(max(0, part.start - halo), min(length, part.stop + halo))
-            for part, length in zip((rows, columns), planes.shape[-2:], strict=True)
-        ]
+        inside = self.read_for(rows, planes.shape[-2]), self.read_for(columns, planes.shape[-1])
         codes = self._codes(planes[:, :, inside[0], inside[1]], ensemble)
         kept = [
             slice(part.start - read.start, part.stop - read.start)
@@ -112,6 +108,11 @@ class AmortizedSR(ImageModel):
         """How many pixels around a part of an image its codes depend on; None if they depend on the whole image."""
         radius = self.encoder.receptive_radius
         return None if radius is None else radius + self.head.radius
+
+    @property
+    def stride(self) -> int:
+        """The encoder's; see `ImageModel`."""
+        return self.encoder.stride
 
     @property
     def largest_input(self) -> Size | None:

@@ -7,6 +7,7 @@ from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.decoders import Decoder, GridDecoder, LinearUnfold, ModulatedUnfold, SingleDecoder
 from amortized_sr.encoders.base import Encoder
 from amortized_sr.encoders.edsr import EDSR
+from amortized_sr.encoders.hybrid import Hybrid
 from amortized_sr.encoders.span import SPAN
 from amortized_sr.encoders.whole import WholeEncoder
 from amortized_sr.fields.base import Field
@@ -42,7 +43,7 @@ def build_model(config: ModelConfig) -> AmortizedSR:
     """
     encoder = _build_encoder(config)
     head, field = _build_field(config, encoder.out_channels)
-    if config.conditions and config.skip != "none":
+    if config.corrects:
         head = CorrectingHead(head, encoder.out_channels, config.channels)
     return AmortizedSR(
         encoder=encoder,
@@ -61,6 +62,9 @@ def _build_encoder(config: ModelConfig) -> Encoder:
     match config.encoder:
         case "edsr":
             return EDSR(planes, config.encoder_width, config.encoder_blocks)
+        case "hybrid":
+            half = config.half_width, config.half_blocks
+            return Hybrid(planes, config.encoder_width, config.encoder_blocks, *half)
         case "span":
             return SPAN(planes, config.encoder_width, config.encoder_blocks)
         case _:

@@ -17,7 +17,10 @@ class ModelConfig:
             any also corrects the base image, by a share that is 0 at strength 0.
         encoder: Trunk that turns the image into features.
         encoder_width: Feature channels.
-        encoder_blocks: Residual blocks (`edsr`) or attention blocks (`span`, at least 1).
+        encoder_blocks: Residual blocks (`edsr`; `hybrid`: those at the image's own resolution) or attention blocks
+            (`span`, at least 1).
+        half_width: `hybrid`: feature channels at half the resolution.
+        half_blocks: `hybrid`: residual blocks at half the resolution.
         field: Coordinate network that turns (offset, cell, code) into colour.
         head_width: `hyper` and `learned`: width of the two hidden layers between features and codes; 0 for a
             single convolution.
@@ -40,6 +43,8 @@ class ModelConfig:
     encoder: EncoderName = "edsr"
     encoder_width: int = 32
     encoder_blocks: int = 6
+    half_width: int = 64
+    half_blocks: int = 4
     field: FieldName = "hyper"
     head_width: int = 48
     frequencies: int = 2
@@ -53,6 +58,16 @@ class ModelConfig:
     mean: float = 0.45
     deviation: float = 0.25
 
+    @property
+    def code_channels(self) -> int:
+        """`hyper`: how many numbers a code holds."""
+        return self.channels * (2 * self.frequencies + 1) ** 2
+
+    @property
+    def corrects(self) -> bool:
+        """Whether the model corrects the interpolated image below."""
+        return bool(self.conditions) and self.skip != "none"
+
     def __post_init__(self) -> None:
         """Reject values that no model can have, before anything is allocated."""
         check_bounds(
@@ -60,6 +75,8 @@ class ModelConfig:
             {
                 "encoder_width": (1, 1024),
                 "encoder_blocks": (1 if self.encoder == "span" else 0, 128),
+                "half_width": (1, 1024),
+                "half_blocks": (0, 128),
                 "head_width": (0, 4096),
                 "frequencies": (0, 32),
                 "finest_cell": (0, 1),

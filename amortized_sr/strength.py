@@ -23,6 +23,9 @@ LARGEST_NOISE = 75
 # Compression smooths noise away, and what is left of it looks like less: below this quality no estimate means anything.
 _LAST_STEP_WITH_NOISE = step_of_quality(90)
 
+HALF_CORRECTED = 1 / 255
+"""The condition at which half of a correction of the image counts: about what rounding to 8 bits hides."""
+
 
 class StrengthError(ValueError):
     """A strength that no model has, or that this one does not have; `setting` is `noise` or `jpeg`."""

@@ -132,10 +132,9 @@ class _Strips:
             whole = slice(0, planes.shape[-2])
             return _Band(self.encoder.encode(planes, whole, self.ensemble, self.notify), slice(0, height))
         rows = slice(needed.start, max(needed.stop, min(height, needed.start + encoded)))
-        halo = self.encoder.encoder.model.halo or 0
-        top = max(0, rows.start - halo)
-        planes = self.read_rows(top, min(height, rows.stop + halo))
-        inner = slice(rows.start - top, rows.stop - top)
+        read = self.encoder.encoder.model.read_for(rows, height)
+        planes = self.read_rows(read.start, read.stop)
+        inner = slice(rows.start - read.start, rows.stop - read.start)
         return _Band(self.encoder.encode(planes, inner, self.ensemble, self.notify), rows)
 
     def _read_shrunk(self, largest: Size) -> Tensor:

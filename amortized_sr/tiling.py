@@ -124,10 +124,10 @@ class TiledEncoder:
         return [(r, c) for r in spans(rows, high) for c in spans(columns, wide)]
 
     def _encode_tile(self, planes: Tensor, rows: slice, columns: slice, ensemble: bool, notify: Notify) -> Tensor:
-        halo = self.model.halo or 0
-        top, left = max(0, rows.start - halo), max(0, columns.start - halo)
-        near = planes[:, :, top : rows.stop + halo, left : columns.stop + halo].to(self.device, torch.float32)
+        read = self.model.read_for(rows, planes.shape[-2]), self.model.read_for(columns, planes.shape[-1])
+        near = planes[:, :, read[0], read[1]].to(self.device, torch.float32)
         near = near.contiguous(memory_format=torch.channels_last)
+        top, left = read[0].start, read[1].start
         part = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
         if self.precision in _HALVES:
             with torch.autocast(self.device.type, _HALVES[self.precision]):

@@ -32,6 +32,7 @@ from amortized_sr.benchmark.machine import describe_machine
 from amortized_sr.data.pairs import ScaleRange
 from amortized_sr.encoders.base import Encoder
 from amortized_sr.encoders.edsr import EDSR
+from amortized_sr.encoders.hybrid import Hybrid
 from amortized_sr.encoders.span import SPAN
 from amortized_sr.layers import ResidualBlock
 from amortized_sr.model import AmortizedSR
@@ -69,30 +70,6 @@ class Unshuffled(Encoder):
         first = self.first(functional.pixel_unshuffle(_even(planes), 2))
         deep = functional.pixel_shuffle(self.last(self.blocks(first) + first), 2)[..., :rows, :columns]
         return deep + self.shallow(planes)
-
-
-class Hybrid(Encoder):
-    """Blocks at half the resolution between blocks at the image's own."""
-
-    def __init__(self, planes: int, width: int, half_width: int, half_blocks: int) -> None:
-        super().__init__()
-        self.out_channels = width
-        self.receptive_radius = 2 * (2 * half_blocks + 2) + 7
-        self.first = _convolution(planes, width)
-        self.before, self.after = ResidualBlock(width), ResidualBlock(width)
-        self.down = _convolution(4 * width, half_width)
-        self.blocks = nn.Sequential(*(ResidualBlock(half_width) for _ in range(half_blocks)))
-        self.up = _convolution(half_width, 4 * width)
-        self.last = _convolution(width, width)
-
-    def forward(self, planes: Tensor) -> Tensor:
-        """Return features with the image's own resolution."""
-        rows, columns = planes.shape[-2:]
-        shallow = self.first(planes)
-        fine = self.before(shallow)
-        deep = self.up(self.blocks(self.down(functional.pixel_unshuffle(_even(fine), 2))))
-        fine = fine + functional.pixel_shuffle(deep, 2)[..., :rows, :columns]
-        return self.last(self.after(fine)) + shallow
 
 
 class Wide(Encoder):
@@ -142,7 +119,8 @@ _ENTRIES = {
     "span 32x4": _Entry(lambda: SPAN(3, 32, 4)),
     "unshuffle 60x6": _Entry(lambda: Unshuffled(3, 60, 6)),
     "unshuffle 60x6, rate 2e-3": _Entry(lambda: Unshuffled(3, 60, 6), 2e-3),
-    "hybrid 32x1, 64x4": _Entry(lambda: Hybrid(3, 32, 64, 4)),
+    "hybrid 32x4, 64x4": _Entry(lambda: Hybrid(3, 32, 4, 64, 4)),
+    "hybrid 48x2, 64x4": _Entry(lambda: Hybrid(3, 48, 2, 64, 4)),
     "wide 24x5, x3": _Entry(lambda: Wide(3, 24, 5, 3)),
     "wide 24x5, x3, rate 4e-3": _Entry(lambda: Wide(3, 24, 5, 3), 4e-3),
 }

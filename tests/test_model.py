@@ -37,13 +37,14 @@ HYPER = [
 POINTWISE = [field for field in get_args(FieldName) if field != "hyper"]
 OTHERS = [dataclasses.replace(SMALL, field=field, neighbors=n) for field in POINTWISE for n in get_args(Neighbors)]
 SPAN = dataclasses.replace(SMALL, encoder="span", encoder_blocks=2)
+HYBRID = dataclasses.replace(SMALL, encoder="hybrid", encoder_blocks=1, half_width=5, half_blocks=1)
 # These correct the image below as well.
 TOLD = [
     dataclasses.replace(SMALL, conditions=("noise", "jpeg")),
     dataclasses.replace(SMALL, conditions=("noise",), field="film"),
     dataclasses.replace(SMALL, conditions=("jpeg",), skip="none"),
 ]
-ALL = [*HYPER, *OTHERS, SPAN, *TOLD]
+ALL = [*HYPER, *OTHERS, SPAN, HYBRID, *TOLD]
 BOX = [config for config in HYPER if config.footprint == "box"]
 
 
@@ -333,21 +334,33 @@ def test_pixels_finer_than_the_finest_blur_like_it():
     assert (function(coord, 2 * quarter) - function(coord, quarter)).abs().max() > 1e-2
 
 
-@pytest.mark.parametrize("config", [SMALL, SPAN], ids=name)
+@pytest.mark.parametrize("config", [SMALL, SPAN, HYBRID], ids=name)
 def test_the_encoder_reaches_exactly_as_far_as_it_says(config):
     model = make(config)
-    radius = model.encoder.receptive_radius
-    picture = image(batch=1, height=25, width=25)
-    changed = picture.clone()
-    changed[:, :, 12, 12] += 1
-    moved = (model.encoder(picture) - model.encoder(changed)).abs().amax(dim=(0, 1)) > 0
-    rows, columns = moved.nonzero(as_tuple=True)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (
-        12 - radius,
-        12 + radius,
-        12 - radius,
-        12 + radius,
-    )
+    radius, stride = model.encoder.receptive_radius, model.encoder.stride
+    picture = image(batch=1, height=33, width=33)
+    reached = set()
+    # At half the resolution a pixel reaches farther to one side; which one depends on its place in its cell.
+    for place in range(16, 16 + stride):
+        changed = picture.clone()
+        changed[:, :, place, place] += 1
+        moved = (model.encoder(picture) - model.encoder(changed)).abs().amax(dim=(0, 1)) > 0
+        for found in moved.nonzero(as_tuple=True):
+            reached |= {place - int(found.min()), int(found.max()) - place}
+    assert max(reached) == radius
+    assert len(reached) == stride
+
+
+def test_a_part_of_an_image_begins_where_cells_of_half_the_resolution_do():
+    """Odd starts are read from one pixel earlier; without that, the codes differ."""
+    model = make(HYBRID)
+    picture = image(batch=1, height=41, width=40)
+    whole = model.encode(picture).latent.codes
+    part = slice(16, 20), slice(17, 21)
+
+    torch.testing.assert_close(model.encode_part(picture, *part), whole[:, :, *part])
+    model.encoder.stride = 1
+    assert (model.encode_part(picture, *part) - whole[:, :, *part]).abs().max() > 1e-4
 
 
 def test_mean_and_deviation_belong_to_the_model():

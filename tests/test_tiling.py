@@ -28,6 +28,7 @@ from amortized_sr.weights import load_weights
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(encoder_width=6, encoder_blocks=1, head_width=8, frequencies=2, field_width=8, field_depth=2)
+HYBRID = dataclasses.replace(SMALL, encoder="hybrid", half_width=5, half_blocks=1)
 FIELDS = [
     dataclasses.replace(SMALL, field=field, neighbors=n) for field in get_args(FieldName) for n in get_args(Neighbors)
 ]
@@ -94,7 +95,9 @@ def test_tiled_equals_untiled_for_the_bundled_weights(models, name, precision, h
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", FIELDS, ids=lambda config: f"{config.field}-{config.neighbors}")
+@pytest.mark.parametrize(
+    "config", [*FIELDS, HYBRID], ids=lambda config: f"{config.encoder}-{config.field}-{config.neighbors}"
+)
 @settings(max_examples=10)
 @given(height=sides, width=sides, side=st.integers(1, 20))
 def test_tiled_latents_equal_untiled_ones_for_every_field(config, height, width, side):
@@ -111,6 +114,18 @@ def test_tiled_equals_untiled_for_the_ensemble():
 
     whole = model.encode(image, ensemble=True).latent.codes
     torch.testing.assert_close(codes(tiled(model, 7), image, ensemble=True), whole, rtol=0, atol=1e-5)
+
+
+@given(height=sides, width=sides, side=st.integers(1, 20), rows=st.integers(1, 9))
+@settings(max_examples=20)
+def test_strips_of_a_hybrid_encoder_equal_the_whole(height, width, side, rows):
+    """Its parts have to begin at even pixels, of the image rather than of a strip."""
+    model = make(HYBRID)
+    image = torch.rand(1, 3, height, width)
+    size = (2 * height, 2 * width)
+    encoder = tiled(model, side, memory=1 << 14, bounds=Bounds(strip_pixels=rows * size[1]))
+
+    torch.testing.assert_close(torch.cat(strips(encoder, image, size), dim=2), model(image, size), rtol=0, atol=1e-5)
 
 
 def test_the_halo_is_exact_and_not_larger_than_needed():

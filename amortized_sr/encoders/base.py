@@ -13,10 +13,12 @@ class Encoder(nn.Module, ABC):
         out_channels: Number of feature channels.
         receptive_radius: How many pixels away an input pixel may still change a feature, along each axis, for encoders
             with one cell per pixel; None for an encoder that sees the whole image, which is never tiled.
+        stride: A part of an image has the same features as in the whole if it begins at a multiple of this many pixels.
     """
 
     out_channels: int
     receptive_radius: int | None
+    stride: int = 1
 
     @abstractmethod
     def forward(

@@ -17,7 +17,7 @@ from amortized_sr.model_config import ModelConfig
 from amortized_sr.runtime.convolution import Network
 from amortized_sr.runtime.grid import Kernel, interpolation, render_rows, sinusoids
 from amortized_sr.runtime.weights import read_tensors
-from amortized_sr.strength import Strength
+from amortized_sr.strength import HALF_CORRECTED, Strength
 from amortized_sr.weights_header import Config, find_weights, read_header
 
 # Features of a layer, its input and its result, beside the codes.
@@ -63,8 +63,8 @@ class NumpyEngine:
 
     @property
     def conditions(self) -> tuple[ConditionName, ...]:
-        """None: this engine has no models that read any."""
-        return ()
+        """What the model reads beside the colours."""
+        return self._config.conditions
 
     @property
     def precision(self) -> Precision:
@@ -74,7 +74,7 @@ class NumpyEngine:
     def work(self, image_size: Size, size: Size) -> int:
         """Return how many multiplications the layers have to do for a colour picture in the time that it takes."""
         height, width = image_size
-        encoding = self._network.num_weights * height * width * (3 if self._config.channels == 1 else 1)
+        encoding = self._network.work_per_pixel * height * width * (3 if self._config.channels == 1 else 1)
         return encoding + _WORK_PER_PIXEL * max(size[0], height) * max(size[1], width)
 
     def check_memory(self, image_size: Size) -> None:
@@ -107,7 +107,9 @@ class NumpyEngine:
         self.check_memory(rendering.image_size)
         images = read_rows(0, rendering.image_size[0])
         whole = Rendering(rendering.drawn, rendering.image_size)
-        drawn = (np.stack(rows) for rows in zip(*(self._draw(image, whole) for image in images), strict=True))
+        told = [strength.conditions(self.conditions) for strength in strengths]
+        parts = (self._draw(image, values, whole) for image, values in zip(images, told, strict=True))
+        drawn = (np.stack(rows) for rows in zip(*parts, strict=True))
         return self.shrink_rows(drawn, rendering)
 
     def shrink_rows(self, strips: Iterator[Rows], rendering: Rendering) -> Iterator[Rows]:
@@ -117,14 +119,21 @@ class NumpyEngine:
         return iter([_shrunk(np.concatenate(list(strips), axis=2), rendering.size)])
 
     def _draw(
-        self, image: Float32[np.ndarray, "colour height width"], rendering: Rendering
+        self, image: Float32[np.ndarray, "colour height width"], told: Sequence[float], rendering: Rendering
     ) -> Iterator[Float32[np.ndarray, "colour rows width"]]:
-        """Yield one image's strips."""
+        """Yield one image's strips, with the conditions that the model reads."""
         size, colours = rendering.size, len(image)
         # As in `ImageModel`: a grey model sees each colour alone, a colour model sees grey as three equal colours.
         grey = self._config.channels == 1
         items = image[:, None] if grey else np.broadcast_to(image, (1, 3, *image.shape[1:]))
-        codes = np.concatenate([self._network.codes(item) for item in items])
+        known = np.broadcast_to(np.array(told, np.float32)[:, None, None], (len(told), *image.shape[1:]))
+        made = [self._network.codes(np.concatenate((item, known))) for item in items]
+        codes = np.concatenate([part[: self._config.code_channels] for part in made])
+        if self._config.corrects:
+            correction = np.concatenate([part[self._config.code_channels :] for part in made])
+            if not grey and colours == 1:
+                correction = correction.mean(axis=0, keepdims=True)
+            image = image + correction * np.float32(max(told) / (max(told) + HALF_CORRECTED))
         heights = _heights(size, rendering.image_size)
         learned = _strips(self._field, codes, rendering, heights)
         if not grey and colours == 1:
@@ -153,8 +162,6 @@ def _supported(config: Config, compute: Compute) -> ModelConfig:
         raise NumpyError(f"the engine numpy has the field hyper, not {config.field}")
     if config.footprint == "box":
         raise NumpyError("the engine numpy has the footprints point and gauss, not box")
-    if config.conditions:
-        raise NumpyError(f"the engine numpy has no models that read conditions ({', '.join(config.conditions)})")
     return config
 
 

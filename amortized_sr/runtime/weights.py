@@ -1,6 +1,7 @@
 """Weights files -> arrays, checked as `weights` does."""
 
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 from jaxtyping import Float32
@@ -33,22 +34,52 @@ def read_tensors(path: Path, header: WeightsHeader, config: ModelConfig) -> dict
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the tensors of a model with the field `hyper` that reads colours only."""
-    width, codes = config.encoder_width, config.channels * (2 * config.frequencies + 1) ** 2
-    layers = {"encoder.first": (width, config.channels, 3), "encoder.last": (width, width, 3)}
-    parts = ("first", "second") if config.encoder == "edsr" else ("first", "second", "third")
-    for number in range(config.encoder_blocks):
-        layers |= {f"encoder.blocks.{number}.{part}": (width, width, 3) for part in parts}
-    if config.encoder == "span":
-        layers["encoder.merge"] = (width, 4 * width, 1)
-    hidden = config.head_width
+    """Return the names and shapes of the tensors of a model with the field `hyper`."""
+    width, codes = config.encoder_width, config.code_channels
+    planes = config.channels + len(config.conditions)
+    layers = {"encoder.first": (width, planes, 3), "encoder.last": (width, width, 3)} | _block_shapes(config)
+    hidden, head = config.head_width, "head.codes" if config.corrects else "head"
     if hidden == 0:
-        layers["head.0"] = (codes, width, 3)
+        layers[f"{head}.0"] = (codes, width, 3)
     else:
-        layers |= {"head.0": (hidden, width, 3), "head.2": (hidden, hidden, 1), "head.4": (codes, hidden, 1)}
+        layers |= {
+            f"{head}.0": (hidden, width, 3),
+            f"{head}.2": (hidden, hidden, 1),
+            f"{head}.4": (codes, hidden, 1),
+        }
+    if config.corrects:
+        layers["head.correction"] = (config.channels, width, 3)
     shapes: dict[str, tuple[int, ...]] = {"mean": (), "deviation": (), "field.basis.frequency": (config.frequencies,)}
     if config.footprint == "gauss":
         shapes["field.basis.blur"] = ()
     for name, (outputs, inputs, side) in layers.items():
         shapes |= {f"{name}.weight": (outputs, inputs, side, side), f"{name}.bias": (outputs,)}
+    if config.encoder == "hybrid":
+        # A transposed convolution has its inputs first, and a bias for each output.
+        shapes |= {"encoder.up.weight": (config.half_width, width, 2, 2), "encoder.up.bias": (width,)}
     return shapes
+
+
+def _block_shapes(config: ModelConfig) -> dict[str, tuple[int, int, int]]:
+    """Return outputs, inputs and side of the kernels of what an encoder has between its first and its last layer."""
+    width, count = config.encoder_width, config.encoder_blocks
+
+    def blocks(name: str, count: int, width: int, parts: tuple[str, ...]) -> dict[str, tuple[int, int, int]]:
+        names = [f"encoder.{name}.{number}.{part}" for number in range(count) for part in parts]
+        return dict.fromkeys(names, (width, width, 3))
+
+    match config.encoder:
+        case "edsr":
+            return blocks("blocks", count, width, ("first", "second"))
+        case "hybrid":
+            return (
+                blocks("before", count // 2, width, ("first", "second"))
+                | {"encoder.down": (config.half_width, width, 2)}
+                | blocks("blocks", config.half_blocks, config.half_width, ("first", "second"))
+                | blocks("after", count - count // 2, width, ("first", "second"))
+            )
+        case "span":
+            merge = {"encoder.merge": (width, 4 * width, 1)}
+            return blocks("blocks", count, width, ("first", "second", "third")) | merge
+        case _:
+            assert_never(config.encoder)

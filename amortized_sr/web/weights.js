@@ -6,9 +6,11 @@ const MAX_HEADER = 1e8, MAX_NUMBERS = 2e8;
 const SETTINGS = {
   channels: [3, [1, 3]],
   conditions: [[], 'conditions'],
-  encoder: ['edsr', ['edsr', 'span']],
+  encoder: ['edsr', ['edsr', 'hybrid', 'span']],
   encoder_width: [32, 'whole', 1, 1024],
   encoder_blocks: [6, 'whole', 0, 128],
+  half_width: [64, 'whole', 1, 1024],
+  half_blocks: [4, 'whole', 0, 128],
   field: ['hyper', ['hyper', 'learned', 'concat', 'film']],
   head_width: [48, 'whole', 0, 4096],
   frequencies: [2, 'whole', 0, 32],

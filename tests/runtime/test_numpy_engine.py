@@ -20,6 +20,7 @@ from amortized_sr.pictures.conversion import Drawing
 from amortized_sr.pictures.drawing import draw
 from amortized_sr.runtime.engine import NumpyEngine, NumpyError
 from amortized_sr.runtime.weights import expected_shapes
+from amortized_sr.strength import Strength
 from amortized_sr.upscaler import Upscaler
 from amortized_sr.weights import load_weights, save_weights
 from amortized_sr.weights_header import WeightsError
@@ -28,18 +29,26 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 SMALL = ModelConfig(encoder_width=8, encoder_blocks=2, head_width=16)
 CONFIGS = {
+    "hybrid": dataclasses.replace(SMALL, encoder="hybrid", encoder_blocks=3, half_width=12, half_blocks=2),
     "span": dataclasses.replace(SMALL, encoder="span"),
     "no blocks, one layer in the head": dataclasses.replace(SMALL, encoder_blocks=0, head_width=0),
     "points, one neighbour": dataclasses.replace(SMALL, footprint="point", neighbors=1, skip="none"),
     "grey, bilinear": dataclasses.replace(SMALL, channels=1, skip="bilinear", frequencies=3),
     "no sinusoids": dataclasses.replace(SMALL, frequencies=0),
 }
+TOLD = {
+    "noise and jpeg": dataclasses.replace(SMALL, conditions=("noise", "jpeg")),
+    "grey": dataclasses.replace(SMALL, conditions=("jpeg",), channels=1, head_width=0),
+    "nothing below": dataclasses.replace(SMALL, conditions=("noise",), skip="none"),
+    "hybrid": dataclasses.replace(CONFIGS["hybrid"], conditions=("noise", "jpeg")),
+}
 
 
 def weights_of(config: ModelConfig, path: Path) -> Path:
     """A random model whose codes show in 8 bits."""
     model = build_model(config)
-    for layer in [*model.head.children()][-1:]:
+    # The last layer of the codes, and the correction.
+    for layer in [layer for layer in model.head.modules() if isinstance(layer, nn.Conv2d)][-2:]:
         nn.init.normal_(layer.weight, std=0.1)
     save_weights(path, model.state_dict(), config, {})
     return path
@@ -104,6 +113,26 @@ def test_every_model_that_it_has_is_drawn_as_by_torch(config):
     assert_equal_but_for_roundings(steps)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("strength", [Strength(), Strength(noise=25.0, jpeg_step=12.5)], ids=["clean", "faulty"])
+@pytest.mark.parametrize("config", TOLD.values(), ids=TOLD)
+def test_strengths_and_corrections_are_those_of_torch(config, strength, channels):
+    weights = weights_of(config, Path("model.safetensors"))
+
+    steps = differences(weights, pixels_of(13, 18, channels), (39, 40), strength=strength)
+
+    assert_equal_but_for_roundings(steps)
+
+
+def test_the_strength_is_seen():
+    # The test above can fail.
+    engine = NumpyEngine.from_pretrained(weights_of(TOLD["hybrid"], Path("model.safetensors")), Compute())
+    strengths = Strength(), Strength(noise=25.0)
+    one, other = (next(draw(engine, pixels_of(9, 9, 3), (9, 9), Drawing(strength=s))).astype(int) for s in strengths)
+
+    assert np.abs(one - other).max() > 1
+
+
 def test_strips_of_a_large_picture_have_no_seams():
     assert_equal_but_for_roundings(differences("photo-tiny", pixels_of(40, 12, 3), (1200, 500)))
 
@@ -118,7 +147,11 @@ def test_other_weights_are_seen():
         assert_equal_but_for_roundings(np.abs(one - other))
 
 
-@pytest.mark.parametrize("config", [ModelConfig(), *CONFIGS.values()], ids=["default", *CONFIGS])
+@pytest.mark.parametrize(
+    "config",
+    [ModelConfig(), *CONFIGS.values(), *TOLD.values()],
+    ids=["default", *CONFIGS, *(f"told {n}" for n in TOLD)],
+)
 def test_expected_tensors_are_those_of_the_model(config):
     with torch.device("meta"):
         state = build_model(config).state_dict()
@@ -163,7 +196,6 @@ def test_damaged_weights_are_refused_with_the_words_of_torch(damage):
     [
         ({"field": "concat"}, {}, "has the field hyper, not concat"),
         ({"footprint": "box"}, {}, "has the footprints point and gauss, not box"),
-        ({"conditions": ("noise",)}, {}, "has no models that read conditions (noise)"),
         ({}, {"device": "cuda"}, "computes on the CPU, not on cuda"),
         ({}, {"precision": "bf16"}, "computes in fp32, not in bf16"),
     ],
