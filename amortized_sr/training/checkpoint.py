@@ -18,10 +18,13 @@ from torch import Tensor
 import amortized_sr
 from amortized_sr.choices import CheckpointWeights
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.model import AmortizedSR
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.averaging import MovingAverage
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.expansion import merged_state
 from amortized_sr.training.retrying_writes import RetryingWrites
+from amortized_sr.training.growth import grown_state, reachable
 from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights import load_weights, save_weights
 from amortized_sr.weights_header import CONFIGS, Config, kind_of
@@ -133,6 +136,8 @@ def check_network(path: Path, checkpoint: dict[str, Any], task: TrainingTask) ->
 def start_from(source: str, task: TrainingTask) -> None:
     """Replace a task's random weights by bundled ones, by name, or by those of a file or a run folder.
 
+    A network may be larger than that of the weights as far as `growth.reachable` says.
+
     Raises:
         ValueError: If there are no such weights, or with every setting in which their network differs.
     """
@@ -140,13 +145,15 @@ def start_from(source: str, task: TrainingTask) -> None:
     if kind_of(trained.config) != kind_of(task.config):
         kind = kind_of(trained.config)
         raise ValueError(f"{trained.path} holds an {kind}; set --task {kind}, or choose other weights (--init)")
-    differences = _differences(asdict(trained.config), asdict(task.config))
+    model, config, wanted = trained.model, trained.config, task.config
+    grows = isinstance(model, AmortizedSR) and isinstance(config, ModelConfig) and isinstance(wanted, ModelConfig)
+    differences = _differences(asdict(reachable(config, wanted) if grows else config), asdict(wanted))
     if differences:
         raise ValueError(
             f"{trained.path} has the network {differences}; set --model.network alike, as the file of configs/ does "
             "that these weights were trained with, or choose other weights (--init)"
         )
-    task.load_plain_state(trained.model.state_dict())
+    task.load_plain_state(grown_state(model, config, wanted) if grows else model.state_dict())
     # A path would tell a reader of the header nothing but where somebody keeps files.
     task.origin = {"weights": trained.path.stem, "sha256": trained.digest}
 

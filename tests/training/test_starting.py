@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from amortized_sr.model_builder import build
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.checkpoint import start_from
 from amortized_sr.training.command import train, validate
 from amortized_sr.training.super_resolution import SuperResolutionTask
@@ -76,6 +77,43 @@ def test_expanded_convolutions_compute_what_the_weights_do(told_weights, expansi
     torch.testing.assert_close(task.model(planes, (18, 16)), trained.model(planes, (18, 16)), atol=1e-5, rtol=1e-5)
     for name, tensor in task.plain_state(task.model.state_dict()).items():
         torch.testing.assert_close(tensor, trained.model.state_dict()[name], atol=1e-6, rtol=1e-5)
+
+
+EDSR = ModelConfig(encoder_width=8, encoder_blocks=3, head_width=8)
+
+
+@pytest.mark.parametrize("expansion", [0, 1])
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [
+        (EDSR, replace(EDSR, conditions=("noise", "jpeg"))),
+        (EDSR, replace(EDSR, encoder="hybrid", half_width=6, half_blocks=2)),
+        (EDSR, replace(EDSR, encoder="hybrid", conditions=("jpeg",))),
+        (replace(EDSR, conditions=("noise",)), replace(EDSR, encoder="hybrid", conditions=("noise", "jpeg"))),
+        (replace(EDSR, skip="none", head_width=0), replace(EDSR, skip="none", head_width=0, conditions=("noise",))),
+    ],
+    ids=["conditions", "hybrid", "both", "more conditions", "nothing below"],
+)
+def test_a_larger_network_begins_with_what_the_weights_draw(config, wanted, expansion):
+    trained = build(config)
+    for parameter in trained.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    save_weights("small.safetensors", trained.state_dict(), config, {})
+    task = SuperResolutionTask(wanted, expansion=expansion)
+    start_from("small.safetensors", task)
+    planes = torch.rand(2, 3 + len(wanted.conditions), 9, 7)
+    expected = trained(planes[:, : 3 + len(config.conditions)], (20, 15))
+    if config.conditions:  # The strongest condition decides how far the own correction counts.
+        planes[:, 3 + len(config.conditions) :] = 0
+    drawn = task.model(planes, (20, 15))
+    torch.testing.assert_close(drawn, expected, atol=1e-5, rtol=1e-5)
+
+    # What is new can be learned.
+    (drawn - torch.rand_like(drawn)).square().mean().backward()
+    torch.optim.Adam(task.parameters(), 1e-2).step()
+    task.zero_grad()
+    task.model(planes + 0.1, (20, 15)).square().mean().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in task.model.parameters())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""Trained weights -> the weights of a larger network that draws the same: what is new begins without an effect."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from amortized_sr.model import AmortizedSR
+from amortized_sr.model_builder import build_model
+from amortized_sr.model_config import ModelConfig
+
+
+def reachable(config: ModelConfig, wanted: ModelConfig) -> ModelConfig:
+    """Return the network nearest to the wanted one that a trained one can grow to.
+
+    It can read further conditions behind its own, and an `edsr` can become a `hybrid` with the same blocks.
+    """
+    if wanted.conditions[: len(config.conditions)] == config.conditions:
+        config = replace(config, conditions=wanted.conditions)
+    if (config.encoder, wanted.encoder) == ("edsr", "hybrid"):
+        config = replace(config, encoder="hybrid", half_width=wanted.half_width, half_blocks=wanted.half_blocks)
+    return config
+
+
+def grown_state(model: AmortizedSR, config: ModelConfig, wanted: ModelConfig) -> dict[str, Tensor]:
+    """Return the weights of a larger network that draws what a model draws, whatever further conditions say.
+
+    New convolutions are random, except those through which they reach the rest: these are zero. A new correction of the
+    image is zero too.
+
+    Args:
+        model: The trained model.
+        config: Its network.
+        wanted: The larger network, which `reachable` returns for itself.
+    """
+    state = build_model(wanted).state_dict()
+    for name, tensor in model.state_dict().items():
+        if wanted.encoder != config.encoder and name.startswith("encoder.blocks."):
+            _, _, number, rest = name.split(".", 3)
+            after = int(number) - config.encoder_blocks // 2
+            name = f"encoder.after.{after}.{rest}" if after >= 0 else f"encoder.before.{number}.{rest}"
+        elif wanted.corrects and not config.corrects:
+            name = name.replace("head.", "head.codes.", 1)
+        if name == "encoder.first.weight":
+            tensor = torch.cat((tensor, torch.zeros_like(state[name][:, tensor.shape[1] :])), dim=1)
+        state[name] = tensor
+    if wanted.encoder != config.encoder:
+        for name in ("encoder.up.weight", "encoder.up.bias"):
+            state[name] = torch.zeros_like(state[name])
+    return state
