@@ -18,13 +18,11 @@ from torch import Tensor
 import amortized_sr
 from amortized_sr.choices import CheckpointWeights
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.model import AmortizedSR
-from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.averaging import MovingAverage
 from amortized_sr.training.data import SuperResolutionData
 from amortized_sr.training.expansion import merged_state
-from amortized_sr.training.retrying_writes import RetryingWrites
 from amortized_sr.training.growth import grown_state, reachable
+from amortized_sr.training.retrying_writes import RetryingWrites
 from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights import load_weights, save_weights
 from amortized_sr.weights_header import CONFIGS, Config, kind_of
@@ -145,15 +143,13 @@ def start_from(source: str, task: TrainingTask) -> None:
     if kind_of(trained.config) != kind_of(task.config):
         kind = kind_of(trained.config)
         raise ValueError(f"{trained.path} holds an {kind}; set --task {kind}, or choose other weights (--init)")
-    model, config, wanted = trained.model, trained.config, task.config
-    grows = isinstance(model, AmortizedSR) and isinstance(config, ModelConfig) and isinstance(wanted, ModelConfig)
-    differences = _differences(asdict(reachable(config, wanted) if grows else config), asdict(wanted))
+    differences = _differences(asdict(reachable(trained.config, task.config)), asdict(task.config))
     if differences:
         raise ValueError(
             f"{trained.path} has the network {differences}; set --model.network alike, as the file of configs/ does "
             "that these weights were trained with, or choose other weights (--init)"
         )
-    task.load_plain_state(grown_state(model, config, wanted) if grows else model.state_dict())
+    task.load_plain_state(grown_state(trained.model, trained.config, task.config))
     # A path would tell a reader of the header nothing but where somebody keeps files.
     task.origin = {"weights": trained.path.stem, "sha256": trained.digest}
 

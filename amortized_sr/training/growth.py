@@ -5,16 +5,18 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from amortized_sr.model import AmortizedSR
-from amortized_sr.model_builder import build_model
+from amortized_sr.model_builder import AnyModel, build_model
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.weights_header import Config
 
 
-def reachable(config: ModelConfig, wanted: ModelConfig) -> ModelConfig:
+def reachable(config: Config, wanted: Config) -> Config:
     """Return the network nearest to the wanted one that a trained one can grow to.
 
-    It can read further conditions behind its own, and an `edsr` can become a `hybrid` with the same blocks.
+    An upscaler can read further conditions behind its own, and its `edsr` can become a `hybrid` with the same blocks.
     """
+    if not (isinstance(config, ModelConfig) and isinstance(wanted, ModelConfig)):
+        return config
     if wanted.conditions[: len(config.conditions)] == config.conditions:
         config = replace(config, conditions=wanted.conditions)
     if (config.encoder, wanted.encoder) == ("edsr", "hybrid"):
@@ -22,7 +24,7 @@ def reachable(config: ModelConfig, wanted: ModelConfig) -> ModelConfig:
     return config
 
 
-def grown_state(model: AmortizedSR, config: ModelConfig, wanted: ModelConfig) -> dict[str, Tensor]:
+def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Tensor]:
     """Return the weights of a larger network that draws what a model draws, whatever further conditions say.
 
     New convolutions are random, except those through which they reach the rest: these are zero. A new correction of the
@@ -33,6 +35,8 @@ def grown_state(model: AmortizedSR, config: ModelConfig, wanted: ModelConfig) ->
         config: Its network.
         wanted: The larger network, which `reachable` returns for itself.
     """
+    if not (isinstance(config, ModelConfig) and isinstance(wanted, ModelConfig)):
+        return model.state_dict()
     state = build_model(wanted).state_dict()
     for name, tensor in model.state_dict().items():
         if wanted.encoder != config.encoder and name.startswith("encoder.blocks."):
