@@ -35,6 +35,6 @@ const encoding = median(20, () => {
 });
 const frame = median(60, (number) => {
   const reach = 0.95 ** number;
-  picture.render(768, 768, [-reach, -reach, reach, reach], 0);
+  picture.drawing.render(768, 768, [-reach, -reach, reach, reach], 0);
 });
 console.log(`${os.cpus()[0].model}, node ${process.version}: encode 64x64 ${encoding} ms, frame 768x768 ${frame} ms`);
