@@ -71,7 +71,7 @@ def main() -> None:
         raise SystemExit("Chromium and ChromeDriver are needed; install them.")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"

@@ -29,7 +29,7 @@ def page(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a web page that enlarges pictures and morphs digits in the browser: they never leave the reader's machine."""
+    """Write a web page that enlarges pictures in the browser and morphs digits; nothing leaves the reader's machine."""
     if output is not None and single_file is not None:
         raise typer.BadParameter("--output and --single-file exclude each other; choose one")
     from amortized_sr.image_io import replacing
