@@ -83,7 +83,7 @@ function openSource() {
   picture = null;
   busy = stale = false;
   const { pixels, width, height } = source;
-  post('open', { name: find('model').value, pixels, width, height, strengths: dials.strengths() });
+  post('open', { name: find('model').value, pixels, width, height });
 }
 
 // --- the worker's answers ---
@@ -97,7 +97,9 @@ const answers = {
     dials.offer(conditions);
     // Only the first picture is seen as the address says.
     if (!remembering) view.lookAtAddress();
+    // The interpolated picture is drawn before the worker encodes.
     draw();
+    post('encode', { strengths: dials.strengths() });
   },
   encoded({ share, done, seconds }) {
     const { name, width, height, lost } = source;

@@ -24,7 +24,7 @@ export function startDials(encode) {
   noise.oninput = jpeg.oninput = turn;
   return {
     strengths,
-    // Shows the dials that a model reads, whose encoding has begun.
+    // Shows the dials that a model reads, which is about to encode.
     offer(names) {
       running = true;
       find('dials').hidden = !names.length;

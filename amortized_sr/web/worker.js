@@ -29,15 +29,6 @@ function work(part) {
   next();
 }
 
-function encode(strengths) {
-  const began = now(), tiles = picture.encode(conditionsOf(model.read.config.conditions, strengths));
-  work(() => {
-    const { value, done } = tiles.next();
-    answer('encoded', { share: value, done, seconds: now() - began });
-    return done;
-  });
-}
-
 const handlers = {
   // Loads the core, and models of pictures or the one of digits.
   async start({ wasm, weights, digits }) {
@@ -51,20 +42,25 @@ const handlers = {
     answer('started');
   },
 
-  // Takes a picture, which is drawn at once, and encodes it.
-  open({ name, pixels, width, height, strengths }) {
+  // Takes a picture, which can be drawn at once.
+  open({ name, pixels, width, height }) {
     number++;
     picture = null;
     core.top = mark;
     model = models[name];
     picture = new PictureFunction(core, model.encoder, model.read, pixels, width, height);
     answer('opened', { conditions: model.read.config.conditions });
-    encode(strengths);
   },
 
-  // Encodes the picture again.
+  // Encodes the picture, again if strengths are others.
   encode({ strengths }) {
-    if (picture) encode(strengths);
+    if (!picture) return;
+    const began = now(), tiles = picture.encode(conditionsOf(model.read.config.conditions, strengths));
+    work(() => {
+      const { value, done } = tiles.next();
+      answer('encoded', { share: value, done, seconds: now() - began });
+      return done;
+    });
   },
 
   // Draws what a canvas shows.
