@@ -19,19 +19,24 @@ def page(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL", help="Bundled name or weights file; repeat it for a choice."),
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Bundled name or weights file; repeat it for a choice of upscalers, and for one autoencoder, "
+            "which morphs digits; default: photo-tiny and mnist-morph.",
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a web page that enlarges pictures in the browser: they never leave the reader's machine."""
+    """Write a web page that enlarges pictures in the browser and morphs digits; nothing leaves the reader's machine."""
     if output is not None and single_file is not None:
         raise typer.BadParameter("--output and --single-file exclude each other; choose one")
     from amortized_sr.image_io import replacing
     from amortized_sr.web import page as pages
-    from amortized_sr.weights_header import DEFAULT_MODEL
+    from amortized_sr.weights_header import DEFAULT_MODEL, DEFAULT_SAMPLER
 
-    models = model or [DEFAULT_MODEL]
+    models = model or [DEFAULT_MODEL, DEFAULT_SAMPLER]
     with failures_as_sentences(page):
         if single_file is not None:
             path = checked_output(single_file, None, "page.html", overwrite)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from amortized_sr.web.page import SITE_POLICY, is_drawable, site_files
+from amortized_sr.web.page import SITE_POLICY, is_autoencoder, is_drawable, site_files
 from amortized_sr.weights_header import DEFAULT_MODEL
 
 _MEDIA = {
@@ -22,8 +22,14 @@ _MEDIA = {
 
 
 def page_models(models: Sequence[str]) -> list[str]:
-    """Return the models that the page draws with: those of the server that it can, or else the default one."""
-    return [model for model in models if is_drawable(model)] or [DEFAULT_MODEL]
+    """Return the models that the page draws with: those of the server that it can.
+
+    Without an upscaler among them it takes the default one; it morphs with the first autoencoder.
+    """
+    drawable = [model for model in models if is_drawable(model)]
+    autoencoders = [model for model in drawable if is_autoencoder(model)]
+    upscalers = [model for model in drawable if model not in autoencoders]
+    return [*(upscalers or [DEFAULT_MODEL]), *autoencoders[:1]]
 
 
 def page_routes(models: Sequence[str]) -> list[Route]:

@@ -1,11 +1,16 @@
-// What the reader does: pointers, wheel, keys, buttons, files. Joined to app.js, whose functions it calls.
+// What the reader does: pointers, wheel, keys, buttons, files.
+import { clamp, find } from './parts.js';
 
-const pointers = new Map();
+const stage = find('stage'), pointers = new Map();
 let onLine = false;
 const middle = (points) => ({ x: points.reduce((sum, p) => sum + p.x, 0) / points.length, y: points.reduce((sum, p) => sum + p.y, 0) / points.length });
 const spread = (points) => (points.length < 2 ? 1 : Math.max(1, Math.hypot(points[0].x - points[1].x, points[0].y - points[1].y)));
 
-function listen() {
+// Begins to listen; `page` holds what the page does.
+export function listen(page) {
+  const zoom = (factor, point) => page.look((view) => view.zoom(factor, point));
+  const move = (x, y) => page.look((view) => view.move(x, y));
+  const showWhole = () => page.look((view) => (view.scale = null));
   stage.addEventListener('pointerdown', (event) => {
     onLine = event.target.id === 'line' && !pointers.size;
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
@@ -17,7 +22,7 @@ function listen() {
     const box = stage.getBoundingClientRect(), before = [...pointers.values()];
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     const after = [...pointers.values()], [from, to] = [middle(before), middle(after)];
-    if (onLine) return splitAt((event.clientX - box.left) / box.width);
+    if (onLine) return page.splitAt((event.clientX - box.left) / box.width);
     move(to.x - from.x, to.y - from.y);
     if (after.length > 1) zoom(spread(after) / spread(before), to);
   });
@@ -44,27 +49,24 @@ function listen() {
   find('in').onclick = () => zoom(1.5);
   find('out').onclick = () => zoom(1 / 1.5);
   find('whole').onclick = showWhole;
-  find('split').oninput = () => splitAt(find('split').value / 100);
-  find('save').onsubmit = save;
-  find('file').onchange = (event) => openFile(event.target.files[0]);
-  find('model').onchange = () => source && openSource();
-  for (const button of document.querySelectorAll('.example'))
-    button.onclick = () => openImage(button.firstChild, button.firstChild.alt);
-  document.addEventListener('paste', (event) => openFile(event.clipboardData.files[0]));
+  find('split').oninput = () => page.splitAt(find('split').value / 100);
+  find('save').onsubmit = page.save;
+  find('file').onchange = (event) => page.openFile(event.target.files[0]);
+  find('model').onchange = page.openSource;
+  for (const button of document.querySelectorAll('.example')) button.onclick = () => page.openExample(button.firstChild);
+  document.addEventListener('paste', (event) => page.openFile(event.clipboardData.files[0]));
   document.addEventListener('dragover', (event) => {
     event.preventDefault();
     stage.classList.add('over');
   });
   document.addEventListener('dragleave', () => stage.classList.remove('over'));
   document.addEventListener('drop', (event) => {
-    event.preventDefault();
     stage.classList.remove('over');
-    openFile(event.dataTransfer.files[0]);
+    // A digit's canvas takes its own pictures.
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    page.openFile(event.dataTransfer.files[0]);
   });
-  addEventListener('hashchange', () => {
-    if (!picture) return;
-    lookAtAddress();
-    draw();
-  });
-  new ResizeObserver(draw).observe(stage);
+  addEventListener('hashchange', () => page.look((view) => view.lookAtAddress()));
+  new ResizeObserver(page.draw).observe(stage);
 }

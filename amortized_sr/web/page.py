@@ -1,7 +1,7 @@
 """Writes the page as a static site, or as one HTML file that opens from a disk. Loads no torch.
 
-The scripts of the worker are modules, so that node can test them; a browser gets them joined as one classic script,
-because a page that was opened from a disk may load no modules. Comments and indentation stay here.
+The scripts are modules, which node tests. A browser gets them as two classic scripts, because a page that was opened
+from a disk may load no modules: `scripts/build_web_page` joins and minifies them, and the result is in `built/`.
 """
 
 import base64
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.image_io import replacing
-from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights_header import WeightsError, find_weights, read_header
 
 SITE_POLICY = (
@@ -24,47 +24,56 @@ SITE_POLICY = (
 )
 """What the static site may load and do: its content security policy."""
 
-# In the order in which the joined script needs them.
-_WORKER = ("core.js", "weights.js", "tables.js", "encoder.js", "function.js", "png.js", "worker.js")
+_BUILT = ("app.js", "worker.js", "style.css")
+
+# Pictures on the page by their names for readers, and who made them.
+_EXAMPLES = {"kitten": "kitten_64.png", "owl": "owl_32.png", "digit": "digit_28.png"}
+_CREDITS = (
+    "Pictures: kitten: budgie-backgrounds, CC0; owl: Noto Emoji by Google, Apache-2.0; "
+    "digits: MNIST by LeCun, Cortes and Burges, CC BY-SA 3.0."
+)
+
+# The digits from 0 to 9 side by side, each the first of its kind in MNIST's test set; two of them are morphed at first.
+_SHEET = "digits_28.png"
+_FIRST_MORPH = {"from": 4, "to": 9}
 
 
 @dataclass(frozen=True)
-class _Example:
-    """A picture on the page: its file, its name for readers, and who made it."""
+class _Models:
+    """Contents of weights files by names that can stand in an address: of pictures, and of digits, at most one."""
 
-    file: str
-    title: str
-    credit: str
+    upscalers: dict[str, bytes]
+    autoencoders: dict[str, bytes]
 
-
-_EXAMPLES = (
-    _Example("kitten_64.png", "kitten", "budgie-backgrounds, CC0"),
-    _Example("owl_32.png", "owl", "Noto Emoji by Google, Apache-2.0"),
-    _Example("digit_28.png", "digit", "MNIST by LeCun, Cortes and Burges, CC BY-SA 3.0"),
-)
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files by their path in the site."""
+        every = self.upscalers | self.autoencoders
+        return {f"weights/{name}.safetensors": content for name, content in every.items()}
 
 
 def site_files(models: Sequence[str]) -> dict[str, bytes]:
     """Return the files of the static site by their path in it.
 
     Args:
-        models: Names of bundled weights, or paths of weights files; the first is chosen when the page opens.
+        models: Names of bundled weights, or paths of weights files: upscalers, the first of which is chosen when the
+            page opens, and at most one autoencoder, which the page morphs digits with.
 
     Raises:
         WeightsError: If there are no such weights, the page cannot draw with them, or two have the same name.
     """
-    weights = _weights(models)
+    found = _models(models)
+    pictures = {f"examples/{file}": _part(f"examples/{file}") for file in _pictures(found)}
     page = _page(
         policy=SITE_POLICY,
         style='<link rel="stylesheet" href="style.css">',
         scripts='<script src="app.js" defer></script>',
-        models=weights,
-        sources={example.file: f"examples/{example.file}" for example in _EXAMPLES},
+        models=found,
+        sources={file: f"examples/{file}" for file in _pictures(found)},
     )
     files = {"index.html": page.encode(), "core.wasm": _part("core.wasm")}
-    files |= {name: text.encode() for name, text in _texts().items()}
-    files |= {f"examples/{example.file}": _part(f"examples/{example.file}") for example in _EXAMPLES}
-    return files | {f"weights/{name}.safetensors": content for name, content in weights.items()}
+    files |= {name: _part(f"built/{name}") for name in _BUILT}
+    return files | pictures | found.files
 
 
 def single_file(models: Sequence[str]) -> bytes:
@@ -76,24 +85,22 @@ def single_file(models: Sequence[str]) -> bytes:
     Raises:
         WeightsError: As `site_files`.
     """
-    weights, texts = _weights(models), _texts()
-    data = {"core.wasm": _part("core.wasm")} | {f"weights/{name}.safetensors": one for name, one in weights.items()}
-    held = {name: base64.b64encode(content).decode() for name, content in data.items()} | {
-        "worker.js": texts["worker.js"]
-    }
+    found, (app, worker, style) = _models(models), [_part(f"built/{name}").decode() for name in _BUILT]
+    data = {"core.wasm": _part("core.wasm")} | found.files
+    held = {name: base64.b64encode(content).decode() for name, content in data.items()} | {"worker.js": worker}
     scripts = [f'<script type="text/plain" id="{html.escape(name)}">{text}</script>' for name, text in held.items()]
-    scripts.append(f"<script>{texts['app.js']}</script>")
+    scripts.append(f"<script>{app}</script>")
     policy = (
-        f"default-src 'none'; script-src '{_hash(texts['app.js'])}' 'wasm-unsafe-eval'; worker-src blob:; "
-        f"img-src blob: data:; style-src '{_hash(texts['style.css'])}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{_hash(app)}' 'wasm-unsafe-eval'; worker-src blob:; "
+        f"img-src blob: data:; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
     )
-    pictures = {example.file: base64.b64encode(_part(f"examples/{example.file}")).decode() for example in _EXAMPLES}
+    pictures = {file: base64.b64encode(_part(f"examples/{file}")).decode() for file in _pictures(found)}
     page = _page(
         policy=policy,
-        style=f"<style>{texts['style.css']}</style>",
+        style=f"<style>{style}</style>",
         scripts="\n".join(scripts),
-        models=weights,
-        sources={name: f"data:image/png;base64,{content}" for name, content in pictures.items()},
+        models=found,
+        sources={file: f"data:image/png;base64,{content}" for file, content in pictures.items()},
     )
     return page.encode()
 
@@ -110,51 +117,54 @@ def write_site(folder: Path, models: Sequence[str]) -> list[Path]:
     return paths
 
 
-def _page(policy: str, style: str, scripts: str, models: Mapping[str, bytes], sources: Mapping[str, str]) -> str:
-    options = "".join(f"<option>{html.escape(name)}</option>" for name in models)
+def _page(policy: str, style: str, scripts: str, models: _Models, sources: Mapping[str, str]) -> str:
+    options = "".join(f"<option>{html.escape(name)}</option>" for name in models.upscalers)
     examples = "\n".join(
-        f'<button class="example" type="button"><img src="{sources[one.file]}" alt="{one.title}"></button>'
-        for one in _EXAMPLES
+        f'<button class="example" type="button"><img src="{sources[file]}" alt="{title}"></button>'
+        for title, file in _EXAMPLES.items()
     )
-    credits = "; ".join(f"{one.title}: {one.credit}" for one in _EXAMPLES)
     return string.Template(_part("index.html").decode()).substitute(
         policy=policy,
         style=style,
         scripts=scripts,
         models=options,
-        hidden="hidden" if len(models) == 1 else "",
+        hidden="hidden" if len(models.upscalers) == 1 else "",
         examples=examples,
-        credits=f"Pictures: {credits}.",
+        digits="".join(html.escape(name) for name in models.autoencoders),
+        morphs="" if models.autoencoders else "hidden",
+        sheet=sources.get(_SHEET, ""),
+        credits=_CREDITS,
+        **{place: _digits(first) for place, first in _FIRST_MORPH.items()},
     )
 
 
-def _texts() -> dict[str, str]:
-    """Return the scripts and the style as browsers get them."""
-    modules = "\n".join(_part(name).decode() for name in _WORKER)
-    joined = re.sub(r"^import .*\n|^export (?=async |function|class|const)", "", modules, flags=re.MULTILINE)
-    app = "\n".join(_part(name).decode() for name in ("app.js", "controls.js"))
-    texts = {"worker.js": f"'use strict';\n{joined}", "app.js": app}
-    return {name: _compact(text) for name, text in texts.items()} | {"style.css": _part("style.css").decode()}
+def _digits(chosen: int) -> str:
+    """Return the choices of a digit."""
+    digits = [f"<option{' selected' if digit == chosen else ''}>{digit}</option>" for digit in range(10)]
+    return "".join([*digits, '<option value="">mine</option>'])
 
 
-def _compact(script: str) -> str:
-    """Return a script without its indentation and without lines that are comments."""
-    lines = (line.strip() for line in script.splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
+def _pictures(models: _Models) -> list[str]:
+    """Return the files of the pictures that a page shows."""
+    return [*_EXAMPLES.values(), *([_SHEET] if models.autoencoders else [])]
 
 
-def _weights(models: Sequence[str]) -> dict[str, bytes]:
-    """Return the content of weights files by a name that can stand in an address."""
-    result: dict[str, bytes] = {}
+def _models(models: Sequence[str]) -> _Models:
+    """Return the weights of a page."""
+    result = _Models({}, {})
     for model in models:
         path = find_weights(model)
         if problem := _obstacle(path):
-            needed = "the page draws upscalers with the field hyper and the encoder edsr"
-            raise WeightsError(f"{path}: {needed}, these weights {problem}; choose others")
+            raise WeightsError(f"{path}: {problem}; choose others")
         name = name_in_address(path)
-        if name in result:
+        if name in result.upscalers or name in result.autoencoders:
             raise WeightsError(f"{path}: two models of the page have the name {name}; rename one file")
-        result[name] = path.read_bytes()
+        kind = result.autoencoders if is_autoencoder(model) else result.upscalers
+        kind[name] = path.read_bytes()
+    if not result.upscalers:
+        raise WeightsError(f"{', '.join(models)}: the page needs an upscaler for its pictures; add one, as photo-tiny")
+    if len(result.autoencoders) > 1:
+        raise WeightsError(f"{', '.join(result.autoencoders)}: the page morphs with one autoencoder; choose one")
     return result
 
 
@@ -179,12 +189,31 @@ def name_in_address(path: Path) -> str:
     return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII) or "model"
 
 
+def is_autoencoder(model: str) -> bool:
+    """Return whether a model is an autoencoder; see `site_files` for its name.
+
+    Raises:
+        WeightsError: If there are no such weights.
+    """
+    return isinstance(read_header(find_weights(model)).config, AutoencoderConfig)
+
+
 def _obstacle(path: Path) -> str | None:
     """Return why the page cannot draw with a weights file, or None."""
     config = read_header(path).config
-    if not isinstance(config, ModelConfig):
-        return "hold an autoencoder"
-    return None if (config.field, config.encoder) == ("hyper", "edsr") else f"have {config.field} and {config.encoder}"
+    if isinstance(config, AutoencoderConfig):
+        if config.decoder in ("linear", "modulated") and config.code_grid == 1:
+            return None
+        return (
+            "the page morphs with autoencoders with the decoder linear or modulated and code_grid 1, "
+            f"these weights have {config.decoder} and {config.code_grid}"
+        )
+    if (config.field, config.encoder) == ("hyper", "edsr"):
+        return None
+    return (
+        "the page draws upscalers with the field hyper and the encoder edsr, "
+        f"these weights have {config.field} and {config.encoder}"
+    )
 
 
 def _hash(text: str) -> str:

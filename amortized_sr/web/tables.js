@@ -100,14 +100,14 @@ export function interpolation(name, region) {
   };
 }
 
-// The table that shrinks an axis with the antialiased bicubic kernel, as Pillow does; the identity for equal sizes.
-export function shrinking(from, to) {
-  const scale = from / to, terms = scale === 1 ? 1 : Math.ceil(4 * scale) + 1;
+// The table that resizes an axis with Pillow's bicubic filter, antialiased where it shrinks; the identity for equal sizes.
+export function resizing(from, to) {
+  const scale = from / to, stretch = Math.max(scale, 1), terms = scale === 1 ? 1 : Math.ceil(4 * stretch) + 1;
   const index = new Int32Array(to * terms), value = new Float32Array(to * terms);
   for (let i = 0; i < to; i++) {
-    const centre = (i + 0.5) * scale, reach = scale === 1 ? 0.5 : 2 * scale;
+    const centre = (i + 0.5) * scale, reach = scale === 1 ? 0.5 : 2 * stretch;
     const low = Math.max(0, Math.floor(centre - reach + 0.5)), high = Math.min(from, Math.floor(centre + reach + 0.5));
-    const weights = Array.from({ length: high - low }, (_, m) => cubic((low + m + 0.5 - centre) / scale));
+    const weights = Array.from({ length: high - low }, (_, m) => cubic((low + m + 0.5 - centre) / stretch));
     const sum = weights.reduce((a, b) => a + b);
     for (let m = 0; m < terms; m++) {
       index[i * terms + m] = Math.min(low + m, from - 1);
@@ -115,4 +115,19 @@ export function shrinking(from, to) {
     }
   }
   return { index, value, terms, functions: 1 };
+}
+
+// Resizes an image (row, column, channel) of floats; colours may leave [0, 1] slightly.
+export function resize(image, channels, width, height, columns, rows) {
+  const along = ({ index, value, terms }, from, outer, cells, count, inner) => {
+    const out = new Float32Array(outer * count * inner);
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < count; i++)
+        for (let m = i * terms; m < (i + 1) * terms; m++)
+          for (let k = 0; k < inner; k++)
+            out[(o * count + i) * inner + k] += value[m] * from[(o * cells + index[m]) * inner + k];
+    return out;
+  };
+  const wide = along(resizing(width, columns), image, height, width, columns, channels);
+  return along(resizing(height, rows), wide, 1, height, rows, columns * channels);
 }

@@ -1,56 +1,109 @@
-// The worker: models, one picture, its renderings. Messages are answered one after the other, so that nothing shares
-// the core; encoding goes on tile by tile between them.
+// The workers: one draws the picture, one draws morphs, one trains a network. Messages are answered one after the other,
+// so that nothing shares a core; encoding and training go on in small parts between them.
+import { Autoencoder } from './autoencoder.js';
 import { loadCore } from './core.js';
+import { WHOLE } from './drawing.js';
 import { Encoder } from './encoder.js';
-import { PictureFunction, WHOLE } from './function.js';
+import { PictureFunction } from './function.js';
+import { Network } from './network.js';
 import { writePng } from './png.js';
+import { conditionsOf } from './strength.js';
 import { readWeights } from './weights.js';
 
-const models = {};
-let core, mark, picture, number = 0, queue = Promise.resolve();
+// Seconds of training between two pictures of it, and in all.
+const PART = 0.15, LONGEST = 60;
+
+const models = {}, codes = {};
+let core, mark, model, picture, autoencoder, number = 0, queue = Promise.resolve();
 
 const answer = (kind, values = {}, moved = []) => postMessage({ kind, ...values }, moved);
+const now = () => performance.now() / 1000;
+
+// Does parts of a long work, of which `part` does the next one and returns whether it was the last.
+function work(part) {
+  const mine = ++number;
+  const next = () => {
+    // A new task of the event loop: messages that wait come between two parts.
+    if (mine === number && !part()) setTimeout(enqueue, 0, next);
+  };
+  next();
+}
 
 const handlers = {
-  // Loads the core and all models.
-  async start({ wasm, weights }) {
+  // Loads the core, and models of pictures or the one of digits.
+  async start({ wasm, weights, digits }) {
     core = await loadCore(wasm);
-    for (const [name, bytes] of Object.entries(weights)) {
+    for (const [name, bytes] of Object.entries(weights ?? {})) {
       const read = readWeights(bytes);
       models[name] = { read, encoder: new Encoder(core, read) };
     }
+    if (digits) autoencoder = new Autoencoder(core, readWeights(digits, 'autoencoder'));
     mark = core.top;
     answer('started');
   },
 
-  // Takes a picture, which is drawn at once, and encodes it.
-  open({ model, pixels, width, height }) {
-    const { read, encoder } = models[model], began = performance.now(), mine = ++number;
+  // Takes a picture, which can be drawn at once.
+  open({ name, pixels, width, height }) {
+    number++;
     picture = null;
     core.top = mark;
-    picture = new PictureFunction(core, encoder, read, pixels, width, height);
-    answer('opened');
-    const tiles = picture.encode();
-    const next = () => {
-      if (mine !== number) return;
+    model = models[name];
+    picture = new PictureFunction(core, model.encoder, model.read, pixels, width, height);
+    answer('opened', { conditions: model.read.config.conditions });
+  },
+
+  // Encodes the picture, again if strengths are others.
+  encode({ strengths }) {
+    if (!picture) return;
+    const began = now(), tiles = picture.encode(conditionsOf(model.read.config.conditions, strengths));
+    work(() => {
       const { value, done } = tiles.next();
-      answer('encoded', { share: value, done, seconds: (performance.now() - began) / 1000 });
-      // A new task of the event loop: messages that wait come between two tiles.
-      if (!done) setTimeout(enqueue, 0, next);
-    };
-    next();
+      answer('encoded', { share: value, done, seconds: now() - began });
+      return done;
+    });
   },
 
   // Draws what a canvas shows.
   frame({ width, height, window, split }) {
-    const pixels = picture?.render(width, height, window, split);
-    answer('frame', { pixels, width, height, split }, pixels ? [pixels.buffer] : []);
+    const pixels = picture?.drawing.render(width, height, window, split);
+    answer('frame', { pixels, width, height, window }, pixels ? [pixels.buffer] : []);
   },
 
   // Draws a picture of any size in strips.
   async save({ width, height, window, name }) {
-    const strips = picture.strips(width, height, window ?? WHOLE, 0, 64);
+    const strips = picture.drawing.strips(width, height, window ?? WHOLE, 0, 64);
     answer('saved', { blob: await writePng(width, height, strips), width, height, name });
+  },
+
+  // Draws the picture at a place between two digits: 0 is the first, 1 the second. Digits that are given are encoded.
+  morph({ digits, share, side }) {
+    for (const [place, { pixels, width, height }] of Object.entries(digits))
+      codes[place] = autoencoder.encode(pixels, width, height);
+    const code = codes.from.map((value, at) => value + share * (codes.to[at] - value));
+    const pixels = autoencoder.decode(code).render(side, side);
+    answer('morphed', { pixels, side }, [pixels.buffer]);
+  },
+
+  // Trains a network on a picture.
+  fit({ pixels, width, height, training }) {
+    core.top = mark;
+    const network = new Network(core, pixels, width, height), scale = 128 / Math.max(network.width, network.height);
+    let seconds = 0;
+    work(() => {
+      const began = now();
+      do network.step();
+      while (now() - began < PART);
+      seconds += now() - began;
+      const size = [network.width, network.height].map((side) => Math.max(1, Math.round(side * scale)));
+      const done = seconds >= LONGEST, { steps } = network, drawn = { pixels: network.draw(...size), size };
+      answer('fitted', { training, ...drawn, seconds, steps, psnr: network.psnr(), done });
+      return done;
+    });
+  },
+
+  // Ends what is done in parts.
+  stop() {
+    number++;
   },
 };
 

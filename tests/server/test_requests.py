@@ -194,9 +194,11 @@ def test_the_page_is_served_with_its_parts(browser):
     assert browser.get("/", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_a_model_that_the_page_cannot_draw_is_served_all_the_same(autoencoder_weights):
+def test_an_autoencoder_is_served_and_the_page_draws_with_the_default_model(autoencoder_weights):
     with client(autoencoder_weights) as browser:
         assert browser.get("/weights/photo-tiny.safetensors").status_code == 200
+        # The page morphs with it.
+        assert browser.get("/weights/autoencoder.safetensors").status_code == 200
         place = send(browser, noise(8, 8).convert("L"))
         assert decoded(browser.get(f"{place}/full/^30,30/0/default.png").content).size == (30, 30)
 

@@ -1,19 +1,19 @@
 """The page's modules in node: renderings equal torch's, and bad weights are refused with a sentence."""
 
 import json
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from node_driver import CORE, node, pictures, pixels_of
 from PIL import Image
 from torch import nn
 
 from amortized_sr import Upscaler
 from amortized_sr.coords import WHOLE
+from amortized_sr.jpeg_strength import condition_of_step, step_of_quality
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.picture_tensor import tensor_to_picture
@@ -21,7 +21,6 @@ from amortized_sr.weights import save_weights
 from amortized_sr.weights_header import find_weights
 
 ROOT = Path(__file__).resolve().parents[2]
-WEB = ROOT / "amortized_sr" / "web"
 
 # Sizes (height, width) and windows: whole, enlarged, shrunk, along one axis only, far in, at edges, one pixel.
 RENDERINGS = [
@@ -40,32 +39,14 @@ RENDERINGS = [
 ]
 
 
-def node(job: dict[str, object]) -> bytes:
-    program = shutil.which("node")
-    if program is None:
-        pytest.skip("needs node")
-    script = Path(__file__).parent / "draw.mjs"
-    done = subprocess.run([program, script], input=json.dumps(job).encode(), capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
-
-
 def drawn(picture: Image.Image, weights: Path, folder: Path, side: int = 128, **more: object) -> list[np.ndarray]:
-    (folder / "pixels").write_bytes(np.array(picture.convert("RGBA")).tobytes())
     renderings = [[*size, window, 0] for size, window in RENDERINGS]
-    job = {"core": str(WEB / "core.wasm"), "weights": str(weights), "pixels": str(folder / "pixels"), "side": side}
-    result = node({**job, "width": picture.width, "height": picture.height, "renderings": renderings, **more})
-    arrays, start = [], 0
-    for (height, width), _ in RENDERINGS:
-        stop = start + 4 * height * width
-        arrays.append(np.frombuffer(result[start:stop], np.uint8).reshape(height, width, 4))
-        start = stop
-    assert start == len(result)
-    return arrays
+    job = {"core": str(CORE), "weights": str(weights), "side": side, **pixels_of(picture, folder / "pixels")}
+    return pictures(node({**job, "renderings": renderings, **more}), [size for size, _ in RENDERINGS])
 
 
-def check_equal(arrays: list[np.ndarray], picture: Image.Image, weights: Path) -> None:
-    function = Upscaler.from_pretrained(weights, "cpu", precision="fp32").encode(picture, noise="off", jpeg="off")
+def check_equal(arrays: list[np.ndarray], picture: Image.Image, weights: Path, noise: int = 0, jpeg: int = 0) -> None:
+    function = Upscaler.from_pretrained(weights, "cpu", precision="fp32").encode(picture, noise=noise, jpeg=jpeg)
     for (size, window), array in zip(RENDERINGS, arrays, strict=True):
         expected = np.asarray(function.render(size, window).convert("RGB")).astype(int)
         difference = abs(array[..., :3] - expected)
@@ -112,16 +93,42 @@ def test_every_setting_of_the_field_equals_torch_and_tiles_leave_no_seam(setting
     check_equal(arrays, picture, tmp_path / "model.safetensors")
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("strengths", [{"noise": 15, "jpeg": 0}, {"noise": 1, "jpeg": 40}, {"jpeg": 100}], ids=str)
+def test_a_model_with_dials_encodes_again_as_torch_does(channels, mode, strengths, tmp_path):
+    config = ModelConfig(
+        channels=channels, encoder_width=8, encoder_blocks=1, head_width=16, conditions=("noise", "jpeg")
+    )  # fmt: skip
+    model = build_model(config)
+    for parameter in model.head.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    path = tmp_path / "model.safetensors"
+    save_weights(path, model.state_dict(), config, {})
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (11, 14, 3), dtype=np.uint8)).convert(mode)
+
+    arrays = drawn(picture, path, tmp_path, side=4, before={"noise": 75, "jpeg": 5}, strengths=strengths)
+    check_equal(arrays, picture, path, **strengths)
+
+    # The dials change what is drawn, the image below the field too.
+    untold = drawn(picture, path, tmp_path, side=4, before=strengths)
+    check_equal(untold, picture, path)
+    assert abs(untold[0].astype(int) - arrays[0]).max() > 8
+
+
+@pytest.mark.parametrize("quality", [1, 3, 33, 49, 50, 51, 90, 100])
+def test_qualities_mean_what_they_mean_in_python(quality):
+    numbers = json.loads(node({"conditions": [{"noise": 30, "jpeg": quality}, {}]}))
+
+    assert numbers[0] == pytest.approx([30 / 255, condition_of_step(step_of_quality(quality))], abs=1e-12)
+    assert numbers[1] == [0, 0]
+
+
 def test_left_of_the_split_is_the_interpolated_image(tmp_path):
     picture = Image.open(ROOT / "examples" / "kitten_64.png")
-    (tmp_path / "pixels").write_bytes(np.array(picture.convert("RGBA")).tobytes())
-    job = {
-        "core": str(WEB / "core.wasm"),
-        "weights": str(find_weights("photo-tiny")),
-        "pixels": str(tmp_path / "pixels"),
-    }
+    job = {"core": str(CORE), "weights": str(find_weights("photo-tiny")), **pixels_of(picture, tmp_path / "pixels")}
 
-    result = node({**job, "side": 128, "width": 64, "height": 64, "renderings": [[128, 128, WHOLE, 50]]})
+    result = node({**job, "side": 128, "renderings": [[128, 128, WHOLE, 50]]})
 
     array = np.frombuffer(result, np.uint8).reshape(128, 128, 4)[..., :3].astype(int)
     function = Upscaler.from_pretrained(device="cpu", precision="fp32").encode(picture, noise="off", jpeg="off")
@@ -153,7 +160,7 @@ def test_a_browser_without_simd_or_memory_gets_a_sentence(tmp_path):
     # A module with an instruction that no browser knows.
     (tmp_path / "unknown.wasm").write_bytes(b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\12\5\1\3\0\xff\x0b")
 
-    result = json.loads(node({"lacking": str(tmp_path / "unknown.wasm"), "core": str(WEB / "core.wasm")}))
+    result = json.loads(node({"lacking": str(tmp_path / "unknown.wasm"), "core": str(CORE)}))
 
     assert "no WebAssembly with SIMD" in result[0]
     assert "not enough memory for this picture" in result[1]
@@ -208,7 +215,7 @@ REFUSED = {
         "hold no configuration",
     ),
     "another version": (lambda h, d: file_of(changed(h, "__metadata__", format_version="2"), d), "format_version 2"),
-    "an autoencoder": (lambda h, d: find_weights("mnist-autoencoder").read_bytes(), "hold an autoencoder"),
+    "an autoencoder": (lambda h, d: find_weights("mnist-autoencoder").read_bytes(), "hold an autoencoder, and an up"),
     "another field": (lambda h, d: file_of(configured(h, field="concat"), d), "the field concat; this page draws"),
     "another encoder": (lambda h, d: file_of(configured(h, encoder="span"), d), "the encoder span; this page runs"),
     "an unknown setting": (lambda h, d: file_of(configured(h, colour=1), d), "unknown setting colour"),

@@ -4,7 +4,6 @@ import base64
 import functools
 import http.server
 import io
-import json
 import struct
 import threading
 import time
@@ -13,21 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page_driver import KEYS, MODELS, check_axe, drop, encoded, requests, said, shown, view, wait, zoom
 from PIL import Image
 
 from amortized_sr import Upscaler
 from amortized_sr.web.page import single_file, write_site
 
 pytestmark = pytest.mark.slow
-
-KEYS = {"left": "\ue012", "right": "\ue014"}
-
-DROP = """
-const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
-const transfer = new DataTransfer();
-if (bytes.length) transfer.items.add(new File([bytes], arguments[1]));
-document.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -40,7 +31,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def address(tmp_path) -> Iterator[str]:
     """Where the static site is served."""
-    write_site(tmp_path / "site", ["photo-tiny"])
+    write_site(tmp_path / "site", MODELS)
     handler = functools.partial(Quiet, directory=str(tmp_path / "site"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -50,62 +41,20 @@ def address(tmp_path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def page(tmp_path) -> str:
-    """The address of the single file."""
-    path = tmp_path / "page.html"
-    path.write_bytes(single_file(["photo-tiny"]))
-    return path.as_uri()
-
-
-def wait(condition, limit: float = 120):
-    """Return what a condition gives once it is true."""
-    stop = time.monotonic() + limit
-    while time.monotonic() < stop:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise AssertionError("nothing happened")
-
-
-def said(browser, words: str) -> str:
-    """Return the status once it holds some words."""
-    status = browser.find_element("id", "status")
-    return wait(lambda: words in status.text and status.text)
-
-
-def drop(browser, content: bytes, name: str) -> None:
-    browser.execute_script(DROP, base64.b64encode(content).decode(), name)
-
-
-def encoded(picture: Image.Image, **options: object) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG", **options)
-    return file.getvalue()
-
-
-def view(browser) -> tuple[np.ndarray, list[float]]:
-    """Return what the canvas shows once nothing is left to draw, and its window."""
-    wait(lambda: browser.execute_script("return !busy && !stale && canvas.width > 1"))
-    url, shown = browser.execute_script("return [canvas.toDataURL('image/png'), visible()]")
-    with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as picture:
-        pixels = np.asarray(picture.convert("RGB")).astype(int)
-    assert pixels.shape == (shown["height"], shown["width"], 3)
-    return pixels, [float(value) for value in shown["window"]]
-
-
-def requests(browser) -> list[str]:
-    """Return the addresses that the page asked for since the last call, other than those inside of it."""
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return [url for url in sent if url.startswith(("http", "file"))]
+# Factors of the scale, and the place that stays, in CSS pixels from the middle of the stage.
+WHEEL = [
+    *((1, 0, 0), (2.5, -100, 50), (1.7, 30, 90), (1.3, 0, -200), (3, 120, 120), (2, -40, 0)),
+    *((1.5, 0, 60), (0.3, 0, 0), (0.6, 90, -90), (1.2, -150, -150), (0.5, 10, 10), (6, 33, -66)),
+]
 
 
 def test_a_dropped_picture_is_drawn_and_saved_as_torch_draws_it_and_nobody_is_asked(browser, address, tmp_path):
     browser.get(address)
     said(browser, "kitten: 64 x 64 pixels, a function after")
+    shown(browser, "morph", "dataset.share")
     loaded = [url.removeprefix(address) for url in requests(browser) if not url.startswith("chrome")]
     assert {"", "app.js", "style.css", "worker.js", "core.wasm", "weights/photo-tiny.safetensors"} < set(loaded)
+    assert "weights/mnist-morph.safetensors" in loaded
     assert all("://" not in url for url in loaded)
     photograph = Path(__file__).resolve().parents[2] / "examples" / "kitten_1024.jpg"
     with Image.open(photograph) as whole:
@@ -114,16 +63,19 @@ def test_a_dropped_picture_is_drawn_and_saved_as_torch_draws_it_and_nobody_is_as
 
     drop(browser, encoded(picture), "my cat.png")
     said(browser, "my cat.png: 90 x 50 pixels, a function after")
-    browser.execute_script("splitAt(0)")
+    browser.find_element("id", "split").send_keys(KEYS["home"])
 
-    for factor, point in [(1, None), (3, {"x": 300, "y": 400}), (7.7, {"x": 500, "y": 500})]:
-        browser.execute_script("zoom(arguments[0], arguments[1])", factor, point)
+    seen = set()
+    for factor, x, y in WHEEL:
+        zoom(browser, factor, x, y)
         pixels, window = view(browser)
+        seen.add(tuple(window))
         expected = np.asarray(function.render(pixels.shape[:2], tuple(window)))
         assert abs(pixels - expected).max() <= 1
+    assert len(seen) == len(WHEEL) == 12
 
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    browser.execute_script("find('width').value = 333")
+    browser.execute_script("document.getElementById('width').value = 333")
     browser.find_element("css selector", "#save button").click()
     said(browser, "Saved my_cat_333x185.png")
     saved = tmp_path / "my_cat_333x185.png"
@@ -144,7 +96,7 @@ def test_keys_and_the_split_work_and_the_address_keeps_the_window(browser, page)
 
     stage.send_keys("++", KEYS["right"])
     kept = view(browser)[1]
-    assert kept[2] - kept[0] < 1.5
+    assert kept[3] - kept[1] < 1.5
     assert kept[0] == pytest.approx(-kept[2])
     assert kept[1] > -kept[3] + 0.01
     wait(lambda: "#window=" in browser.current_url)
@@ -155,7 +107,7 @@ def test_keys_and_the_split_work_and_the_address_keeps_the_window(browser, page)
 
     stage.send_keys("0")
     assert view(browser)[1] == [-1, -1, 1, 1]
-    browser.find_element("id", "split").send_keys("\ue010")  # the End key: all of it is bicubic
+    browser.find_element("id", "split").send_keys(KEYS["end"])  # all of it is bicubic
     bicubic, _ = view(browser)
     middle = whole.shape[1] // 2
     assert (bicubic[:, : middle - 2] == whole[:, : middle - 2]).all()
@@ -183,7 +135,7 @@ def test_fingers_zoom_the_wheel_zooms_about_the_cursor_and_another_model_keeps_t
     touch("touchMove", -100, 100)
     touch("touchEnd")
     window = view(browser)[1]
-    assert window[2] - window[0] == pytest.approx(1, abs=0.05)
+    assert window[3] - window[1] == pytest.approx(1, abs=0.05)
     assert window[0] == pytest.approx(-window[2], abs=0.05)
 
     # A quarter of the stage above its middle stays where it is.
@@ -228,7 +180,7 @@ def test_what_cannot_be_opened_is_refused_with_a_sentence_and_the_picture_stays(
         assert said(browser, words).endswith(".")
         assert (view(browser)[0] == before).all()
 
-    browser.execute_script("find('width').value = 60000")
+    browser.execute_script("document.getElementById('width').value = 60000")
     browser.find_element("css selector", "#save button").click()
     said(browser, "cannot be saved here; the limit is 250 million")
     drop(browser, encoded(Image.fromarray(np.full((9, 9), 40000, np.uint16))), "deep.png")
@@ -258,7 +210,9 @@ def test_the_page_fits_the_window_in_both_schemes(browser, page, tmp_path, width
     # Two device pixels for each CSS pixel.
     pixels, _ = view(browser)
     assert pixels.shape[1] == pytest.approx(2 * browser.find_element("id", "canvas").size["width"], abs=2)
-    screenshot = base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", {})["data"])
+    shown(browser, "morph", "dataset.share")
+    options = {"captureBeyondViewport": True}
+    screenshot = base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", options)["data"])
     (tmp_path / f"page_{width}_{scheme}.png").write_bytes(screenshot)
     with Image.open(io.BytesIO(screenshot)) as picture:
         corner = picture.convert("L").getpixel((2, 2))
@@ -267,10 +221,6 @@ def test_the_page_fits_the_window_in_both_schemes(browser, page, tmp_path, width
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 def test_axe_finds_nothing_that_keeps_people_out(browser, page, width, scheme):
-    axe = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-    if not axe.exists():
-        pytest.skip("needs axe-core: npm install --prefix tests/web")
     show(browser, page, width, scheme)
-    browser.execute_script(axe.read_text())
-    found = browser.execute_async_script("axe.run().then(arguments[0])")
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+    shown(browser, "morph", "dataset.share")
+    check_axe(browser)
