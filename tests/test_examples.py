@@ -53,11 +53,16 @@ def test_zoom_goes_from_the_whole_to_a_sixteenth_around_the_point(tmp_path):
     windows = {0: (-1.0, -1.0, 1.0, 1.0), 2: (0.25, -1.0, 0.75, -0.5), 4: (0.4375, -1.0, 0.5625, -0.875)}
     with Image.open(tmp_path / "in.webp") as film:
         assert film.n_frames == 5
-        for number, window in windows.items():
+        for number in windows:
             film.seek(number)
             frame = np.asarray(film.convert("RGB"), float)
-            exact = np.asarray(function.render((96, 96), window), float)
-            assert np.abs(frame - exact).mean() < 4, number  # WebP loses some
+            errors = {
+                other: np.abs(frame - np.asarray(function.render((96, 96), window), float)).mean()
+                for other, window in windows.items()
+            }
+            # WebP loses some.
+            assert min(errors, key=errors.__getitem__) == number
+            assert errors[number] < 8
 
 
 @pytest.mark.slow
