@@ -26,7 +26,7 @@ class SharpModule(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.trained = load_weights("photo-tiny")
-        self.model = self.trained.model.requires_grad_(True)  # loaded weights are frozen
+        self.model = self.trained.model.train().requires_grad_(True)  # loaded weights are frozen
 
     def loss(self, target: Tensor) -> Tensor:
         """Return the loss of a batch of targets."""
@@ -63,9 +63,9 @@ def main() -> None:
     validation = DataLoader(parts[held_out], batch_size=8)
 
     module, quiet = SharpModule(), {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
-    trainer = Trainer(max_steps=arguments.steps, enable_progress_bar=False, **quiet)
+    trainer = Trainer(max_steps=arguments.steps, num_sanity_val_steps=0, enable_progress_bar=False, **quiet)
     before = trainer.validate(module, validation, verbose=False)[0]["held out"]
-    trainer.fit(module, training)
+    trainer.fit(module, training, validation)
     after = trainer.validate(module, validation, verbose=False)[0]["held out"]
     print(f"loss on parts that were held out: {before:.5f} before, {after:.5f} after {arguments.steps} steps")
     facts = {"data": arguments.picture.name, "steps": arguments.steps}
