@@ -84,8 +84,8 @@ def single_file(models: Sequence[str]) -> bytes:
     scripts = [f'<script type="text/plain" id="{html.escape(name)}">{text}</script>' for name, text in held.items()]
     scripts.append(f"<script>{texts['app.js']}</script>")
     policy = (
-        f"default-src 'none'; script-src '{_hash(texts['app.js'])}' 'wasm-unsafe-eval'; worker-src blob:; "
-        f"img-src blob: data:; style-src '{_hash(texts['style.css'])}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{policy_hash(texts['app.js'])}' 'wasm-unsafe-eval'; worker-src blob:; "
+        f"img-src blob: data:; style-src '{policy_hash(texts['style.css'])}'; base-uri 'none'; form-action 'none'"
     )
     pictures = {example.file: base64.b64encode(_part(f"examples/{example.file}")).decode() for example in _EXAMPLES}
     page = _page(
@@ -130,11 +130,15 @@ def _page(policy: str, style: str, scripts: str, models: Mapping[str, bytes], so
 
 def _texts() -> dict[str, str]:
     """Return the scripts and the style as browsers get them."""
-    modules = "\n".join(_part(name).decode() for name in _WORKER)
-    joined = re.sub(r"^import .*\n|^export (?=async |function|class|const)", "", modules, flags=re.MULTILINE)
     app = "\n".join(_part(name).decode() for name in ("app.js", "controls.js"))
-    texts = {"worker.js": f"'use strict';\n{joined}", "app.js": app}
-    return {name: _compact(text) for name, text in texts.items()} | {"style.css": _part("style.css").decode()}
+    texts = {"worker.js": joined([_part(name).decode() for name in _WORKER]), "app.js": _compact(app)}
+    return texts | {"style.css": _part("style.css").decode()}
+
+
+def joined(modules: Sequence[str]) -> str:
+    """Return the modules of a page, in the order in which they need each other, as one classic script."""
+    text = re.sub(r"^import .*\n|^export (?=async |function|class|const)", "", "\n".join(modules), flags=re.MULTILINE)
+    return _compact(f"'use strict';\n{text}")
 
 
 def _compact(script: str) -> str:
@@ -187,7 +191,8 @@ def _obstacle(path: Path) -> str | None:
     return None if (config.field, config.encoder) == ("hyper", "edsr") else f"have {config.field} and {config.encoder}"
 
 
-def _hash(text: str) -> str:
+def policy_hash(text: str) -> str:
+    """Return what a content security policy calls a script or a style that is inside of the page."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

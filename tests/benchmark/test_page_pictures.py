@@ -1,0 +1,52 @@
+"""The page of a real comparison; its screenshots are the pictures of docs/benchmark.md.
+
+    AMORTIZED_SR_PICTURES=docs pytest tests/benchmark/test_page_pictures.py
+
+Without the variable they go to the test's own folder.
+"""
+
+import base64
+import io
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from viewing import canvases, choose, show, wait
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_the_page_of_a_kitten_looks_as_in_the_documentation(cli, folder, browser, tmp_path):
+    pictures = ROOT / os.environ["AMORTIZED_SR_PICTURES"] if "AMORTIZED_SR_PICTURES" in os.environ else tmp_path
+    with Image.open(ROOT / "examples" / "kitten_1024.jpg") as kitten:
+        kitten.convert("RGB").resize((256, 256), Image.Resampling.BICUBIC).save("kitten.png")
+    methods = "nearest,bicubic,fit:siren,amortized,amortized+refine"
+    options = ("--methods", methods, "--fit-steps", 300, "--zoomable", "-o", "out", "--device", "cpu")
+    result = cli("compare", "kitten.png", "-s", 4, *options)
+    assert result.code == 0
+    assert "note: kitten.png: drawn anew at every zoom: amortized (0.85 MB" in result.err.replace("\n", " ")
+    page = Path("out/compare.html")
+
+    for name, width, scheme, mode in [
+        ("compare_page", 1280, "light", "side"),
+        ("compare_error", 1280, "dark", "error"),
+        ("compare_phone", 380, "dark", "slider"),
+    ]:
+        show(browser, page, width, scheme, "kitten.png")
+        choose(browser, mode)
+        if mode != "error":
+            browser.execute_script("view.zoom(3, -120 * panes.length ** -0.5, 20); redraw()")
+        canvases(browser)
+        if width < 800:
+            browser.execute_script("document.querySelector('input[name=mode]').closest('section').scrollIntoView()")
+        wait(lambda: browser.execute_script("return !drawing"))
+        shot = base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", {})["data"])
+        with Image.open(io.BytesIO(shot)) as shown:
+            assert shown.width == 2 * width
+            small = shown.convert("RGB").resize((shown.width // 2, shown.height // 2), Image.Resampling.LANCZOS)
+        path = pictures / f"{name}.webp"
+        small.save(path, quality=80, method=6)
+        assert path.stat().st_size < 150_000
+    assert browser.get_log("browser") == []
