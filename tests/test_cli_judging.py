@@ -226,6 +226,42 @@ def test_compare_goes_on_without_a_method_that_fails_and_without_a_file_that_is_
     assert Path("second/compare.html").exists()
 
 
+def test_the_page_holds_latents_if_that_is_asked_for(cli, small_weights):
+    photo("a.png", 24, 32)
+    options = ("--scale", 2, "--methods", "bicubic,amortized", "-n", small_weights)
+    plain = cli("compare", "a.png", *options, "-o", "plain")
+    assert plain.code == 0
+    assert "note:" not in plain.err
+    result = cli("compare", "a.png", *options, "--zoomable", "-o", "out")
+    assert result.code == 0
+    assert "note: a.png: drawn anew at every zoom: amortized (0.04 MB of the page)." in result.err
+    assert "note: a.png: pixels only: bicubic (no latent)." in result.err
+    pages = [Path(name, "compare.html").read_text() for name in ("plain", "out")]
+    assert ["held-0-2-latent" in page for page in pages] == [False, True]
+    # 12 x 16 pixels of 25 codes and one colour for each of three colours, 2 bytes for each as base64, and the scripts.
+    assert 12 * 16 * 208 < len(pages[1]) - len(pages[0]) < 12 * 16 * 208 + 40_000
+    numbers = [json.loads(Path(name, "metrics.json").read_text())["methods"] for name in ("plain", "out")]
+    assert [one["psnr"] for one in numbers[0]] == [one["psnr"] for one in numbers[1]]
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(cli, monkeypatch):
+    photo("a.png", 24, 32)
+    monkeypatch.setattr("amortized_sr.benchmark.comparison.compare", lambda *_, **__: pytest.fail("it was computed"))
+    Path("out/compare.html").mkdir(parents=True)
+    Path("file").touch()
+    for output, words in [
+        ("file", "file: cannot be created (File exists); choose another --output"),
+        ("file/out", "cannot be created (Not a directory)"),
+        ("out", "compare.html is a folder, which no file replaces; choose another --output"),
+        ("/proc/self", "/proc/self: cannot be written to"),
+    ]:
+        if output.startswith("/proc") and not Path(output).exists():
+            continue
+        result = cli("compare", "a.png", "--methods", "bicubic", "-s", 2, "-o", output, "--overwrite")
+        assert result.code == 2
+        assert words in result.err.replace("\n", " ")
+
+
 @pytest.mark.slow
 def test_compare_enlarges_what_is_given_as_the_input(cli):
     photo("a.png")
@@ -483,7 +519,7 @@ def test_a_comparison_shows_clean_and_degraded_inputs(cli, told_weights):
     content = json.loads(Path("out/metrics.json").read_text())
     assert [one["image"] for one in content["images"]] == ["a.png, clean", "a.png, noise 25"]
     assert [one["input"] for one in content["methods"]] == ["clean", "clean", "noise 25", "noise 25"]
-    assert "<h2>a.png, noise 25</h2>" in Path("out/compare.html").read_text()
+    assert '"name": "a.png, noise 25"' in Path("out/compare.html").read_text()
     # A row for each input, which is the first of its pictures.
     grid = np.asarray(Image.open("out/grid.png").convert("L"), float)
     assert grid.shape == (2 * 100 + 4, 4 * 100 + 4)

@@ -14,8 +14,9 @@ from amortized_sr.benchmark.protocol import Quality, evaluation_pair, mean_quali
 from amortized_sr.choices import Convention
 from amortized_sr.tracking import Run, log_means, log_table
 
-# Twelve pictures for each method are as many as a table shows.
-_ENLARGED = 12
+SHOWN = 12
+"""As many images as a table or a page shows; numbers are means over all."""
+
 _ENLARGED_SIDE = 512
 
 
@@ -85,13 +86,14 @@ def compare(
     report: Callable[[str], None],
     enlarge: bool = False,
     faults: Sequence[Faults] = (CLEAN,),
+    zooming: bool = False,
 ) -> ComparisonResult:
     """Predict every image by every method; images of one size are one batch.
 
     A method that fails has a result with its error; the other methods continue. With `truth`, inputs are made from the
     images, one for each of the `faults`; otherwise the images are the inputs, as they are. The name of each method is
-    reported before it starts. With `enlarge`, the first images are drawn at 512 pixels too, and are batches of their
-    own.
+    reported before it starts. With `enlarge`, the first images are drawn at 512 pixels too; with `zooming`, their
+    predictions hold what a page draws their functions from. Both make the first images batches of their own.
 
     Raises:
         ValueError: If an image is too small for the scale.
@@ -108,12 +110,13 @@ def compare(
     ]
     batches: dict[Faults, dict[tuple[bool, *tuple[int, ...]], list[Comparison]]] = {one: {} for one in faults}
     for index, one in enumerate(images):
-        batches[one.faults].setdefault((enlarge and index < _ENLARGED, *one.image.shape), []).append(one)
+        first = (enlarge or zooming) and index < SHOWN
+        batches[one.faults].setdefault((first, *one.image.shape), []).append(one)
     results: dict[Faults, list[MethodResult]] = {one: [] for one in faults}
     for method in methods:
         report(method.name)
         for one, same in batches.items():
-            results[one].append(_result(method, one, same, scale, convention))
+            results[one].append(_result(method, one, same, scale, convention, enlarge, zooming))
     return ComparisonResult([result for group in results.values() for result in _with_speedups(group)], images)
 
 
@@ -123,10 +126,15 @@ def _result(
     batches: dict[tuple[bool, *tuple[int, ...]], list[Comparison]],
     scale: float,
     convention: Convention,
+    enlarge: bool,
+    zooming: bool,
 ) -> MethodResult:
     """Return a method's means over images with the same faults, which get its predictions."""
     try:
-        evaluations = [_evaluate(method, batch, scale, convention, large) for (large, *_), batch in batches.items()]
+        evaluations = [
+            _evaluate(method, batch, scale, convention, first and enlarge, first and zooming)
+            for (first, *_), batch in batches.items()
+        ]
     # Any error of a method is a result of the comparison.
     except Exception as error:
         return MethodResult(method.name, str(faults), error=f"{type(error).__name__}: {error}")
@@ -150,7 +158,7 @@ def _with_speedups(results: list[MethodResult]) -> list[MethodResult]:
 
 
 def _evaluate(
-    method: Method, batch: Sequence[Comparison], scale: float, convention: Convention, large: bool
+    method: Method, batch: Sequence[Comparison], scale: float, convention: Convention, large: bool, zooming: bool
 ) -> Evaluation:
     image = torch.cat([one.image for one in batch])
     targets = [one.target for one in batch if one.target is not None]
@@ -158,7 +166,7 @@ def _evaluate(
     height, width = (max(1, round(side * scale)) for side in image.shape[-2:]) if target is None else target.shape[-2:]
     factor = _ENLARGED_SIDE / max(height, width)
     enlarged = (max(1, round(height * factor)), max(1, round(width * factor))) if large and factor > 1 else None
-    return evaluate(method, image, target, (height, width), convention, enlarged, batch[0].faults)
+    return evaluate(method, image, target, (height, width), convention, enlarged, batch[0].faults, zooming)
 
 
 def log_comparisons(run: Run, comparisons: Sequence[Comparison], name: str = "comparison") -> None:

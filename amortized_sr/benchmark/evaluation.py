@@ -12,6 +12,7 @@ from amortized_sr.benchmark.faults import CLEAN, Faults
 from amortized_sr.benchmark.machine import peak_memory
 from amortized_sr.benchmark.methods import Made, Method, render_on_cpu
 from amortized_sr.benchmark.protocol import Quality, measure
+from amortized_sr.benchmark.zoomable import Zoomable, zoomable
 from amortized_sr.choices import Convention
 from amortized_sr.coords import Size
 
@@ -30,6 +31,7 @@ class Prediction:
         encode_seconds: From the input to its function.
         draw_seconds: From the function to the picture.
         enlarged: The same function with more pixels, in [0, 1], if that was asked for.
+        zoomable: The function as a page can hold it, or why a page cannot; None if that was not asked for.
     """
 
     picture: Float[Tensor, "1 channel height width"]
@@ -37,6 +39,7 @@ class Prediction:
     encode_seconds: float | None = None
     draw_seconds: float | None = None
     enlarged: Float[Tensor, "1 channel rows columns"] | None = None
+    zoomable: Zoomable | str | None = None
 
     @property
     def numbers(self) -> dict[str, float | None]:
@@ -70,10 +73,12 @@ def evaluate(
     convention: Convention,
     enlarged: Size | None = None,
     faults: Faults = CLEAN,
+    zooming: bool = False,
 ) -> Evaluation:
     """Predict images in [0, 1] with `size` pixels by a method that sees no target, and measure the predictions.
 
-    The method is told the `faults` of the images. With `enlarged`, they are drawn a second time, with that size.
+    The method is told the `faults` of the images. With `enlarged`, they are drawn a second time, with that size; with
+    `zooming`, predictions hold what a page draws their functions from.
 
     Raises:
         ValueError: If a prediction holds NaN or infinity.
@@ -90,10 +95,11 @@ def evaluate(
     trusted = image if faults == CLEAN else None
     qualities = measure(convention, pictures, fine, target, trusted, size[0] / image.shape[-2])
     large = [None] * len(image) if enlarged is None else _shown(render_on_cpu(made.function, enlarged))
+    held = [zoomable(made.function, number, size) if zooming else None for number in range(len(image))]
     encoding, drawing = (part / len(image) for part in seconds)
     predictions = [
-        Prediction(picture, quality, encoding, drawing, larger)
-        for picture, quality, larger in zip(_shown(pictures), qualities, large, strict=True)
+        Prediction(picture, quality, encoding, drawing, larger, one)
+        for picture, quality, larger, one in zip(_shown(pictures), qualities, large, held, strict=True)
     ]
     return Evaluation(predictions, made, encoding + drawing, peak.mebibytes)
 

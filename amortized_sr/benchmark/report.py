@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from amortized_sr.benchmark.comparison import Comparison, ComparisonResult
+from amortized_sr.benchmark.columns import COLUMNS, MEASURED
+from amortized_sr.benchmark.comparison import SHOWN, Comparison, ComparisonResult
 from amortized_sr.benchmark.faults import Faults
 from amortized_sr.benchmark.grid import grid
+from amortized_sr.benchmark.held_pictures import SHOWN_PIXELS
 from amortized_sr.benchmark.page import write_page
 from amortized_sr.benchmark.protocol import describe, flat
+from amortized_sr.benchmark.results_table import results_table
 from amortized_sr.benchmark.runner import Row
 from amortized_sr.choices import Convention
 from amortized_sr.image_io import replacing, write_picture
@@ -23,35 +26,17 @@ COMPARISON_FILES = ("compare.html", "grid.png", "metrics.json", "metrics.csv")
 BENCHMARK_FILES = ("report.md", "rows.csv", "report.json")
 """The files of a benchmark."""
 
-# More images make a page slow and a grid unreadable; the numbers cover all of them.
-_SHOWN = 12
-_SHOWN_PIXELS = 1 << 25
-
-# Header and format of each number in tables for readers.
-_MEASURED = {
-    "psnr": ("PSNR", "{:.2f}"),
-    "ssim": ("SSIM", "{:.4f}"),
-    "lr_consistency": ("LR", "{:.2f}"),
-    "cross_scale": ("cross", "{:.2f}"),
-}
-_COSTS = {
-    "numbers": ("numbers per image", "{:,}"),
-    "encode_seconds": ("encode s", "{:.5f}"),
-    "draw_seconds": ("draw s", "{:.5f}"),
-    "speedup": ("speed-up", "{:,.1f}x"),
-    "parameters": ("parameters", "{:,}"),
-}
+_MEASURED = {column.name: column for column in MEASURED}
 
 
 def table(result: ComparisonResult) -> str:
     """Return a comparison's means as a table of aligned columns."""
     # Where all inputs are of one kind, the protocol says which.
     several = len({one.input for one in result.methods}) > 1
-    columns = _MEASURED | _COSTS
-    lines = [["method", *(["input"] if several else []), *(header for header, _ in columns.values())]]
+    lines = [["method", *(["input"] if several else []), *(column.title for column in COLUMNS)]]
     for one in result.methods:
         numbers = flat(one)
-        cells = ["-" if numbers[name] is None else form.format(numbers[name]) for name, (_, form) in columns.items()]
+        cells = [column.text(numbers[column.name]) for column in COLUMNS]
         named = [one.method, *([one.input] if several else [])]
         lines.append([*named, *(["failed", *[""] * (len(cells) - 1)] if one.error else cells)])
     return aligned(lines)
@@ -68,8 +53,8 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 def write_comparison(
     folder: Path, result: ComparisonResult, scale: float, convention: Convention, machine: str
-) -> None:
-    """Write the `COMPARISON_FILES` into an existing folder."""
+) -> list[str]:
+    """Write the `COMPARISON_FILES` into an existing folder, and return what the page says about its pictures."""
     truth = any(one.target is not None for one in result.images)
     protocol = describe(convention, truth, [one.faults for one in result.images])
     numbers = [(one.name, {method: made.numbers for method, made in one.predictions.items()}) for one in result.images]
@@ -84,10 +69,12 @@ def write_comparison(
         # Pictures of an earlier comparison would be mistaken for this one's.
         for name in ("grid.png", "compare.html"):
             (folder / name).unlink(missing_ok=True)
-        return
+        return []
     write_picture(grid(shown), folder / "grid.png")
     title = f"{result.count} image{'s' if result.count > 1 else ''} at scale {scale:g}"
-    write_page(folder / "compare.html", title, protocol, table(result), shown)
+    below = "" if len(shown) == len(result.images) else f" Below are the first {len(shown)} of {len(result.images)}."
+    caption = f"Means over {result.count} image{'s' if result.count > 1 else ''}; seconds on {machine}.{below}"
+    return write_page(folder / "compare.html", title, protocol, results_table(result.methods, caption), shown)
 
 
 def _shown(images: Sequence[Comparison]) -> list[Comparison]:
@@ -96,7 +83,7 @@ def _shown(images: Sequence[Comparison]) -> list[Comparison]:
     pixels = 0
     for one in images:
         pixels += sum(prediction.picture[0, 0].numel() for prediction in one.predictions.values())
-        if not one.predictions or len(shown) == _SHOWN or (shown and pixels > _SHOWN_PIXELS):
+        if not one.predictions or len(shown) == SHOWN or (shown and pixels > SHOWN_PIXELS):
             break
         shown.append(one)
     return shown
@@ -130,10 +117,11 @@ def _quality(rows: Sequence[Row]) -> str:
     """Return a table of all measurements; where inputs are of several kinds, one of all kinds for each measurement."""
     inputs = [(scale, faults) for scale in sorted({row.scale for row in rows}) for faults in _kinds(rows)]
     if len(_kinds(rows)) == 1:
-        return _table(rows, [(*one, name, f"x{one[0]:g} {_MEASURED[name][0]}") for one in inputs for name in _MEASURED])
+        columns = [(*one, column.name, f"x{one[0]:g} {column.title}") for one in inputs for column in MEASURED]
+        return _table(rows, columns)
     shown = [name for name in _MEASURED if any(getattr(row.quality, name) is not None for row in rows)] or ["psnr"]
     titled = {
-        _MEASURED[name][0]: [(scale, faults, name, f"x{scale:g} {faults}") for scale, faults in inputs]
+        _MEASURED[name].title: [(scale, faults, name, f"x{scale:g} {faults}") for scale, faults in inputs]
         for name in shown
     }
     return "\n\n".join(f"{title}:\n\n{_table(rows, columns)}" for title, columns in titled.items())
@@ -181,7 +169,7 @@ def _mean(rows: Sequence[Row], name: str) -> str:
     if not known:
         return "failed" if any(row.error for row in rows) else "-"
     mark = f" ({len(known)} of {len(rows)})" if len(known) < len(rows) else ""
-    return _MEASURED[name][1].format(sum(known) / len(known)) + mark
+    return _MEASURED[name].text(sum(known) / len(known)) + mark
 
 
 def _summary(rows: Sequence[Row], name: str, summarize: Callable[[list[float]], float], form: str) -> str:

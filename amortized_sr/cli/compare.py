@@ -75,11 +75,18 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Default: compare_NAME.")
     ] = None,
+    zoomable: Annotated[
+        bool,
+        typer.Option(
+            "--zoomable",
+            help="The page holds the latents of amortised methods too, and draws them at every zoom; up to 50 MB.",
+        ),
+    ] = False,
     wandb: WandbOption = "disabled",
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Compare methods on a few images: a table, pictures, and a page with a slider."""
+    """Compare methods on a few images: a table, pictures, and a page on which they zoom together."""
     if bool(inputs) == (data is not None):
         raise typer.BadParameter("give either image files or --data mnist")
     if not 1 <= scale <= 64:
@@ -97,13 +104,16 @@ def compare(
     from amortized_sr.data.mnist import read_digits
     from amortized_sr.tracking import finish_run, log_table, start_run
 
-    def show(name: str) -> None:
+    def show(line: str) -> None:
         if not quiet:
-            typer.echo(f"{name} ...", err=True)
+            typer.echo(line, err=True)
 
     existing = [name for name in COMPARISON_FILES if (folder / name).exists()]
     if existing and not overwrite:
         raise typer.BadParameter(f"{folder / existing[0]} exists; --overwrite replaces it")
+    for name in existing:
+        if (folder / name).is_dir():
+            raise typer.BadParameter(f"{folder / name} is a folder, which no file replaces; choose another --output")
     with failures_as_sentences(compare):
         weights = model or ("mnist" if data == "mnist" else None)
         names = methods or (_DIGIT_METHODS if data else _FILE_METHODS)
@@ -116,8 +126,19 @@ def compare(
         smallest = scale if given == "truth" else 1.0
         named, failures = (_digits(root, limit), 0) if data else read_pictures(compare, inputs or [], limit, smallest)
         create_folder(folder)
-        result = run(named, scale, given == "truth", chosen, convention, show, wandb != "disabled", faults)
-        write_comparison(folder, result, scale, convention, machine)
+        result = run(
+            named,
+            scale,
+            given == "truth",
+            chosen,
+            convention,
+            lambda name: show(f"{name} ..."),
+            wandb != "disabled",
+            faults,
+            zoomable,
+        )
+        for notice in write_comparison(folder, result, scale, convention, machine):
+            show(f"note: {notice}")
         about = {"scale": scale, "given": given, "protocol": convention, "limit": limit, "inputs": [*map(str, faults)]}
         named_by = {"methods": [one.name for one in chosen], "images": [one.name for one in result.images]}
         tracked = start_run(wandb, folder, {**about, **named_by, **dataclasses.asdict(settings)})

@@ -1,6 +1,7 @@
 """The output files of commands with one input: their names, and checks before anything is computed."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -42,8 +43,14 @@ def checked_output(output: str | None, source: Path | None, name: str, overwrite
 
 
 def create_folder(folder: Path) -> None:
-    """Create the folder of outputs, unless it exists, or raise a `typer.BadParameter`."""
+    """Create the folder of outputs, unless it exists, or raise a `typer.BadParameter` if it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise typer.BadParameter(f"{folder}: cannot be created ({error.strerror}); choose another --output") from None
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        problem = f"{folder}: cannot be written to ({error.strerror}); choose another --output"
+        raise typer.BadParameter(problem) from None

@@ -91,8 +91,8 @@ def single_file(models: Sequence[str]) -> bytes:
     scripts = [f'<script type="text/plain" id="{html.escape(name)}">{text}</script>' for name, text in held.items()]
     scripts.append(f"<script>{app}</script>")
     policy = (
-        f"default-src 'none'; script-src '{_hash(app)}' 'wasm-unsafe-eval'; worker-src blob:; "
-        f"img-src blob: data:; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{policy_hash(app)}' 'wasm-unsafe-eval'; worker-src blob:; "
+        f"img-src blob: data:; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'"
     )
     pictures = {file: base64.b64encode(_part(f"examples/{file}")).decode() for file in _pictures(found)}
     page = _page(
@@ -216,7 +216,8 @@ def _obstacle(path: Path) -> str | None:
     )
 
 
-def _hash(text: str) -> str:
+def policy_hash(text: str) -> str:
+    """Return what a content security policy calls a script or a style that is inside of the page."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

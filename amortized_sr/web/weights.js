@@ -93,7 +93,7 @@ function readTensor(buffer, start, name, { dtype, shape, data_offsets: [low, hig
 }
 
 // The value of 16 bits as a floating point number.
-function half(bits) {
+export function half(bits) {
   const exponent = (bits >> 10) & 31, fraction = bits & 1023, sign = bits >> 15 ? -1 : 1;
   if (exponent === 31) return fraction ? NaN : sign * Infinity;
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);

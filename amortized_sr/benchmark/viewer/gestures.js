@@ -1,0 +1,62 @@
+// Pointers, wheel and keys on panes: calls `move(x, y)`, `zoom(factor, x, y)` about a point from the middle of a pane,
+// `whole()` and `split(share)`. `zoomed()` says whether there is anything to move.
+
+import { between } from './view.js';
+
+const pointers = new Map();
+const mean = (points, axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
+const spread = (points) => (points.length < 2 ? 1 : Math.max(1, Math.hypot(points[0].x - points[1].x, points[0].y - points[1].y)));
+
+export function listen(stage, { move, zoom, whole, split, zoomed }) {
+  let frame = null, splitting = false;
+  const fromMiddle = (x, y) => {
+    const box = frame.getBoundingClientRect();
+    return [x - box.left - box.width / 2, y - box.top - box.height / 2];
+  };
+
+  stage.addEventListener('pointerdown', (event) => {
+    if (!pointers.size) {
+      splitting = event.target.classList.contains('line');
+      frame = splitting ? stage.querySelector('.frame') : event.target.closest('.frame');
+    }
+    if (!frame) return;
+    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    stage.setPointerCapture(event.pointerId);
+  });
+  stage.addEventListener('pointermove', (event) => {
+    if (!pointers.has(event.pointerId)) return;
+    const before = [...pointers.values()];
+    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    const after = [...pointers.values()], x = mean(after, 'x'), y = mean(after, 'y');
+    if (splitting) {
+      const box = frame.getBoundingClientRect();
+      return split((event.clientX - box.left) / box.width);
+    }
+    move(x - mean(before, 'x'), y - mean(before, 'y'));
+    if (after.length > 1) zoom(spread(after) / spread(before), ...fromMiddle(x, y));
+  });
+  for (const kind of ['pointerup', 'pointercancel'])
+    stage.addEventListener(kind, (event) => pointers.delete(event.pointerId));
+
+  stage.addEventListener('wheel', (event) => {
+    const target = event.target.closest('.frame') ?? stage.querySelector('.frame');
+    // Where nothing can get smaller, the wheel scrolls the page.
+    if (!target || (event.deltaY > 0 && !zoomed())) return;
+    event.preventDefault();
+    frame = target;
+    const lines = event.deltaMode ? 30 : 1, speed = event.ctrlKey ? 0.01 : 0.002;
+    zoom(Math.exp(-between(event.deltaY * lines, -300, 300) * speed), ...fromMiddle(event.clientX, event.clientY));
+  }, { passive: false });
+
+  stage.addEventListener('keydown', (event) => {
+    const x = stage.clientWidth / 10, y = stage.clientHeight / 10;
+    const action = {
+      ArrowLeft: () => move(x, 0), ArrowRight: () => move(-x, 0), ArrowUp: () => move(0, y), ArrowDown: () => move(0, -y),
+      '+': () => zoom(1.25), '=': () => zoom(1.25), '-': () => zoom(0.8), 0: whole,
+    }[event.key];
+    // Arrow keys scroll the page while there is nothing to move.
+    if (!action || event.ctrlKey || event.metaKey || (event.key.startsWith('Arrow') && !zoomed())) return;
+    event.preventDefault();
+    action();
+  });
+}
