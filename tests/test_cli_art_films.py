@@ -202,7 +202,10 @@ def test_values_that_are_not_finite_are_named_and_replaced(cli, weights, name):
     model = weights if name in ("zoom", "morph", "mix", "dream") else ()
     arguments = ["a.tif" if word == "a.png" else word for word in EVERY[name]]
     result = cli("art", *arguments, *model, "--size", 16, "-o", "film.webp")
-    assert (result.code, result.err) == (0, "note: a.tif: values that are not finite became 0 (NaN, -inf) and 1 (inf)\n")
+    assert (result.code, result.err) == (
+        0,
+        "note: a.tif: values that are not finite became 0 (NaN, -inf) and 1 (inf)\n",
+    )
     assert all(np.isfinite(frame).all() for frame in frames("film.webp"))
 
 

@@ -69,10 +69,7 @@ def swelling(dream: Dream, frames: int) -> list[Dream]:
         raise ValueError("with strength 1 and margin 0 a film shows the plain image only; choose another of the two")
     shares = [number / (frames - 1) for number in range(frames)]
     return [
-        *(
-            Dream(1 + (dream.strength - 1) * share, ((1 + 2 * dream.margin) ** share - 1) / 2)
-            for share in shares[:-1]
-        ),
+        *(Dream(1 + (dream.strength - 1) * share, ((1 + 2 * dream.margin) ** share - 1) / 2) for share in shares[:-1]),
         dream,
     ]
 

@@ -46,7 +46,9 @@ def film_steps(steps: int, frames: int) -> list[int]:
         [0, 2, 5, 15, 39, 100]
     """
     if not 2 <= frames <= _MOST_FRAMES:
-        raise ValueError(f"the frames of a training must be 2 to {_MOST_FRAMES}, got {frames}; networks are kept for each")
+        raise ValueError(
+            f"the frames of a training must be 2 to {_MOST_FRAMES}, got {frames}; networks are kept for each"
+        )
     if frames > steps + 1:
         raise ValueError(f"{steps} steps have {steps + 1} pictures, fewer than {frames} frames; ask for more steps")
     result = [0]
@@ -92,4 +94,3 @@ def emerge(
 
     fit(image, replace(settings, network=network, steps=kept[-1]), keep)
     return stages
-

@@ -53,7 +53,7 @@ def radii(largest: int | float, frames: int) -> list[float]:
     """Return radii from 0 to the largest: after the first, each larger than the one before by the same factor.
 
     Raises:
-        ValueError: If there are less than two.
+        ValueError: If there are less than two, or nothing would change.
 
     Example:
         >>> [round(radius, 3) for radius in radii(6.4, 4)]
@@ -61,6 +61,8 @@ def radii(largest: int | float, frames: int) -> list[float]:
     """
     if frames < 2:
         raise ValueError(f"a film needs at least 2 frames, got {frames}")
+    if largest == 0:
+        raise ValueError("with radius 0 a film shows the coarse image only; choose a larger one")
     second, steps = min(_SMALLEST, largest / 2), max(1, frames - 2)
-    factor = (largest / second) ** (1 / steps) if largest else 1.0
+    factor = (largest / second) ** (1 / steps)
     return [0.0, *(largest * factor ** (number + 1 - frames) for number in range(1, frames))]

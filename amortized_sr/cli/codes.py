@@ -78,7 +78,10 @@ def morph(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="A strip, or a film if it ends in .webp, .gif or .mp4; default: beside A."
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="A strip, or a film if it ends in .webp, .gif or .mp4; default: beside A.",
         ),
     ] = None,
     scale: ScaleOption = None,

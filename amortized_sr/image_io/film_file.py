@@ -35,7 +35,9 @@ def check_film(path: Path, size: Size, frames: int) -> None:
         check_video(path)
     height, width = size
     if max(size) > format_.longest:
-        problem = f"{width}x{height} pixels are more than a film in {format_.name} can have ({format_.longest:,} a side)"
+        problem = (
+            f"{width}x{height} pixels are more than a film in {format_.name} can have ({format_.longest:,} a side)"
+        )
         raise ImageError(path, problem, "ask for a smaller size", setting="size")
     limit = MAX_FILE_PIXELS if film else MAX_OUTPUT_PIXELS
     if height * width * frames > limit:

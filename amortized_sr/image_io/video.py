@@ -15,7 +15,12 @@ LONGEST_SIDE = 4096
 """Longest side of a film in pixels: the encoder holds about 20 pictures, which are then 0.5 GB."""
 
 # One thread, because the threads of x264 decide where it looks for motion; few pictures in advance bound its memory.
-_ENCODER = {"crf": "18", "preset": "medium", "threads": "1", "x264-params": "rc-lookahead=10:threads=1:lookahead-threads=1"}
+_ENCODER = {
+    "crf": "18",
+    "preset": "medium",
+    "threads": "1",
+    "x264-params": "rc-lookahead=10:threads=1:lookahead-threads=1",
+}
 # No version of the writing library, no time.
 _CONTAINER = {"fflags": "+bitexact"}
 

@@ -1,5 +1,7 @@
 """Dreams: the plain image inside its borders, its own continuation outside, and strengths."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -70,7 +72,7 @@ def test_a_film_begins_at_the_plain_image_and_shrinks_it_by_one_factor():
     assert (film[0], film[-1]) == (Dream(), Dream(3.0, 1.5))
     assert [one.strength for one in film] == pytest.approx([1, 5 / 3, 7 / 3, 3])
     halves = [one.window[2] for one in film]
-    assert [b / a for a, b in zip(halves, halves[1:], strict=False)] == pytest.approx([4 ** (1 / 3)] * 3)
+    assert [b / a for a, b in itertools.pairwise(halves)] == pytest.approx([4 ** (1 / 3)] * 3)
     assert film[0].window == WHOLE
     with pytest.raises(ValueError, match="shows the plain image only"):
         swelling(Dream(), 4)

@@ -1,5 +1,7 @@
 """Mixes of latents: nothing lost, nothing added, and the parts that are asked for."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -41,11 +43,13 @@ def test_a_large_radius_leaves_only_a_mean_colour_of_the_coarse_image(ends):
 def test_a_film_begins_at_the_coarse_image_and_grows_by_one_factor():
     steps = radii(8, 5)
     assert (steps[0], steps[-1]) == (0, 8)
-    factors = [b / a for a, b in zip(steps[1:], steps[2:], strict=False)]
+    factors = [b / a for a, b in itertools.pairwise(steps)]
     assert factors == pytest.approx([factors[0]] * 3)
     assert radii(8, 2) == [0, 8]
     with pytest.raises(ValueError, match="at least 2 frames, got 1"):
         radii(8, 1)
+    with pytest.raises(ValueError, match="with radius 0 a film shows the coarse image only"):
+        radii(0, 3)
 
 
 @pytest.mark.parametrize("radius", [-1, 65, float("nan"), float("inf")])

@@ -47,7 +47,9 @@ def test_animations_hold_every_picture_for_its_time(tmp_path, suffix):
     write_film(tmp_path / f"a{suffix}", iter(pictures()), [50, 50, 100, 600])
     with Image.open(tmp_path / f"a{suffix}") as film:
         assert film.info["loop"] == 0
-        shown = [(np.asarray(frame.convert("RGB"), float), frame.info["duration"]) for frame in ImageSequence.Iterator(film)]
+        shown = [
+            (np.asarray(frame.convert("RGB"), float), frame.info["duration"]) for frame in ImageSequence.Iterator(film)
+        ]
     assert [duration for _, duration in shown] == [50, 50, 100, 600]
     for (frame, _), picture in zip(shown, pictures(), strict=True):
         assert np.abs(frame - np.asarray(picture)).mean() < 8
@@ -109,7 +111,7 @@ def test_without_its_package_an_mp4_is_refused_with_the_command_that_installs_it
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ImageError) as caught:
         check_film(tmp_path / "a.mp4", (8, 8), 2)
-    sentence = "a.mp4: MP4 films need the package av, which is not installed; pip install \"amortized-sr[video]\""
+    sentence = 'a.mp4: MP4 films need the package av, which is not installed; pip install "amortized-sr[video]"'
     assert str(caught.value).endswith(sentence)
     check_film(tmp_path / "a.webp", (8, 8), 2)
 
@@ -117,11 +119,11 @@ def test_without_its_package_an_mp4_is_refused_with_the_command_that_installs_it
 @pytest.mark.parametrize(
     ("name", "size", "frames", "sentence"),
     [
-        ("a.webp", (9000, 9000), 4, r"4 pictures of 9000x9000 pixels are above the limit of 268,435,456 pixels, which take "
-         r"0\.8 GB of memory; ask for fewer or smaller ones, or for \.mp4"),
+        ("a.webp", (9000, 9000), 4, r"4 pictures of 9000x9000 pixels are above the limit of 268,435,456 pixels, which "
+         r"take 0\.8 GB of memory; ask for fewer or smaller ones, or for \.mp4"),
         ("a.gif", (2, 70_000), 2, r"70000x2 pixels are more than a film in GIF can have \(65,535 a side\)"),
-        ("a.mp4", (8, 4097), 2, r"4097x8 pixels are more than a film in MP4 can have \(4,096 a side\); ask for a smaller"),
-        ("a.mp4", (4096, 4096), 300, r"300 pictures of 4096x4096 pixels are above the limit of 4,294,967,296 pixels; ask"),
+        ("a.mp4", (8, 4097), 2, r"4097x8 pixels are more than a film in MP4 can have \(4,096 a side\); ask for"),
+        ("a.mp4", (4096, 4096), 300, r"300 pictures of 4096x4096 pixels are above the limit of 4,294,967,296 pixels;"),
         ("a.avi", (8, 8), 2, r"is no film by its name; use one of \.gif \.webp \.png \.mp4"),
         ("none/a.webp", (8, 8), 2, "does not exist; create it first"),
     ],

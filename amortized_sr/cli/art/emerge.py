@@ -28,9 +28,7 @@ def emerge(
     frames: Annotated[int, typer.Option(min=2, help="Pictures of the film, close together at first.")] = 40,
     output: FilmOption = None,
     size: SideOption = None,
-    side: Annotated[
-        int, typer.Option(min=1, help="The fits see the image shrunk to at most this longer side.")
-    ] = 32,
+    side: Annotated[int, typer.Option(min=1, help="The fits see the image shrunk to at most this longer side.")] = 32,
     region: Annotated[
         int, typer.Option(min=1, help="Supervise the mean of N x N points of each pixel instead of its centre.")
     ] = 1,
@@ -48,8 +46,8 @@ def emerge(
     if not set(chosen) <= set(get_args(NetworkName)) or len(set(chosen)) < len(chosen):
         known = ", ".join(get_args(NetworkName))
         raise typer.BadParameter(f"--networks must be different ones of {known}, separated by commas, got {networks!r}")
-    from amortized_sr.art.emerge import film_steps
     from amortized_sr.art.emerge import emerge as emerging
+    from amortized_sr.art.emerge import film_steps
     from amortized_sr.art.panels import panels, panels_size
     from amortized_sr.baselines.fitting import FitSettings
     from amortized_sr.image_io.film_file import check_film

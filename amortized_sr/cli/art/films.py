@@ -44,7 +44,9 @@ def is_film(path: Path) -> bool:
     return path.suffix.lower() in _FILMS
 
 
-def write(path: Path, draw: "Callable[[int], Image.Image]", order: Sequence[int], held: Sequence[int], quiet: bool) -> None:
+def write(
+    path: Path, draw: "Callable[[int], Image.Image]", order: Sequence[int], held: Sequence[int], quiet: bool
+) -> None:
     """Write a film, for which `check_film` was called before.
 
     Args:

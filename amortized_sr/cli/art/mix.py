@@ -50,6 +50,7 @@ def mix(
 
     try:
         check_radius(radius)
+        steps = radii(radius, frames) if is_film(path) else [radius]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     with failures_as_sentences(mix):
@@ -69,7 +70,6 @@ def mix(
         upscaler = load_upscaler(model, device)
         coarse, fine = (upscaler.encode(end) for end in ends)
         if is_film(path):
-            steps = radii(radius, frames)
             write(
                 path,
                 lambda number: tensor_to_picture(mixed(coarse, fine, steps[number]).render(drawn)),
@@ -78,6 +78,6 @@ def mix(
                 quiet,
             )
         else:
-            write_function(path, mixed(coarse, fine, radius), drawn, quiet)
+            write_function(path, mixed(coarse, fine, steps[-1]), drawn, quiet)
     if not quiet:
         typer.echo(f"coarse {first}, fine {last}  {drawn[1]}x{drawn[0]}, radius {radius:g}  {path}")

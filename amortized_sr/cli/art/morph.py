@@ -102,9 +102,7 @@ def morph(
                     seen = [for_fit(end, side) for end in ends]
                     done = itertools.count()
                     with progress(2 * steps + 1, quiet) as report:
-                        return through_weights(
-                            seen[0], seen[1], frames, fits, start, lambda _: report(next(done))
-                        )
+                        return through_weights(seen[0], seen[1], frames, fits, start, lambda _: report(next(done)))
                 case "codes":
                     assert coder is not None
                     return through_codes(coder, coder.encode(pictures), frames, path, (one.height, one.width))
@@ -123,9 +121,7 @@ def morph(
         typer.echo(f"{first} -> {last}  {sizes}, through {', '.join(names)}  {output_path}")
 
 
-def _names(
-    through: MorphChoice, pictures: "tuple[Image.Image, Image.Image]", coder: "Coder | None"
-) -> list[MorphName]:
+def _names(through: MorphChoice, pictures: "tuple[Image.Image, Image.Image]", coder: "Coder | None") -> list[MorphName]:
     """Return the ways to show; codes if both images are of the autoencoder's kind."""
     if through != "all":
         return [through]
@@ -141,4 +137,3 @@ def _sizes_differ(first: Path, last: Path, pictures: "tuple[Image.Image, Image.I
         f"{first} has {one} pixels and {last} {other}, so their latents have different sizes; resize one of them "
         "first, or choose --through pixels, weights or codes, which bring B to the size of A"
     )
-
