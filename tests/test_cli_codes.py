@@ -232,7 +232,7 @@ def test_sizes_of_a_morph_refer_to_the_first_picture(coded):
         (["a.png", "none.png"], 1, "none.png"),
         (["a.png", "text.png"], 1, "text.png"),
         (["a.png", "b.png", "-o", "film.avi"], 1, "cannot write files of type '.avi'"),
-        (["a.png", "b.png", "--size", "20000", "-o", "film.webp"], 1, "above the limit"),
+        (["a.png", "b.png", "--size", "9000", "-o", "film.webp"], 1, "above the limit"),
     ],
 )
 def test_a_morph_that_makes_no_sense_is_refused(coded, folder, arguments, code, said):

@@ -43,7 +43,7 @@ def test_a_large_radius_leaves_only_a_mean_colour_of_the_coarse_image(ends):
 def test_a_film_begins_at_the_coarse_image_and_grows_by_one_factor():
     steps = radii(8, 5)
     assert (steps[0], steps[-1]) == (0, 8)
-    factors = [b / a for a, b in itertools.pairwise(steps)]
+    factors = [b / a for a, b in itertools.pairwise(steps[1:])]
     assert factors == pytest.approx([factors[0]] * 3)
     assert radii(8, 2) == [0, 8]
     with pytest.raises(ValueError, match="at least 2 frames, got 1"):

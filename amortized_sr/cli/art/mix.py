@@ -56,14 +56,16 @@ def mix(
     with failures_as_sentences(mix):
         pictures = read_pair(first, last, quiet)
         ends = [picture_to_tensor(picture) for picture in pictures]
-        check_ends(*ends, frames)
+        check_ends(ends[0], ends[1], frames)
         if pictures[0].size != pictures[1].size:
             sizes = [f"{picture.width}x{picture.height}" for picture in pictures]
             raise ValueError(
                 f"{first} has {sizes[0]} pixels and {last} {sizes[1]}, so their latents have different sizes; resize "
                 "one of them first"
             )
-        drawn = target.resolve((1, 1)) if target is not None else proportioned(ends[0].shape[-2:], 256)
+        drawn = (
+            target.resolve((1, 1)) if target is not None else proportioned((pictures[0].height, pictures[0].width), 256)
+        )
         create_folder(path.parent)
         if is_film(path):
             check_film(path, drawn, len(there_and_back(frames)))

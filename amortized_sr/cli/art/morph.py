@@ -78,7 +78,7 @@ def morph(
 
     with failures_as_sentences(morph):
         pictures = read_pair(first, last, quiet)
-        check_ends(*(picture_to_tensor(picture) for picture in pictures), frames)
+        check_ends(picture_to_tensor(pictures[0]), picture_to_tensor(pictures[1]), frames)
         coder = load_coder(autoencoder, device, invents=True) if through in ("all", "codes") else None
         names = _names(through, pictures, coder)
         if "latents" in names and pictures[0].size != pictures[1].size:
