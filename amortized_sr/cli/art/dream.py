@@ -43,7 +43,7 @@ def dream(
     size: SideOption = None,
     frames: FramesOption = 24,
     network: Annotated[NetworkName, typer.Option(help="--through weights: kind of network.")] = "siren",
-    steps: Annotated[int, typer.Option(min=1, help="--through weights: steps of the fit.")] = 200,
+    steps: Annotated[int, typer.Option(min=1, help="--through weights: steps of the fit.")] = 100,
     side: Annotated[
         int, typer.Option(min=1, help="--through weights: the fit sees the image shrunk to at most this longer side.")
     ] = 32,

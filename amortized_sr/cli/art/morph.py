@@ -43,7 +43,7 @@ def morph(
         FitStart,
         typer.Option(help="--through weights: B's fit begins at the weights of A, or where A's began (seed)."),
     ] = "first",
-    steps: Annotated[int, typer.Option(min=1, help="--through weights: steps of each fit.")] = 200,
+    steps: Annotated[int, typer.Option(min=1, help="--through weights: steps of each fit.")] = 100,
     side: Annotated[
         int, typer.Option(min=1, help="--through weights: fits see images shrunk to at most this longer side.")
     ] = 32,
