@@ -82,3 +82,16 @@ SymmetryName = Literal["none", "radius", "mirror", "polar"]
 
 PaletteName = Literal["rgb", "hsv", "grey"]
 """How the outputs of a random coordinate network become colours."""
+
+MorphName = Literal["pixels", "latents", "weights", "codes"]
+"""What a morph interpolates. `pixels`: the colours. `latents`: the codes of every cell and the base image. `weights`:
+those of two fitted networks. `codes`: those of an autoencoder, one for each image."""
+
+MorphChoice = Literal["all", "pixels", "latents", "weights", "codes"]
+"""One kind of morph, or all side by side."""
+
+FitStart = Literal["first", "seed"]
+"""Where the second of two fits begins: at the weights of the first, or where the first began."""
+
+DreamName = Literal["latents", "weights"]
+"""What draws an image past its borders: its latent, or a network that was fitted to it."""

@@ -95,14 +95,22 @@ def fit(
     settings: FitSettings,
     report: Callable[[Progress], None] | None = None,
     limits: FitLimits = _LIMITS,
+    start: "FittedImage | None" = None,
 ) -> "FittedImage":
     """Train one network per image in [0, 1], as many at once as save time, and return the images as functions.
 
     A function does not depend on the images fitted beside it, except through `seconds`, which they share. Each step is
     reported; many images are fitted and reported in several parts.
 
+    Args:
+        images: Of one size.
+        settings: Settings of the training.
+        report: Called at every step.
+        limits: Bound the memory.
+        start: One fitted image, whose weights every network begins with; None begins with those that the seed decides.
+
     Raises:
-        ValueError: If a single image has more points than the limit.
+        ValueError: If a single image has more points than the limit, or `start` is of another kind or size.
     """
     points = images.shape[-2] * images.shape[-1] * settings.region**2
     if points > limits.image:
@@ -113,16 +121,22 @@ def fit(
     with torch.inference_mode(False), torch.enable_grad():
         # Copies, because tensors made in inference mode cannot be differentiated.
         parts = images.clone().split(max(1, limits.together // points))
-        fitted = [_fit(part, settings, len(part) / len(images), report) for part in parts]
+        fitted = [_fit(part, settings, len(part) / len(images), report, start) for part in parts]
     return replace(fitted[0], networks=CoordinateNetworks.joined([part.networks for part in fitted]))
 
 
 def _fit(
-    images: Tensor, settings: FitSettings, share: float, report: Callable[[Progress], None] | None
+    images: Tensor,
+    settings: FitSettings,
+    share: float,
+    report: Callable[[Progress], None] | None,
+    start: "FittedImage | None",
 ) -> "FittedImage":
     size = images.shape[-2], images.shape[-1]
     count, channels = images.shape[:2]
     networks = CoordinateNetworks(settings.network, count, size, channels, settings.seed).to(images)
+    if start is not None:
+        networks.begin_at(start.networks)
     fitted = FittedImage(networks, settings.coords, size, settings.region)
     coord = _supervised_points(size, settings.region).to(images)
     coord = fitted.to_network(coord).expand(count, -1, -1)
@@ -132,11 +146,11 @@ def _fit(
     # Fused: small networks would otherwise spend most of their time in the optimiser.
     optimizer = torch.optim.Adam(networks.parameters(), lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    start = time.monotonic()
+    began = time.monotonic()
     for step in range(steps + 1):
         predicted = networks(coord).unflatten(1, (target.shape[1], -1)).mean(dim=2)
         error = (predicted - target).square().mean(dim=(1, 2))
-        progress = Progress(step, steps, time.monotonic() - start, -10 * torch.log10(error.detach()), fitted)
+        progress = Progress(step, steps, time.monotonic() - began, -10 * torch.log10(error.detach()), fitted)
         if report is not None:
             report(progress)
         reached = settings.target_psnr is not None and bool((progress.psnr >= settings.target_psnr).all())

@@ -106,6 +106,38 @@ class CoordinateNetworks(nn.Module):
             setattr(result, name, nn.ParameterList(merged))
         return result
 
+    def begin_at(self, other: "CoordinateNetworks") -> None:
+        """Take the weights of a network for one image, or of one for each, of the same kind and shape.
+
+        Raises:
+            ValueError: If the kinds or shapes differ.
+        """
+        for own, theirs in self._beside(other):
+            own.copy_(theirs)
+
+    def between(self, other: "CoordinateNetworks", share: int | float) -> "CoordinateNetworks":
+        """Return the networks whose weights lie on the straight line to others' of the same kind and shape.
+
+        Args:
+            other: The networks at share 1.
+            share: 0 is these networks.
+
+        Raises:
+            ValueError: If the kinds or shapes differ.
+        """
+        result = copy.deepcopy(self)
+        for own, theirs in result._beside(other):
+            own.copy_(torch.lerp(own, theirs, share))
+        return result
+
+    def _beside(self, other: "CoordinateNetworks") -> list[tuple[Tensor, Tensor]]:
+        """Return every tensor with that of the same name."""
+        own, theirs = self.state_dict(), other.state_dict()
+        shapes = [{name: tensor.shape[1:] for name, tensor in tensors.items()} for tensors in (own, theirs)]
+        if self.name != other.name or shapes[0] != shapes[1]:
+            raise ValueError("networks of different kinds or shapes have no weights in common; fit images of one size")
+        return [(own[name], theirs[name]) for name in own]
+
     def forward(self, coord: Float[Tensor, "image query 2"]) -> Float[Tensor, "image query colour"]:
         """Return every network's colours at its own coordinates, in the system of its training.
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from amortized_sr.baselines.fitting import FittedImage, Progress
 from amortized_sr.coords import Size
-from amortized_sr.image_io.animation import write_film
+from amortized_sr.image_io.film_file import write_film
 from amortized_sr.picture_tensor import tensor_to_picture
 
 # Frames are close together at first, when most of the image appears.

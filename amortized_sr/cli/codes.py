@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from amortized_sr.coords import Size
 
-_FILMS = (".gif", ".webp")
+_FILMS = (".gif", ".webp", ".mp4")
 # Milliseconds: short enough to be motion; the ends, where it turns round, are shown for longer.
 _FRAME, _END = 60, 600
 
@@ -78,7 +78,10 @@ def morph(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="A strip, or a film if it ends in .webp or .gif; default: beside A."
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="A strip, or a film if it ends in .webp, .gif or .mp4; default: beside A.",
         ),
     ] = None,
     scale: ScaleOption = None,
@@ -99,7 +102,8 @@ def morph(
     # The other input must not be replaced either.
     checked_output(output or str(output_path), last, name, overwrite)
     coder = load_coder(model, device, invents=True)
-    from amortized_sr.image_io.animation import check_film, write_film
+    from amortized_sr.art.frame_order import in_order, there_and_back
+    from amortized_sr.image_io.film_file import check_film, write_film
     from amortized_sr.image_io.picture import plain_picture
 
     with failures_as_sentences(morph):
@@ -112,11 +116,11 @@ def morph(
         drawn = resolve_size(target, coder, (ends[0].height, ends[0].width))
         create_folder(output_path.parent)
         if output_path.suffix.lower() in _FILMS:
-            order = [*range(frames), *range(frames - 2, 0, -1)]
+            order = there_and_back(frames)
             check_film(output_path, drawn, len(order))
-            film = [picture.render(drawn) for picture in coder.pictures(codes)]
+            film = coder.pictures(codes)
             durations = [_END if number in (0, frames - 1) else _FRAME for number in order]
-            write_film(output_path, [film[number] for number in order], durations)
+            write_film(output_path, in_order(lambda number: film[number].render(drawn), order), durations)
         else:
             write_sheet(output_path, coder, codes, [drawn] * frames, columns=frames)
     facts = {"inputs": [str(first), str(last)], "frames": frames, "path": path, "width": drawn[1], "height": drawn[0]}

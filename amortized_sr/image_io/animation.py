@@ -1,39 +1,16 @@
-"""Animations: every picture as it is shown, composed of what the file stores; and short films of 8-bit pictures."""
+"""Animations in files: every picture as it is shown, composed of what the file stores."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import Blend, Disposal
 
-from amortized_sr.coords import Size
-from amortized_sr.image_io.atomic import replacing
-from amortized_sr.image_io.errors import ImageError
-from amortized_sr.image_io.formats import FORMATS, Format, check_size
 from amortized_sr.image_io.image_file import ImageFile, Metadata, Pixels, upright
 from amortized_sr.image_io.opening import orientation_of
 
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats whose further pictures are an animation."""
-
-_FILMS = {".gif": Format("GIF", 65_535), ".webp": FORMATS["webp"], ".png": FORMATS["png"]}
-
-
-def check_film(path: Path, size: Size, frames: int) -> None:
-    """Check that a film can be written to a file of that name; an `ImageError` if not."""
-    if path.suffix.lower() not in _FILMS:
-        raise ImageError(path, "is no film by its name", f"use one of {' '.join(_FILMS)}", setting="output")
-    check_size(path, _FILMS[path.suffix.lower()], size, frames)
-
-
-def write_film(path: Path, pictures: Sequence[Image.Image], durations: Sequence[int]) -> None:
-    """Write pictures as an endless animation, a .gif, .webp or .png file; `durations` are milliseconds."""
-    first, *others = pictures
-    with replacing(path) as file:
-        # Only WebP has a quality.
-        options = {"save_all": True, "append_images": others, "duration": list(durations), "loop": 0, "quality": 90}
-        first.save(file, _FILMS[path.suffix.lower()].name, **options)
 
 
 def read_animation(image: Image.Image, metadata: Metadata, notices: list[str]) -> ImageFile:
