@@ -63,8 +63,8 @@ def equivariance(
         top, left = -1 + 2 * (margin + down) / height, -1 + 2 * (margin + right) / width
         return top, left, top + 2 * (height - 2 * margin) / height, left + 2 * (width - 2 * margin) / width
 
-    seen = checked(second.render(size, window(0, 0)))
-    moved, still = (checked(first.render(size, part)) for part in (window(*shift), window(0, 0)))
+    seen = checked(second.render(size, window(0.0, 0.0)))
+    moved, still = (checked(first.render(size, part)) for part in (window(*shift), window(0.0, 0.0)))
     return Equivariance(_decibels(moved - seen), _decibels(still - seen))
 
 

@@ -16,7 +16,7 @@ SHIFT = (0.1, -0.25)
 
 def scene(down=0.0, right=0.0):
     return PointSampled(
-        Formula(lambda y, x: 0.5 + 0.3 * torch.sin(0.9 * (y + down) + 0.4 * (x + right)), image_size=(20, 24))
+        Formula(lambda y, x: 0.5 + 0.3 * torch.sin(0.9 * (y + down) - 0.4 * (x + right)), image_size=(20, 24))
     )
 
 
