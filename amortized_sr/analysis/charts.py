@@ -58,7 +58,8 @@ def _zone_plate() -> Float[Tensor, "height width"]:
 
 
 def _text() -> Float[Tensor, "height width"]:
-    picture = Image.new("L", (IMAGE_SIDE * _SQUARES,) * 2, 255)
+    side = IMAGE_SIDE * _SQUARES
+    picture = Image.new("L", (side, side), 255)
     pen = ImageDraw.Draw(picture)
     top = 1.0
     for line, height in _LINES:
