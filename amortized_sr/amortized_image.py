@@ -7,10 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from amortized_sr.axes import axes
+from amortized_sr.choices import Footprint
 from amortized_sr.compute import DEFAULT_BOUNDS, Bounds
 from amortized_sr.continuous import ContinuousImage, broadcast_query, check_rendering, render_tiles
 from amortized_sr.coords import WHOLE, Size, Window
 from amortized_sr.fields.base import Field
+from amortized_sr.fields.hyper import HyperField
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.latent import Latent
 from amortized_sr.resize import InterpolationKernel
@@ -68,6 +70,20 @@ class AmortizedImage(ContinuousImage):
     def with_codes(self, codes: Float[Tensor, "items channel cells_y cells_x"]) -> "AmortizedImage":
         """Return the same images with other codes."""
         return replace(self, latent=replace(self.latent, codes=codes))
+
+    def with_footprint(self, footprint: Footprint) -> "AmortizedImage":
+        """Return the same images, whose pixels are answered for another region than in the training.
+
+        With `box`, the base image is averaged over the pixel as well, so a pixel is the exact mean of the `point`
+        function over its area, and a render at twice the size, averaged over 2x2, is the render.
+
+        Raises:
+            ValueError: If the field has no footprints, or `gauss` is asked for and its width was not learned.
+        """
+        if not isinstance(self.field, HyperField):
+            raise ValueError(f"{type(self.field).__name__} has no footprints to choose from; use a `hyper` field")
+        skip = None if self.skip is None else replace(self.skip, footprint="box" if footprint == "box" else "point")
+        return replace(self, field=self.field.with_footprint(footprint), skip=skip)
 
     def __call__(
         self,

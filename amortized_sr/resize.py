@@ -106,7 +106,7 @@ def _interpolate(image: Tensor, size: Size) -> Tensor:
 def _shrinking_weights(image: Tensor, source: int, target: int, name: ShrinkingName) -> Float[Tensor, "target source"]:
     cell = torch.tensor(source / target, dtype=torch.float64)
     centres = (torch.arange(target, dtype=torch.float64) + 0.5) * cell - 0.5
-    kernel = InterpolationKernel(0.5, _box, "box", _box_integral) if name == "box" else pillow_kernel(name)
+    kernel = square_kernel() if name == "box" else pillow_kernel(name)
     weights = kernel(centres[:, None] - torch.arange(source), cell)[..., 0]
     return (weights / weights.sum(dim=1, keepdim=True)).to(image)
 
@@ -172,6 +172,11 @@ def interpolation_kernel(name: InterpolationName, region: bool = False) -> Inter
             return InterpolationKernel(2.0, _cubic, footprint, _cubic_integral)
         case _:
             assert_never(name)
+
+
+def square_kernel() -> InterpolationKernel:
+    """Return the kernel of pixels that are flat squares, over regions: the exact mean of such a picture."""
+    return InterpolationKernel(0.5, _box, "box", _box_integral)
 
 
 def pillow_kernel(name: Interpolation) -> InterpolationKernel:

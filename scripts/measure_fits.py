@@ -60,7 +60,8 @@ def main() -> None:
     text += [
         "## Between the pixels",
         "Each image is shrunk by 2, then fitted or enlarged, and measured on the full image: all channels, a border of "
-        "8 pixels ignored, PSNR in dB. `region 2` supervises the mean of 2x2 points of each pixel. "
+        "8 pixels ignored, PSNR in dB. `region 2` supervises the mean of 2x2 points of each pixel; "
+        "[regions.md](regions.md) measures what else that changes. "
         "Steps: 3,000 for `notebook`, 300 for the others.",
         _between(),
     ]

@@ -9,7 +9,6 @@ from amortized_sr.cli.exit_codes import failures_as_sentences
 from amortized_sr.cli.methods import (
     METHODS_HELP,
     DeviceOption,
-    FitStepsOption,
     ModelOption,
     SeedOption,
     find_methods,
@@ -28,7 +27,9 @@ def analyze(
     ] = 64,
     model: ModelOption = None,
     device: DeviceOption = "auto",
-    fit_steps: FitStepsOption = None,
+    fit_steps: Annotated[
+        int, typer.Option(min=1, help="Steps of the methods `fit`: 100 are enough for siren and finer, not for others.")
+    ] = 100,
     seed: SeedOption = 0,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the report.")] = Path(
         "analysis"

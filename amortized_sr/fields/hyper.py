@@ -46,6 +46,19 @@ class HyperField(SymmetricField):
         self.basis = LocalFourier(num_frequencies, neighbors, footprint, finest_cell)
         self.code_channels = channels * self.basis.num_functions**2
 
+    def with_footprint(self, footprint: Footprint) -> "HyperField":
+        """Return the same functions asked about another region; the parameters are shared.
+
+        Raises:
+            ValueError: If `gauss` is asked for, and no width was learned.
+        """
+        basis = self.basis.with_footprint(footprint)
+        functions = basis.num_functions
+        channels = self.code_channels // functions**2
+        result = HyperField(channels, functions // 2, basis.neighbors, footprint, basis.finest_cell)
+        result.basis = basis
+        return result.train(self.training)
+
     def reach(self, cell: float) -> float:
         """Return the basis' reach."""
         return self.basis.reach(cell)
@@ -110,6 +123,7 @@ class LocalFourier(nn.Module):
         self.num_functions = 1 + 2 * num_frequencies
         self.finest_cell = finest_cell
         self.footprint: Footprint = footprint
+        self.neighbors: Neighbors = neighbors
         self.radius = blend_radius(neighbors)
         # In units of pi radians per cell, that is, of the Nyquist frequency of the latent grid. Not `arange`, which
         # imports torch._dynamo where weights are checked without memory.
@@ -120,6 +134,20 @@ class LocalFourier(nn.Module):
         shift, share = zip(*window, strict=True)
         self.register_buffer("window_shift", torch.tensor(shift), persistent=False)
         self.register_buffer("window_share", torch.tensor(share), persistent=False)
+
+    def with_footprint(self, footprint: Footprint) -> "LocalFourier":
+        """Return the same functions over another region; see `HyperField.with_footprint`."""
+        if footprint == "gauss" and self.blur is None:
+            raise ValueError(
+                f"the weights were trained with the footprint {self.footprint} and have no width for gauss; "
+                "ask for point or box"
+            )
+        result = LocalFourier(self.num_functions // 2, self.neighbors, footprint, self.finest_cell)
+        result.frequency = self.frequency
+        result.window_shift, result.window_share = self.window_shift, self.window_share
+        if footprint == "gauss":
+            result.blur = self.blur
+        return result.train(self.training)
 
     def reach(self, cell: float) -> float:
         """Return the distance from which on all functions are zero for a footprint of `cell`."""
