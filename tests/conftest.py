@@ -6,6 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
+
+# Two processes with two threads each slow each other tenfold. Set before torch reads it; what tests start inherits it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 import torch
 from command_line import Result
 from hypothesis import settings
