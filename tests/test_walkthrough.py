@@ -130,6 +130,9 @@ def test_the_numbers_say_what_the_text_says(kind, request):
     # Section 12: the digit drawn from its code is the same digit, but not the same pixels.
     (again,) = re.findall(r"([\d.]+) dB", text_of(notebook, "digits"))
     assert 20 < float(again) < 40
+    # The whole: less than three minutes of computing, summed over the cores.
+    (seconds,) = re.findall(r"(\d+) s of computing", text_of(notebook, "took"))
+    assert 20 < int(seconds) < 180
 
 
 def test_it_is_small_and_names_no_machine(stored):
