@@ -61,6 +61,12 @@ def text_of(notebook, name):
     return "".join(output.text for output in cell.outputs if output.output_type == "stream")
 
 
+def qualities(notebook, name):
+    """Return the PSNR by picture and method that a cell compared."""
+    table = re.findall(r"^(\w+) +(\w+) +([\d.]+) dB", text_of(notebook, name), re.MULTILINE)
+    return {(picture, method): float(value) for picture, method, value in table}
+
+
 @pytest.mark.slow
 def test_what_is_stored_is_what_the_cells_show(stored, executed):
     assert [cell.source for cell in stored.cells] == [cell.source for cell in executed.cells]
@@ -81,26 +87,52 @@ def test_every_cell_has_run_in_order_without_an_error_or_a_warning(kind, request
 @pytest.mark.parametrize("kind", ["stored", pytest.param("executed", marks=pytest.mark.slow)])
 def test_the_numbers_say_what_the_text_says(kind, request):
     notebook = request.getfixturevalue(kind)
-    # Section 3: standardized learns fastest, unit slowest.
-    speed = dict(re.findall(r"^(\w+).* ([\d.]+) dB after", text_of(notebook, "systems"), re.M))
-    ranked = sorted(speed, key=lambda name: float(speed[name]))
-    assert (len(ranked), ranked[0], ranked[-1]) == (4, "unit", "standardized")
-    # Section 4: the kitten's network does not know the owl.
+    # Section 2: the network passes 40 dB and reproduces its pixels almost exactly.
+    passed, reached = re.findall(r"from step (\d+), (\d+) dB at the end", text_of(notebook, "fit-curve"))[0]
+    assert 20 < int(passed) < 100
+    assert 80 < int(reached) < 160
+    # Section 3: the kitten's network does not know the owl.
     strange, own = (float(value) for value in re.findall(r"([\d.]+) dB", text_of(notebook, "owl")))
-    assert strange < 12 < 40 < own
-    # Section 9: fit is as good as interpolation or better, upscale above both.
-    table = re.findall(r"(\w+)\.png +(\w+) +([\d.]+) dB", text_of(notebook, "measure"))
-    compared = {(picture, method): float(value) for picture, method, value in table}
-    for picture in ("kitten_64", "owl_32"):
+    assert strange < 12 < 60 < own
+    # Section 5: milliseconds where a fit takes seconds.
+    seconds = float(re.findall(r"([\d.]+) s of computing", text_of(notebook, "fit-kitten"))[0])
+    milliseconds = [float(value) for value in re.findall(r"([\d.]+) ms", text_of(notebook, "encode"))]
+    assert len(milliseconds) == 4
+    assert max(milliseconds) < 1000 * seconds / 20
+    # Section 6: without codes bicubic interpolation remains, and the latent is codes and pixels.
+    remaining = [float(value) for value in re.findall(r"([\d.]+) dB", text_of(notebook, "codes"))]
+    assert len(remaining) == 2
+    assert min(remaining) > 50
+    total, codes, pixels = (
+        int(value.replace(",", ""))
+        for value in re.findall(r"([\d,]+) (?:bytes|of codes|of pixels)", text_of(notebook, "codes"))
+    )
+    assert total == codes + pixels
+    assert codes == 25 * pixels
+    # Section 8: fit is as good as interpolation or better, upscale above both, and slower than interpolation.
+    compared = qualities(notebook, "measure")
+    for picture in ("kitten", "owl"):
         bicubic, fitted, upscaled = (compared[picture, method] for method in ("bicubic", "fit", "upscale"))
         assert upscaled > max(bicubic, fitted) + 0.5
         assert fitted > bicubic - 0.3
-    # Section 11: better than interpolation, worse than the bundled weights.
-    table = re.findall(r"(\w+)\.png +(\w+) +([\d.]+) dB", text_of(notebook, "own-pictures"))
-    compared = {(picture, method): float(value) for picture, method, value in table}
-    for picture in ("kitten_64", "owl_32"):
+    costs = [float(value) for value in re.findall(r"([\d.]+) ms", text_of(notebook, "cost"))]
+    assert costs[0] < costs[1]
+    # Section 9: better than interpolation, worse than the bundled weights.
+    compared = qualities(notebook, "own-pictures")
+    for picture in ("kitten", "owl"):
         bicubic, yours, bundled = (compared[picture, method] for method in ("bicubic", "yours", "bundled"))
         assert bicubic < yours < bundled
+    assert int(re.findall(r"(\d+) s of computing", text_of(notebook, "own"))[0]) < 60
+    # Section 11: standardized learns fastest, unit slowest.
+    speed = dict(re.findall(r"^([\w ]+?) +\(.* ([\d.]+) dB after", text_of(notebook, "systems"), re.M))
+    ranked = sorted(speed, key=lambda name: float(speed[name]))
+    assert (len(ranked), ranked[0], ranked[-1]) == (4, "unit", "standardized")
+    # Section 12: the digit drawn from its code is the same digit, but not the same pixels.
+    (again,) = re.findall(r"([\d.]+) dB", text_of(notebook, "digits"))
+    assert 20 < float(again) < 40
+    # The whole: less than three minutes of computing, summed over the cores.
+    (seconds,) = re.findall(r"(\d+) s of computing", text_of(notebook, "took"))
+    assert 20 < int(seconds) < 180
 
 
 def test_it_is_small_and_names_no_machine(stored):
@@ -118,13 +150,13 @@ def test_it_tells_the_whole_story_in_order(stored):
     text = "\n".join(cell.source for cell in stored.cells if cell.cell_type == "markdown")
     titles = re.findall(r"^## \d+\. (.*)", text, re.MULTILINE)
     words = (
-        *("2x2 to 4x4", "Fit one image", "coordinate systems", "train again", "encoder", "One forward pass"),
-        *("latent", "Zoom", "Compare", "One code", "Train your own", "`fit` and `upscale`"),
+        *("2x2 to 4x4", "Fit one image", "train again", "encoder", "One forward pass", "latent", "Zoom", "Compare"),
+        *("Train your own", "`fit` and `upscale`", "coordinate systems", "one code"),
     )
     assert len(titles) == len(words)
     assert [title for title, word in zip(titles, words, strict=True) if word not in title] == []
     # Short cells with comments between them.
-    assert all(len(cell.source.splitlines()) <= 60 for cell in stored.cells)
+    assert all(len(cell.source.splitlines()) <= 20 for cell in stored.cells)
 
 
 def test_it_uses_public_names_only(stored):

@@ -10,15 +10,12 @@ from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
-from PIL import Image, ImageDraw
 
+from amortized_sr.chart import chart
 from amortized_sr.choices import WandbMode
 from amortized_sr.image_io import write_picture
 from amortized_sr.tracking import finish_run, start_run
 from amortized_sr.training.retrying_writes import RetryingLog, RetryingWrites
-
-_SIZE = (640, 400)
-_LEFT, _TOP, _RIGHT, _BOTTOM = 60, 30, 620, 370
 
 
 @final
@@ -89,20 +86,7 @@ def draw_curve(folder: Path) -> None:
     low, high, last = min(curve.values()), max(curve.values()), max(curve)
     margin = max(0.05, (high - low) / 20)
     low, high = low - margin, high + margin
-    picture = Image.new("RGB", _SIZE, "white")
-    draw = ImageDraw.Draw(picture)
-    draw.text((_LEFT, 10), f"val/psnr in dB over steps; last {curve[last]:.2f} at step {last}", fill="black")
-    for index in range(5):
-        y = _BOTTOM - (_BOTTOM - _TOP) * index / 4
-        x = _LEFT + (_RIGHT - _LEFT) * index / 4
-        draw.line((_LEFT, y, _RIGHT, y), fill="lightgrey")
-        draw.text((_LEFT - 6, y), f"{low + (high - low) * index / 4:.2f}", fill="black", anchor="rm")
-        draw.text((x, _BOTTOM + 8), f"{last * index / 4:.0f}", fill="black", anchor="mt")
-    points = [
-        (_LEFT + (_RIGHT - _LEFT) * step / last, _BOTTOM - (_BOTTOM - _TOP) * (value - low) / (high - low))
-        for step, value in curve.items()
-    ]
-    draw.line(points, fill="blue", width=2)
-    for x, y in points:
-        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill="blue")
+    title = f"val/psnr in dB over steps; last {curve[last]:.2f} at step {last}"
+    levels = [low + (high - low) * index / 4 for index in range(5)]
+    picture = chart(list(curve.items()), title, levels, decimals=2)
     write_picture(picture, folder / "curve.png")
