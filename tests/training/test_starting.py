@@ -94,13 +94,13 @@ EDSR = ModelConfig(encoder_width=8, encoder_blocks=3, head_width=8)
     ],
     ids=["conditions", "hybrid", "both", "more conditions", "nothing below"],
 )
-def test_a_larger_network_begins_with_what_the_weights_draw(config, wanted, expansion):
+def test_a_larger_network_begins_with_what_the_weights_draw(tmp_path, config, wanted, expansion):
     trained = build(config)
     for parameter in trained.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    save_weights("small.safetensors", trained.state_dict(), config, {})
+    save_weights(tmp_path / "small.safetensors", trained.state_dict(), config, {})
     task = SuperResolutionTask(wanted, expansion=expansion)
-    start_from("small.safetensors", task)
+    start_from(str(tmp_path / "small.safetensors"), task)
     planes = torch.rand(2, 3 + len(wanted.conditions), 9, 7)
     expected = trained(planes[:, : 3 + len(config.conditions)], (20, 15))
     if config.conditions:  # The strongest condition decides how far the own correction counts.
