@@ -28,6 +28,9 @@ FORMAT_VERSION = "1"
 DEFAULT_MODEL = "photo-tiny"
 """Name of the bundled weights that are used when none are named."""
 
+DEFAULT_DENOISER = "photo"
+"""Name of the bundled weights that remove noise and compression when none are named."""
+
 DEFAULT_AUTOENCODER = "mnist-autoencoder"
 """Name of the bundled weights that codes are made with when none are named."""
 

@@ -61,7 +61,7 @@ def test_denoise_is_upscale_at_the_own_size(cli, told_weights):
         (["--denoise", "much"], "--denoise must be auto, off or a number, got 'much'"),
         (["--dejpeg", "101"], "jpeg must be auto, off, or a quality from 1 to 100, or 0 for none, got 101"),
         (["--dejpeg", "50.5"], "got 50.5"),
-        (["--denoise", "15"], "noise 15 needs a model that reads it, and this one does not; no bundled model does"),
+        (["--denoise", "15"], "noise 15 needs a model that reads it, and this one does not; choose photo"),
         (["--dejpeg", "50"], "jpeg 50 needs a model that reads it"),
     ],
 )
@@ -74,10 +74,17 @@ def test_a_strength_that_cannot_be_had_is_wrong_usage_and_its_option_is_named(cl
 
 
 def test_denoise_refuses_a_model_that_removes_nothing(cli):
-    result = cli("denoise", "a.png", "-o", "out.png")
+    result = cli("denoise", "a.png", "-o", "out.png", "-n", "photo-tiny")
     assert result.code == 2
-    assert "photo-tiny reads neither noise nor compression; name one that does with --model" in result.complaint
+    assert "photo-tiny reads neither noise nor compression; choose photo with --model" in result.complaint
     assert not Path("out.png").exists()
+
+
+def test_denoise_chooses_bundled_weights_by_itself(cli):
+    assert cli("denoise", "a.png", "-o", "by_name.png", "-n", "photo", "--denoise", "20").code == 0
+    assert cli("denoise", "a.png", "-o", "out.png", "--denoise", "20").code == 0
+    assert Path("out.png").read_bytes() == Path("by_name.png").read_bytes()
+    assert Path("out.png").read_bytes() != Path("a.png").read_bytes()
 
 
 def test_resuming_with_another_strength_makes_outputs_again(cli, told_weights):

@@ -113,7 +113,7 @@ def upscale(
         from amortized_sr.image_io import ImageError
         from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
         from amortized_sr.pictures.options import PictureOptions
-        from amortized_sr.weights_header import DEFAULT_MODEL
+        from amortized_sr.weights_header import DEFAULT_DENOISER, DEFAULT_MODEL
 
     output_path = None if output is None else path_or_stream(output)
     if output_path == STREAM and sys.stdout is None:
@@ -121,12 +121,14 @@ def upscale(
     if output_path == STREAM and sys.stdout.isatty():
         raise typer.BadParameter("a terminal cannot show a picture; redirect it to a file with > or name one with -o")
     colour, limit = _parse_colour(background), max_pixels or DEFAULT_MAX_PIXELS
-    _check_strengths(model or DEFAULT_MODEL, noise, jpeg, needed=command == "denoise")
+    denoising = command == "denoise"
+    model = model or (DEFAULT_DENOISER if denoising else DEFAULT_MODEL)
+    _check_strengths(model, noise, jpeg, needed=denoising)
     pictures = PictureOptions(
         target, format_, quality, compression, colour, strip_metadata, limit, allow_truncated, tta, noise, jpeg
     )
     compute = Compute(device, budget, precision)
-    options = BatchOptions(pictures, model or DEFAULT_MODEL, compute, overwrite, resume, engine)
+    options = BatchOptions(pictures, model, compute, overwrite, resume, engine)
     named = [path_or_stream(text) for text in inputs or []]
     is_folder = output is not None and output.endswith(("/", os.sep))
     report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=sentence)
@@ -193,8 +195,7 @@ def _check_strengths(model: str, noise: "Dial", jpeg: "Dial", needed: bool) -> N
         raise typer.BadParameter(str(error)) from None
     if needed and not conditions:
         able = " or ".join(models_reading("noise"))
-        remedy = f"choose {able} with --model" if able else "name one that does with --model; no bundled one does yet"
-        raise typer.BadParameter(f"the model {model} reads neither noise nor compression; {remedy}")
+        raise typer.BadParameter(f"the model {model} reads neither noise nor compression; choose {able} with --model")
 
 
 def _parse_colour(text: str) -> tuple[int, int, int]:
