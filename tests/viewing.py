@@ -2,12 +2,12 @@
 
 import base64
 import io
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from waiting import wait
 
 from amortized_sr.benchmark.comparison import Comparison, MethodResult
 from amortized_sr.benchmark.evaluation import Prediction
@@ -39,16 +39,6 @@ RESULTS = [
     MethodResult("fit:<relu>", error="ValueError: it was <b>bad</b>"),
     MethodResult("amortized", quality=Quality(32.0, None), encode_seconds=0.02, draw_seconds=0.002, numbers=100),
 ]
-
-
-def wait(condition, limit: float = 60):
-    """Return what a condition gives once it is true."""
-    stop = time.monotonic() + limit
-    while time.monotonic() < stop:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise AssertionError("nothing happened")
 
 
 def opened(browser, page: Path, name: str = "first") -> None:

@@ -109,8 +109,8 @@ def check_rendering(image_size: Size, size: Size, window: Window) -> Size:
 def render_beyond(image: ContinuousImage, size: Size, window: Window) -> Float[Tensor, "batch colour rows columns"]:
     """Return a rendering with `size` pixels of a window that may lie outside the image, point by point.
 
-    A latent goes on with the cells at its edges, each repeated at its own place. A fitted network is asked for
-    coordinates that it never saw.
+    Past the border of a latent, the cells at its edges are repeated, each at its own place. A fitted network is asked
+    for coordinates that it never saw.
 
     Raises:
         ValueError: If it takes too much memory.

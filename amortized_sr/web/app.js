@@ -4,13 +4,19 @@ import { startDials } from './dials.js';
 import { startDigits } from './digits.js';
 import { pixelsOf, readPicture } from './files.js';
 import { startFit } from './fit.js';
-import { clamp, find, load, say, show, startWorker } from './parts.js';
-import { View } from './view.js';
+import { find, load, say, show, startWorker } from './parts.js';
+import { View, clamp } from './view.js';
 
 const MAX_SAVED = 2.5e8;
 const stage = find('stage'), canvas = find('canvas');
 
 let post, source, picture, view, split = 0.5, busy = false, stale = false;
+
+// What is visible now; the stage may have another size than before.
+function visible() {
+  view.room = { width: stage.clientWidth, height: stage.clientHeight };
+  return view.visible(devicePixelRatio);
+}
 
 function draw() {
   if (!picture) return;
@@ -19,14 +25,14 @@ function draw() {
     stale = true;
     return;
   }
-  const { width, height, window, scale } = view.visible(), ratio = devicePixelRatio;
+  const ratio = devicePixelRatio, { width, height, window, scale } = visible();
   const edge = split * stage.clientWidth * ratio - (stage.clientWidth * ratio - width) / 2;
   busy = true;
   post('frame', { width, height, window, split: clamp(Math.round(edge), 0, width) });
   find('line').style.left = `${100 * split}%`;
   find('left').hidden = split < 0.02;
   find('right').hidden = split > 0.98;
-  find('scale').textContent = `\u00d7${(scale * ratio).toPrecision(3)}`;
+  find('scale').textContent = `\u00d7${scale.toPrecision(3)}`;
   remember(window);
 }
 
@@ -38,9 +44,17 @@ function remember(window) {
   remembering = setTimeout(() => history.replaceState(null, '', hash), 300);
 }
 
+// Shows the window in the address, or all of the picture.
+function lookAtAddress() {
+  const window = /window=([^&]+)/.exec(location.hash)?.[1].split(',').map(Number) ?? [], [y0, x0, y1, x1] = window;
+  view.whole();
+  if (window.length === 4 && window.every((value) => Math.abs(value) <= 1) && y0 < y1 && x0 < x1) view.lookAt(window);
+}
+
 // Does something with the view of the picture, if there is one, and draws it.
 const look = (action) => {
   if (!picture) return;
+  visible();
   action(view);
   draw();
 };
@@ -96,7 +110,7 @@ const answers = {
     picture = source;
     dials.offer(conditions);
     // Only the first picture is seen as the address says.
-    if (!remembering) view.lookAtAddress();
+    if (!remembering) look(lookAtAddress);
     // The interpolated picture is drawn before the worker encodes.
     draw();
     post('encode', { strengths: dials.strengths() });
@@ -136,7 +150,7 @@ const answers = {
 function save(event) {
   event.preventDefault();
   if (!picture) return say('There is no picture to save yet; choose one.', true);
-  const part = find('part').value === 'view' ? view.visible().window : [-1, -1, 1, 1];
+  const part = find('part').value === 'view' ? visible().window : [-1, -1, 1, 1];
   const width = Math.round(Number(find('width').value));
   const height = Math.max(1, Math.round((width * (part[2] - part[0]) * picture.height) / (part[3] - part[1]) / picture.width));
   if (!(width >= 1) || width * height > MAX_SAVED || height > 65535)
@@ -152,7 +166,7 @@ async function start() {
   const files = await Promise.all(['core.wasm', ...names.map((name) => `weights/${name}.safetensors`)].map(load));
   const wasm = files[0], weights = Object.fromEntries(names.map((name, at) => [name, files[at + 1]]));
   post('start', { wasm, weights });
-  listen({ draw, look, openExample, openFile, save, splitAt, openSource: () => source && openSource() });
+  listen({ draw, look, lookAtAddress, openExample, openFile, save, splitAt, openSource: () => source && openSource() });
   fit.start(wasm);
   await digits.start(wasm);
 }

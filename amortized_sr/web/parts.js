@@ -1,7 +1,6 @@
 // Parts of the page: elements, the status line, files of the site or inside of the page, workers.
 
 export const find = (id) => document.getElementById(id);
-export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 export function say(text, bad = false) {
   find('status').textContent = text;

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,13 +90,3 @@ def process(weights: Path, *options: object) -> Iterator[tuple[subprocess.Popen[
     finally:
         started.kill()
         started.communicate()
-
-
-def wait(condition, limit: float = 60):
-    """Return what a condition gives once it is true."""
-    stop = time.monotonic() + limit
-    while time.monotonic() < stop:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError("nothing happened")

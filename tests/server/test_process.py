@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from serving import decoded, encoded, noise, process, wait
+from serving import decoded, encoded, noise, process
+from waiting import wait
 
 
 @pytest.fixture(scope="module")

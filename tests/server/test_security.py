@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
-from serving import NAMES, client, decoded, encoded, noise, send, service, wait
+from serving import NAMES, client, decoded, encoded, noise, send, service
 from starlette.testclient import TestClient
+from waiting import wait
 
 from amortized_sr.server import guard
 from amortized_sr.server.guard import Access, signature

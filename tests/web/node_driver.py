@@ -24,6 +24,16 @@ def node(job: dict[str, object]) -> bytes:
     return done.stdout
 
 
+def complaints_about(good: Path, bad: dict[str, bytes], **job: object) -> dict[str, str | None]:
+    """Return what the page says about bad weights, and as `good` about those that they were made from."""
+    paths = {"good": good}
+    for number, (name, content) in enumerate(bad.items()):
+        paths[name] = good.with_name(f"{number}.safetensors")
+        paths[name].write_bytes(content)
+    said = json.loads(node({"read": [str(path) for path in paths.values()], **job}))
+    return dict(zip(paths, said, strict=True))
+
+
 def pixels_of(picture: Image.Image, path: Path) -> dict[str, object]:
     """Write the pixels of a picture as a browser gives them, and return what a job says about them."""
     path.write_bytes(np.array(picture.convert("RGBA")).tobytes())

@@ -4,12 +4,12 @@ import base64
 import io
 import json
 import math
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait
 
 KEYS = {"left": "\ue012", "right": "\ue014", "end": "\ue010", "home": "\ue011"}
 
@@ -23,16 +23,6 @@ if (bytes.length) transfer.items.add(new File([bytes], arguments[1]));
 const target = document.getElementById(arguments[2]) ?? document;
 target.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
 """
-
-
-def wait(condition, limit: float = 120):
-    """Return what a condition gives once it is true."""
-    stop = time.monotonic() + limit
-    while time.monotonic() < stop:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise AssertionError("nothing happened")
 
 
 def said(browser, words: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from node_driver import CORE, node, pictures, pixels_of
+from node_driver import CORE, complaints_about, node, pictures, pixels_of
 from PIL import Image
 from torch import nn
 
@@ -242,12 +242,7 @@ def complaints(tmp_path_factory) -> dict[str, str | None]:
     content = good.read_bytes()
     end = 8 + struct.unpack("<Q", content[:8])[0]
     header, data = json.loads(content[8:end]), content[end:]
-    paths = {"good": good}
-    for number, (name, (make, _)) in enumerate(REFUSED.items()):
-        paths[name] = folder / f"{number}.safetensors"
-        paths[name].write_bytes(make(header, data))
-    said = json.loads(node({"read": [str(path) for path in paths.values()]}))
-    return dict(zip(paths, said, strict=True))
+    return complaints_about(good, {name: make(header, data) for name, (make, _) in REFUSED.items()})
 
 
 def test_the_weights_that_the_bad_ones_were_made_from_are_read(complaints):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from node_driver import CORE, WEB, node, pictures, pixels_of
+from node_driver import CORE, WEB, complaints_about, node, pictures, pixels_of
 from PIL import Image
 from torch import nn
 
@@ -161,12 +161,8 @@ def complaints(tmp_path_factory) -> dict[str, str | None]:
     )  # fmt: skip
     good = folder / "good.safetensors"
     save_weights(good, build_autoencoder(config).state_dict(), config, {})
-    paths = {"good": good}
-    for number, (name, (make, _)) in enumerate(REFUSED.items()):
-        paths[name] = folder / f"{number}.safetensors"
-        paths[name].write_bytes(make(good.read_bytes()))
-    said = json.loads(node({"read": [str(path) for path in paths.values()], "kind": "autoencoder"}))
-    return dict(zip(paths, said, strict=True))
+    bad = {name: make(good.read_bytes()) for name, (make, _) in REFUSED.items()}
+    return complaints_about(good, bad, kind="autoencoder")
 
 
 def test_the_weights_that_the_bad_ones_were_made_from_are_read(complaints):

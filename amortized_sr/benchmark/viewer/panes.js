@@ -1,5 +1,5 @@
 // The panes: a figure with a canvas for each picture that is shown, in as few columns as fit into the window.
-import { between } from './view.js';
+import { clamp } from '../../web/view.js';
 
 const GAP = 8, LEAST_WIDTH = 160;
 
@@ -7,7 +7,7 @@ const GAP = 8, LEAST_WIDTH = 160;
 export function arrangement(count, picture, room, caption) {
   const size = (columns) => {
     const width = (room.width - GAP * (columns - 1)) / columns;
-    const height = between((width * picture.height) / picture.width, 96, room.height - caption);
+    const height = clamp((width * picture.height) / picture.width, 96, room.height - caption);
     const total = Math.ceil(count / columns) * (height + caption + GAP);
     return { columns, width, height: Math.floor(height), fits: total <= room.height };
   };

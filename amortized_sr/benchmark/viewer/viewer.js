@@ -1,12 +1,12 @@
 // The page: which image, which methods, which way of looking; one view for all panes.
-import { listen } from './gestures.js';
+import { listenToGestures } from '../../web/gestures.js';
 import { Pane, arrangement } from './panes.js';
 import { ERROR_COLOURS, openPictures } from './pictures.js';
 import { listenToTable } from './table.js';
-import { View, between } from './view.js';
+import { View, clamp } from '../../web/view.js';
 
 const find = (id) => document.getElementById(id);
-const images = JSON.parse(find('images').textContent), stage = find('panes'), view = new View();
+const images = JSON.parse(find('images').textContent), stage = find('panes'), view = new View({ width: 1, height: 1 });
 const captions = { side: 28, slider: 0, error: 28 };
 let image, about = [], sources = [], panes = [], mode = 'side', opening = 0, drawing = 0;
 
@@ -27,7 +27,7 @@ function draw() {
   const paint = mode === 'error' ? (source, canvas, window) => source.paintError(canvas, window, target, largest)
     : (source, canvas, window) => source.paint(canvas, window);
   for (const pane of panes) pane.draw(visible, ratio, paint);
-  stage.classList.toggle('zoomed', view.zoomed);
+  stage.classList.toggle('zoomed', view.times > 1);
   find('scale').textContent = `\u00d7${visible.scale.toPrecision(3)}`;
 }
 
@@ -46,7 +46,7 @@ function arrange() {
 }
 
 function splitAt(value) {
-  const share = between(value, 0, 1);
+  const share = clamp(value, 0, 1);
   find('split').value = 100 * share;
   stage.style.setProperty('--split', `${100 * share}%`);
 }
@@ -130,7 +130,7 @@ function start() {
   find('in').onclick = () => zoom(1.5);
   find('out').onclick = () => zoom(1 / 1.5);
   find('whole').onclick = whole;
-  listen(stage, { zoom, whole, move: (x, y) => (view.move(x, y), redraw()), split: splitAt, zoomed: () => view.zoomed });
+  listenToGestures(stage, { zoom, whole, move: (x, y) => (view.move(x, y), redraw()), split: splitAt, zoomed: () => view.times > 1 });
   find('legend-bar').style.background = `linear-gradient(to right, ${ERROR_COLOURS.map((colour) => `rgb(${colour})`)})`;
   listenToTable(find('results'), find('tip'));
   new ResizeObserver(arrange).observe(stage);

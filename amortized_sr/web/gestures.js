@@ -1,14 +1,16 @@
-// Pointers, wheel and keys on panes: calls `move(x, y)`, `zoom(factor, x, y)` about a point from the middle of a pane,
-// `whole()` and `split(share)`. `zoomed()` says whether there is anything to move.
+// Pointers, wheel and keys on panes, which have the class `frame`; the stage may be one itself. Calls `move(x, y)`,
+// `zoom(factor, x, y)` about a point from the middle of a pane, `whole()` and `split(share)`, for the element of class
+// `line`. Where `zoomed()` is false there is nothing to move, and the wheel and arrow keys scroll the page.
 
-import { between } from './view.js';
+import { clamp } from './view.js';
 
 const pointers = new Map();
 const mean = (points, axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
 const spread = (points) => (points.length < 2 ? 1 : Math.max(1, Math.hypot(points[0].x - points[1].x, points[0].y - points[1].y)));
 
-export function listen(stage, { move, zoom, whole, split, zoomed }) {
-  let frame = null, splitting = false;
+export function listenToGestures(stage, { move, zoom, whole, split, zoomed = () => true }) {
+  let frame, splitting;
+  const below = (event, elsewhere) => event.target.closest('.frame') ?? (elsewhere && stage.querySelector('.frame'));
   const fromMiddle = (x, y) => {
     const box = frame.getBoundingClientRect();
     return [x - box.left - box.width / 2, y - box.top - box.height / 2];
@@ -17,7 +19,7 @@ export function listen(stage, { move, zoom, whole, split, zoomed }) {
   stage.addEventListener('pointerdown', (event) => {
     if (!pointers.size) {
       splitting = event.target.classList.contains('line');
-      frame = splitting ? stage.querySelector('.frame') : event.target.closest('.frame');
+      frame = below(event, splitting);
     }
     if (!frame) return;
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
@@ -35,17 +37,16 @@ export function listen(stage, { move, zoom, whole, split, zoomed }) {
     move(x - mean(before, 'x'), y - mean(before, 'y'));
     if (after.length > 1) zoom(spread(after) / spread(before), ...fromMiddle(x, y));
   });
-  for (const kind of ['pointerup', 'pointercancel'])
-    stage.addEventListener(kind, (event) => pointers.delete(event.pointerId));
+  stage.onpointerup = stage.onpointercancel = (event) => pointers.delete(event.pointerId);
 
   stage.addEventListener('wheel', (event) => {
-    const target = event.target.closest('.frame') ?? stage.querySelector('.frame');
+    const target = below(event, true);
     // Where nothing can get smaller, the wheel scrolls the page.
     if (!target || (event.deltaY > 0 && !zoomed())) return;
     event.preventDefault();
     frame = target;
     const lines = event.deltaMode ? 30 : 1, speed = event.ctrlKey ? 0.01 : 0.002;
-    zoom(Math.exp(-between(event.deltaY * lines, -300, 300) * speed), ...fromMiddle(event.clientX, event.clientY));
+    zoom(Math.exp(-clamp(event.deltaY * lines, -300, 300) * speed), ...fromMiddle(event.clientX, event.clientY));
   }, { passive: false });
 
   stage.addEventListener('keydown', (event) => {
