@@ -84,7 +84,9 @@ class NumpyEngine:
             NumpyError: If that takes more than the memory that was given.
         """
         config, functions = self._config, 2 * self._config.frequencies + 1
-        width = _WIDTHS_HELD * max(config.encoder_width, config.head_width)
+        # At half the resolution, a pixel has a quarter of the features.
+        half = config.half_width // 4 if config.encoder == "hybrid" else 0
+        width = _WIDTHS_HELD * max(config.encoder_width, config.head_width, half)
         # Codes are held as they are made and in one array. A grey model holds those of three colours.
         needed = 4 * (width + 2 * 3 * functions**2) * image_size[0] * image_size[1]
         if needed > self._compute.memory:
