@@ -65,7 +65,7 @@ def bundled_models() -> dict[str, Path]:
 
     Example:
         >>> sorted(bundled_models())
-        ['mnist', 'mnist-autoencoder', 'mnist-morph', 'photo-tiny']
+        ['mnist', 'mnist-autoencoder', 'mnist-morph', 'photo', 'photo-tiny']
     """
     folder = Path(str(resources.files("amortized_sr") / "weights_data"))
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
