@@ -16,8 +16,9 @@ from amortized_sr.continuous import ContinuousImage, broadcast_query, check_rend
 from amortized_sr.coords import WHOLE, Size, Window, pixel_cell
 from amortized_sr.grids import normalize, pixel_grid
 
-# Points that are evaluated at once when an image is rendered: bounds memory, not speed.
-_POINTS = 1 << 17
+# Points that are evaluated at once when an image is rendered: bounds memory on a device, and keeps the activations of
+# a layer in a CPU's cache, which halves the time of a rendering.
+_POINTS, _POINTS_ON_CPU = 1 << 17, 1 << 12
 _BOUNDS = Bounds(tile=256)
 
 
@@ -221,7 +222,8 @@ class FittedImage(ContinuousImage):
         coord, cell = broadcast_query(coord, cell, self.networks.biases[0])
         spread = pixel_grid((self.region, self.region)).reshape(-1, 2).to(coord) / 2
         points = (coord[:, :, None] + spread * cell[:, :, None]).flatten(1, 2)
-        step = max(1, _POINTS // len(points))
+        at_once = _POINTS_ON_CPU if self.device.type == "cpu" else _POINTS
+        step = max(1, at_once // len(points))
         parts = [self.networks(self.to_network(part).to(self.dtype)) for part in points.split(step, dim=1)]
         return torch.cat(parts, dim=1).unflatten(1, (coord.shape[1], -1)).mean(dim=2)
 

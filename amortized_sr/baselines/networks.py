@@ -186,6 +186,8 @@ class _Sine(torch.autograd.Function):
         if growth:
             factor = angle.abs().mul_(growth).add_(1)
             angle.mul_(factor)
+        if not any(ctx.needs_input_grad):
+            return angle.sin_()
         ctx.save_for_backward(hidden, weight, angle, factor)
         return torch.sin(angle)
 

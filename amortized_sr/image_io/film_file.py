@@ -21,6 +21,9 @@ _FILMS = {
     ".mp4": Format("MP4", LONGEST_SIDE, streams=True),
 }
 
+# Pixels that the palette of a GIF picture is chosen from.
+_PALETTE_PIXELS = 1 << 13
+
 
 def check_film(path: Path, size: Size, frames: int) -> None:
     """Check that a film can be written to a file of that name, before anything is computed; an `ImageError` if not.
@@ -67,8 +70,25 @@ def write_film(path: Path, pictures: Iterable[Image.Image], durations: Sequence[
             write_video(file, pictures, durations)
         return
     # Before the file is opened: what goes wrong in drawing is no error of writing.
+    if path.suffix.lower() == ".gif":
+        pictures = (_with_palette(picture) for picture in pictures)
     first, *others = pictures
     with named_write_errors(path), replacing(path) as file:
         # Only WebP has a quality.
         options = {"save_all": True, "append_images": others, "duration": list(durations), "loop": 0, "quality": 90}
         first.save(file, _FILMS[path.suffix.lower()].name, **options)
+
+
+def _with_palette(picture: Image.Image) -> Image.Image:
+    """Return a picture with 256 colours of its own; one with so few colours keeps them all.
+
+    They are chosen from some of its pixels. From all of them, it takes five times as long for about 1 dB.
+    """
+    colours = picture.convert("RGB")
+    if colours.getcolors(256) is not None:
+        return colours.quantize(256)
+    step = max(1, round((colours.width * colours.height / _PALETTE_PIXELS) ** 0.5))
+    sample = colours.resize(
+        (max(1, colours.width // step), max(1, colours.height // step)), resample=Image.Resampling.NEAREST
+    )
+    return colours.quantize(256, palette=sample.quantize(256), dither=Image.Dither.NONE)
