@@ -40,7 +40,7 @@ class Engines:
         num_jobs: How many pictures the run has.
         detail: Gets a line about each engine that is loaded.
         loading: Entered while libraries load.
-        limit_threads: Whether torch gets one thread less than there are while files are read and written beside it.
+        limit_threads: Whether torch may get one thread, so that many small pictures are drawn side by side.
     """
 
     options: BatchOptions
@@ -52,7 +52,12 @@ class Engines:
     _numpy: NumpyEngine | NumpyError | None = None
     _numpy_is_told: bool = False
     _torch: "Upscaler | None" = None
-    _threads: int | None = None
+    _threads: int = 1
+
+    @property
+    def side_by_side(self) -> int:
+        """How many pictures are drawn at once, each by one thread; 1 as long as numpy draws."""
+        return self._threads
 
     def of(self, conversion: Conversion) -> Engine:
         """Return what draws a picture.
@@ -85,12 +90,19 @@ class Engines:
 
     @contextlib.contextmanager
     def all_threads(self) -> Iterator[None]:
-        """Give torch all its threads, while nothing is read or written beside it."""
-        if self._threads is None:
+        """Give torch all its threads, while nothing is read, drawn or written beside it."""
+        if self._threads == 1:
             yield
             return
         with _torch_threads(self._threads):
             yield
+
+    def begin_thread(self) -> None:
+        """Let the calling thread, which draws beside others, know how many threads torch may use."""
+        import torch
+
+        # OpenMP counts for each thread; torch hands on its own count with the first question for it.
+        torch.get_num_threads()
 
     def close(self) -> None:
         """Give torch back the threads that it had."""
@@ -124,11 +136,11 @@ class Engines:
             self._check_strengths(self._torch)
         except ValueError as error:
             raise UnusableError(str(error)) from None
-        # Threads that wait for each other in a convolution lose far more than they gain if one of them shares its core
-        # with a reader or writer: two on two cores made the batch three times slower.
-        if self.limit_threads and self.num_jobs > 1:
+        # Convolutions of small pictures gain little from threads. They lose far more than they gain if one of these
+        # shares its core with a reader or writer: two on two cores made a batch three times slower.
+        if self.limit_threads and self.num_jobs > 1 and self._torch.device.type == "cpu":
             self._threads = torch.get_num_threads()
-            self._stack.enter_context(_torch_threads(max(1, self._threads - 1)))
+            self._stack.enter_context(_torch_threads(1))
         self.detail(f"model {self.options.model} on {self._torch.device} in {self._torch.precision}")
         return self._torch
 

@@ -40,8 +40,8 @@ def run(
 ) -> None:
     """Upscale every input that is not done yet, and report the result of each, in the order of the plan.
 
-    `limit_threads` says whether torch may be given fewer threads meanwhile, in the whole process; `loading` is entered
-    while torch is imported.
+    `limit_threads` says whether torch may be given one thread meanwhile, in the whole process, so that small pictures
+    are drawn side by side; `loading` is entered while torch is imported.
 
     Raises:
         UnusableError: If the model, the device, the engine or the manifest cannot be used.
@@ -60,15 +60,14 @@ def run(
 
 @final
 @dataclass(frozen=True)
-class _Written:
-    """An output that another thread is writing."""
+class _Pending:
+    """An output that another thread makes; the future returns how many seconds it took."""
 
     job: Job
     conversion: Conversion
     fallbacks: list[str]
-    start: float
     engine: Engine
-    future: Future[None]
+    future: Future[float]
 
 
 @final
@@ -81,28 +80,28 @@ class _Batch:
     bounds: BatchBounds
     manifest: Manifest | None
     engines: Engines
-    writing: deque[_Written] = field(default_factory=deque)
+    pending: deque[_Pending] = field(default_factory=deque)
 
     def run(self, jobs: list[Job]) -> None:
-        reader, writer = ThreadPoolExecutor(1, "reader"), ThreadPoolExecutor(2, "writer")
+        reader, maker = ThreadPoolExecutor(1, "reader"), ThreadPoolExecutor(max(2, os.cpu_count() or 1), "maker")
         try:
             for job, reading in self._read_ahead(jobs, reader):
                 if isinstance(reading, ImageError):
                     self._drain(0)  # Reports keep the order of the inputs.
                     self.report.skipped(job.source.path, job.output_path, reading)
                 else:
-                    self._upscale(job, reading, writer)
-                    self._drain(self.bounds.write_behind)
+                    self._upscale(job, reading, maker)
+                    self._drain(max(self.bounds.write_behind, 2 * self.engines.side_by_side))
             self._drain(0)
         except BaseException:
-            # Work that has not started is cancelled; outputs that are being written are finished.
+            # Work that has not started is cancelled; outputs that are being made are finished.
             reader.shutdown(wait=False, cancel_futures=True)
-            writer.shutdown(wait=True, cancel_futures=True)
-            self.writing = deque(written for written in self.writing if not written.future.cancelled())
+            maker.shutdown(wait=True, cancel_futures=True)
+            self.pending = deque(pending for pending in self.pending if not pending.future.cancelled())
             self._drain(0)
             raise
         reader.shutdown()
-        writer.shutdown()
+        maker.shutdown()
 
     def _read_ahead(
         self, jobs: list[Job], reader: ThreadPoolExecutor
@@ -131,7 +130,7 @@ class _Batch:
         # Not in a thread: one that waits for a pipe could not be interrupted.
         return lambda: read_image(Path("stdin"), _read_stream(self.bounds.pipe_bytes), *limits)
 
-    def _upscale(self, job: Job, read: Callable[[], ImageFile], writer: ThreadPoolExecutor) -> None:
+    def _upscale(self, job: Job, read: Callable[[], ImageFile], maker: ThreadPoolExecutor) -> None:
         start, fallbacks = time.perf_counter(), []
         name = Path("stdin") if job.source.path == STREAM else job.source.path
         try:
@@ -141,42 +140,56 @@ class _Batch:
             conversion = convert(name, image, self.options.pictures, output_path)
             engine = self.engines.of(conversion)
             conversion = tell(conversion, engine)
-            if conversion.is_small(self.bounds.whole_bytes):
+            side_by_side = self.engines.side_by_side
+            if side_by_side > 1 and self._is_one_of_many(conversion):
+                future = maker.submit(self._make, job, conversion, fallbacks, engine)
+            elif side_by_side == 1 and conversion.is_small(self.bounds.whole_bytes):
                 frames = draw_frames(conversion, engine, fallbacks.append, whole=True)
-                future = writer.submit(_write, job.output_path, conversion, frames)
-                self.writing.append(_Written(job, conversion, fallbacks, start, engine, future))
+                future = maker.submit(_write, job.output_path, conversion, frames, start)
+            else:
+                self._drain(0)
+                with self.engines.all_threads():
+                    frames = draw_frames(conversion, engine, fallbacks.append, whole=False)
+                    seconds = _write(job.output_path, conversion, frames, start)
+                self._report_done(job, conversion, fallbacks, seconds, engine)
                 return
-            self._drain(0)
-            with self.engines.all_threads():
-                frames = draw_frames(conversion, engine, fallbacks.append, whole=False)
-                _write(job.output_path, conversion, frames)
-            self._report_done(job, conversion, fallbacks, start, engine)
+            self.pending.append(_Pending(job, conversion, fallbacks, engine, future))
         except ImageError as error:
             self._drain(0)
             self.report.failed(job.source.path, error, fallbacks)
 
+    def _is_one_of_many(self, conversion: Conversion) -> bool:
+        """Return whether pictures of this size may be drawn side by side: all together are small."""
+        whole_bytes = self.bounds.whole_bytes // self.engines.side_by_side
+        return len(conversion.image.frames) == 1 and conversion.is_small(whole_bytes)
+
+    def _make(self, job: Job, conversion: Conversion, fallbacks: list[str], engine: Engine) -> float:
+        """Draw and write a picture in this thread alone."""
+        start = time.perf_counter()
+        self.engines.begin_thread()
+        frames = draw_frames(conversion, engine, fallbacks.append, whole=True)
+        return _write(job.output_path, conversion, frames, start)
+
     def _drain(self, limit: int) -> None:
-        """Wait until at most `limit` outputs are being written, and report the others."""
-        while len(self.writing) > limit:
-            written = self.writing[0]
+        """Wait until at most `limit` outputs are being made, and report the others."""
+        while len(self.pending) > limit:
+            pending = self.pending[0]
             try:
-                written.future.result()
-                done = written.conversion, written.fallbacks, written.start, written.engine
-                self._report_done(written.job, *done)
+                seconds = pending.future.result()
+                self._report_done(pending.job, pending.conversion, pending.fallbacks, seconds, pending.engine)
             except ImageError as error:
-                self.report.failed(written.job.source.path, error, written.fallbacks)
-            self.writing.popleft()
+                self.report.failed(pending.job.source.path, error, pending.fallbacks)
+            self.pending.popleft()
 
     def _report_done(
-        self, job: Job, conversion: Conversion, fallbacks: list[str], start: float, engine: Engine
+        self, job: Job, conversion: Conversion, fallbacks: list[str], seconds: float, engine: Engine
     ) -> None:
         height, width = conversion.output.size
         if self.manifest is not None:
             with named_write_errors(job.output_path):
                 facts = {"width": width, "height": height, "engine": name_of(engine), "precision": engine.precision}
                 self.manifest.add(job.source.path, job.output_path, facts)
-        seconds, notices = time.perf_counter() - start, conversion.notices + fallbacks
-        sizes = conversion.image.size, conversion.output.size
+        sizes, notices = (conversion.image.size, conversion.output.size), conversion.notices + fallbacks
         self.report.done(job.source.path, job.output_path, *sizes, seconds, notices, conversion.drawing.strength)
 
 
@@ -189,8 +202,8 @@ def _read_stream(limit: int) -> bytes:
     return content
 
 
-def _write(output_path: Path, conversion: Conversion, frames: list[Iterable[Pixels]]) -> None:
-    """Write an output: it appears whole or not at all, on the disk as in a pipe."""
+def _write(output_path: Path, conversion: Conversion, frames: list[Iterable[Pixels]], start: float) -> float:
+    """Write an output, which appears whole or not at all, also in a pipe; return the seconds since `start`."""
     is_stream = output_path == STREAM
     with named_write_errors(output_path), open_temporary() if is_stream else replacing(output_path) as file:
         write_picture(file, conversion, frames)
@@ -198,3 +211,4 @@ def _write(output_path: Path, conversion: Conversion, frames: list[Iterable[Pixe
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+    return time.perf_counter() - start

@@ -15,6 +15,7 @@ from amortized_sr.cli.benchmark import benchmark
 from amortized_sr.cli.codes import decode, encode, morph, sample
 from amortized_sr.cli.compare import compare
 from amortized_sr.cli.fit import fit
+from amortized_sr.cli.freed_memory import keep_freed_memory
 from amortized_sr.cli.info import info
 from amortized_sr.cli.page import page
 from amortized_sr.cli.render import render
@@ -40,6 +41,7 @@ def main(args: list[str] | None = None) -> None:
     # A file's name may hold letters that the terminal's encoding lacks; they must not stop the work.
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+    keep_freed_memory()
     app = typer.Typer(
         name="amortized-sr",
         help="Turn small images into functions and render them at any size.",
