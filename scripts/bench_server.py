@@ -4,8 +4,8 @@ Protocol: `amortized-sr serve` with default options and bundled weights as a pro
 photograph of 64x64 pixels; each client asks for windows of random places, between a fortieth and the whole of the
 picture, drawn with 512x512 pixels as JPEG, over a connection that stays open. With `--rate`, each client asks at even
 times, all together so many times a second, and the time of an answer counts from the time at which it was due; without,
-each asks again at once. Then more clients than the queue holds ask for large drawings at once: how soon the refusals
-come. The clients run in processes of their own, and share the machine's cores with the server.
+each asks again at once. Then more clients than the queue holds ask for large drawings, and one more asks again and again:
+how soon it is refused. The clients run in processes of their own, and share the machine's cores with the server.
 
     python scripts/bench_server.py [--clients 32] [--seconds 60] [--rate 0] [--options "--workers 2"]
 """
@@ -64,11 +64,11 @@ def main() -> None:
     errors = sum(status != 200 for _, status in results)
     rate = f"{arguments.rate:g} requests/s asked for" if arguments.rate else "as fast as they can"
     print(f"{os.cpu_count()} cores, {arguments.clients} clients, {arguments.seconds:g} s, {rate}\n")
-    print("| answers/s | median ms | p95 ms | errors | refusals | slowest refusal ms | peak MiB |")
-    print("|---|---|---|---|---|---|---|")
+    print("| answers/s | median ms | p95 ms | errors | refusals | median ms | slowest ms | peak MiB |")
+    print("|---|---|---|---|---|---|---|---|")
     median, late = 1000 * statistics.median(times), 1000 * times[int(0.95 * (len(times) - 1))]
-    slowest = f"{1000 * max(refusals):.0f}" if refusals else "-"
-    cells = f"{len(times) / arguments.seconds:.1f} | {median:.0f} | {late:.0f} | {errors} | {len(refusals)} | {slowest}"
+    refused = f"{1000 * statistics.median(refusals):.0f} | {1000 * max(refusals):.0f}" if refusals else "- | -"
+    cells = f"{len(times) / arguments.seconds:.1f} | {median:.0f} | {late:.0f} | {errors} | {len(refusals)} | {refused}"
     print(f"| {cells} | {peak:.0f} |")
 
 
@@ -125,21 +125,35 @@ def ask(connection: http.client.HTTPConnection, path: str) -> int:
     return answer.status
 
 
-def overfill(port: int, place: str, count: int = 120) -> list[float]:
-    """Ask for more large drawings at once than the queue holds, and return the seconds until each refusal."""
+def overfill(port: int, place: str, count: int = 90, probes: int = 60) -> list[float]:
+    """Keep the queue full of large drawings; return how soon further requests are refused, in seconds.
 
-    def refuse(number: int) -> float | None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.connect()
-        barrier.wait()
-        begin = time.perf_counter()
-        status = ask(connection, f"{place}/full/^{1000 + number},1000/0/default.jpg")
-        connection.close()
-        return time.perf_counter() - begin if status == 503 else None
+    They come one at a time, because the time of many at once would be that of their clients.
+    """
+    stop = threading.Event()
 
-    barrier = threading.Barrier(count)
+    def fill(number: int) -> None:
+        while not stop.is_set():
+            _, status = ask_large(port, place, 1000 + number)
+            if status == 503:
+                stop.wait(1)
+
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
-        return [seconds for seconds in pool.map(refuse, range(count)) if seconds is not None]
+        for number in range(count):
+            pool.submit(fill, number)
+        time.sleep(2)
+        answers = [ask_large(port, place, 2000) for _ in range(probes)]
+        stop.set()
+    return [seconds for seconds, status in answers if status == 503]
+
+
+def ask_large(port: int, place: str, width: int) -> tuple[float, int]:
+    """Return the seconds and the status of the answer to a request for a large drawing."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    begin = time.perf_counter()
+    status = ask(connection, f"{place}/full/^{width},1000/0/default.jpg")
+    connection.close()
+    return time.perf_counter() - begin, status
 
 
 def peak_memory(pid: int) -> float:

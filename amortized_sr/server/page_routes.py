@@ -1,6 +1,8 @@
 """The page as fixed addresses, held in memory: no request names a file of the disk."""
 
+import gzip
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -19,6 +21,8 @@ _MEDIA = {
     ".png": "image/png",
     ".safetensors": "application/octet-stream",
 }
+
+_PACKED = (".html", ".js", ".css", ".wasm")
 
 
 def page_models(models: Sequence[str]) -> list[str]:
@@ -43,14 +47,34 @@ def page_routes(models: Sequence[str]) -> list[Route]:
 
 
 def _route(path: str, content: bytes, suffix: str | None = None) -> Route:
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    policy = f"{SITE_POLICY}; frame-ancestors 'none'"
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": policy}
-    media = _MEDIA[suffix or PurePosixPath(path).suffix]
+    suffix = suffix or PurePosixPath(path).suffix
+    whole = small = _headers(content, _MEDIA[suffix]), content
+    # Pictures and weights hardly shrink. These files hold no secret that their compressed size could tell.
+    if suffix in _PACKED:
+        packed = gzip.compress(content, mtime=0)
+        whole[0]["Vary"] = "Accept-Encoding"
+        small = {**whole[0], **_headers(packed, _MEDIA[suffix]), "Content-Encoding": "gzip"}, packed
 
     async def answer(request: Request) -> Response:
-        if tag in request.headers.get("if-none-match", ""):
+        headers, body = small if _takes_gzip(request.headers.get("accept-encoding", "")) else whole
+        if headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return Response(content, headers=headers, media_type=media)
+        return Response(body, headers=headers)
 
     return Route(path, answer)
+
+
+def _headers(body: bytes, media: str) -> dict[str, str]:
+    return {
+        "Content-Type": media,
+        "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": f"{SITE_POLICY}; frame-ancestors 'none'",
+    }
+
+
+def _takes_gzip(accepted: str) -> bool:
+    parts = {
+        name.strip().lower(): quality.strip() for name, _, quality in (p.partition(";") for p in accepted.split(","))
+    }
+    return re.fullmatch(r"q=0(\.0*)?", parts.get("gzip", parts.get("*", "q=0"))) is None

@@ -247,3 +247,30 @@ def test_a_failure_of_the_server_tells_nothing_of_its_inside(weights, monkeypatc
         assert (answer.status_code, answer.json()) == (500, {"error": "the server failed; its log says why"})
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert browser.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip", "gzip"),
+        ("br, GZIP;q=0.5", "gzip"),
+        ("*", "gzip"),
+        ("gzip;q=0", None),
+        ("*, gzip; q=0.0", None),
+        ("", None),
+    ],
+)
+def test_the_page_comes_compressed_to_clients_that_take_it(browser, accepted, encoding):
+    plain = browser.get("/app.js", headers={"Accept-Encoding": ""})
+    answer = browser.get("/app.js", headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == "Accept-Encoding"
+    # The client unpacks.
+    assert answer.content == plain.content
+    assert (answer.headers["etag"] == plain.headers["etag"]) == (encoding is None)
+
+
+def test_the_page_and_its_code_are_light(browser):
+    names = ("/", "/app.js", "/worker.js", "/style.css", "/core.wasm")
+    sizes = [int(browser.get(name, headers={"Accept-Encoding": "gzip"}).headers["content-length"]) for name in names]
+    assert sum(sizes) <= 25_000
