@@ -37,6 +37,9 @@ DEFAULT_AUTOENCODER = "mnist-autoencoder"
 DEFAULT_SAMPLER = "mnist-morph"
 """Name of the bundled weights that new images and morphs are drawn with when none are named."""
 
+PAGE_MODELS = [DEFAULT_MODEL, DEFAULT_DENOISER, DEFAULT_SAMPLER]
+"""Names of the bundled weights that the page and the server offer when none are named."""
+
 # Other files of this package with the same suffix.
 _OTHER_KINDS = {"fitted": "a fitted image, which `render` draws", "latent": "a latent, which a model decodes"}
 

@@ -1,8 +1,8 @@
 """Compare what compresses the rows of a PNG file: time, and size of the stream.
 
-Protocol: the example picture, shrunk to 64x64, enlarged with the bundled weights to 256x256 and 1024x1024; rows as differences
-from the rows above, as `image_io/png.py` writes them; one thread; medians of runs in turn. Libraries whose streams cannot be
-flushed between strips compress the picture at once.
+Protocol: the example picture of 64x64, enlarged with the bundled weights to 256x256 and 1024x1024; rows as differences
+from the rows above, as `image_io/png.py` writes them; one thread; medians of runs in turn. libdeflate, whose streams
+cannot be flushed between strips, compresses the picture at once.
 
     python scripts/bench_png.py [--runs 9]
 """

@@ -4,8 +4,8 @@ Protocol: `amortized-sr serve` with default options and bundled weights as a pro
 photograph of 64x64 pixels; each client asks for windows of random places, between a fortieth and the whole of the
 picture, drawn with 512x512 pixels as JPEG, over a connection that stays open. With `--rate`, each client asks at even
 times, all together so many times a second, and the time of an answer counts from the time at which it was due; without,
-each asks again at once. Then more clients than the queue holds ask for large drawings, and one more asks again and again:
-how soon it is refused. The clients run in processes of their own, and share the machine's cores with the server.
+each asks again at once. Then more clients than the queue holds ask for large drawings, and one more asks again and
+again: how soon it is refused. The clients run in processes of their own, and share the machine's cores with the server.
 
     python scripts/bench_server.py [--clients 32] [--seconds 60] [--rate 0] [--options "--workers 2"]
 """

@@ -23,7 +23,7 @@ def page(
             "--model",
             metavar="MODEL",
             help="Bundled name or weights file; repeat it for a choice of upscalers, and for one autoencoder, "
-            "which morphs digits; default: photo-tiny and mnist-morph.",
+            "which morphs digits; default: photo-tiny, photo and mnist-morph.",
         ),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -34,9 +34,9 @@ def page(
         raise typer.BadParameter("--output and --single-file exclude each other; choose one")
     from amortized_sr.image_io import replacing
     from amortized_sr.web import page as pages
-    from amortized_sr.weights_header import DEFAULT_MODEL, DEFAULT_SAMPLER
+    from amortized_sr.weights_header import PAGE_MODELS
 
-    models = model or [DEFAULT_MODEL, DEFAULT_SAMPLER]
+    models = model or PAGE_MODELS
     with failures_as_sentences(page):
         if single_file is not None:
             path = checked_output(single_file, None, "page.html", overwrite)

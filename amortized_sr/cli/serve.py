@@ -26,7 +26,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL", help="Bundled name or weights file; repeat it, the default first."),
+        typer.Option("--model", metavar="MODEL", help="Bundled name or weights file; repeat it, the default first. Without it: photo-tiny, photo, mnist-morph."),
     ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
     token_file: Annotated[
@@ -55,7 +55,7 @@ def serve(
     """
     from amortized_sr.server.addresses import open_socket
     from amortized_sr.server.limits import Limits
-    from amortized_sr.weights_header import DEFAULT_MODEL
+    from amortized_sr.weights_header import PAGE_MODELS
 
     limits = Limits(
         body_bytes=parse_bytes("--max-body", max_body, 1), body_seconds=body_seconds, pixels=max_pixels, area=max_area,
@@ -71,7 +71,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     address = access.public_url or f"http://{shown}:{listening.getsockname()[1]}"
     with listening:
-        _serve(listening, model or [DEFAULT_MODEL], device, limits, access, address)
+        _serve(listening, model or PAGE_MODELS, device, limits, access, address)
 
 
 def _serve(

@@ -27,3 +27,37 @@ export function convolve(core, layer, from, to, rows, columns, { border = 0, add
   core.run.convolve(border || from, weight, bias, add, to, rows, columns, inputs, outputs, side, relu);
   return to;
 }
+
+// Brings the four pixels of each cell of half the resolution together: channel 4 i + t is channel i of pixel t. The edges
+// of an odd map are repeated. The maps have `stride` and `wide` numbers a pixel.
+export function gather(core, from, to, rows, columns, stride, channels, wide) {
+  const map = core.floats(from, rows * columns * stride), across = Math.ceil(columns / 2), down = Math.ceil(rows / 2);
+  const cells = core.floats(to, down * across * wide).fill(0);
+  for (let y = 0, at = 0; y < down; y++)
+    for (let x = 0; x < across; x++, at += wide)
+      for (let t = 0; t < 4; t++) {
+        const row = Math.min(2 * y + (t >> 1), rows - 1), column = Math.min(2 * x + (t & 1), columns - 1);
+        const pixel = (row * columns + column) * stride;
+        for (let i = 0; i < channels; i++) cells[at + 4 * i + t] = map[pixel + i];
+      }
+}
+
+// Adds to each pixel its part of the cell that `gather` would bring it into.
+export function addSpread(core, from, to, rows, columns, wide, channels, stride) {
+  const across = Math.ceil(columns / 2), cells = core.floats(from, Math.ceil(rows / 2) * across * wide);
+  const map = core.floats(to, rows * columns * stride);
+  for (let y = 0, at = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++, at += stride) {
+      const cell = ((y >> 1) * across + (x >> 1)) * wide + 2 * (y & 1) + (x & 1);
+      for (let i = 0; i < channels; i++) map[at + i] += cells[cell + 4 * i];
+    }
+}
+
+// Returns tensors in which a transposed convolution, 2 x 2 with stride 2, is a linear layer whose outputs `addSpread` takes.
+export function transposed(tensors, name) {
+  const weight = tensors[name + '.weight'], bias = tensors[name + '.bias'];
+  if (!weight) return tensors;
+  const outputs = 4 * bias.length, inputs = weight.length / outputs;
+  const turned = weight.map((_, at) => weight[(at % inputs) * outputs + Math.floor(at / inputs)]);
+  return { ...tensors, [name + '.weight']: turned, [name + '.bias']: Float32Array.from({ length: outputs }, (_, o) => bias[o >> 2]) };
+}

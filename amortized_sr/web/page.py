@@ -208,10 +208,10 @@ def _obstacle(path: Path) -> str | None:
             "the page morphs with autoencoders with the decoder linear or modulated and code_grid 1, "
             f"these weights have {config.decoder} and {config.code_grid}"
         )
-    if (config.field, config.encoder) == ("hyper", "edsr"):
+    if config.field == "hyper" and config.encoder in ("edsr", "hybrid"):
         return None
     return (
-        "the page draws upscalers with the field hyper and the encoder edsr, "
+        "the page draws upscalers with the field hyper and the encoder edsr or hybrid, "
         f"these weights have {config.field} and {config.encoder}"
     )
 

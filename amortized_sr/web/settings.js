@@ -60,7 +60,7 @@ export const SETTINGS = { upscaler: UPSCALER, autoencoder: AUTOENCODER };
 export function obstacle(kind, { field, encoder, decoder, code_grid, grid }) {
   if (kind === 'upscaler') {
     if (field !== 'hyper') return `the field ${field}; this page draws hyper only`;
-    if (encoder !== 'edsr') return `the encoder ${encoder}; this page runs edsr only`;
+    if (encoder === 'span') return `the encoder ${encoder}; this page runs edsr and hybrid`;
   } else {
     if (decoder !== 'linear' && decoder !== 'modulated')
       return `the decoder ${decoder}; this page runs linear and modulated`;

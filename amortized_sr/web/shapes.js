@@ -16,10 +16,22 @@ export function shapes(kind, config) {
   return result;
 }
 
-function upscaler(config, layer, block) {
+function upscaler(config, layer, block, result) {
   const { channels, conditions, encoder_width: width, encoder_blocks, head_width, frequencies, skip } = config;
+  const blocks = (name, count, wide) => {
+    for (let number = 0; number < count; number++) block(`encoder.${name}.${number}`, wide);
+  };
   layer('encoder.first', channels + conditions.length, width, 3, 3);
-  for (let number = 0; number < encoder_blocks; number++) block(`encoder.blocks.${number}`, width);
+  if (config.encoder === 'hybrid') {
+    const { half_width, half_blocks } = config, before = Math.floor(encoder_blocks / 2);
+    blocks('before', before, width);
+    layer('encoder.down', width, half_width, 2, 2);
+    blocks('blocks', half_blocks, half_width);
+    // A transposed convolution, whose inputs come first.
+    result['encoder.up.weight'] = [half_width, width, 2, 2];
+    result['encoder.up.bias'] = [width];
+    blocks('after', encoder_blocks - before, width);
+  } else blocks('blocks', encoder_blocks, width);
   layer('encoder.last', width, width, 3, 3);
   const codes = channels * (2 * frequencies + 1) ** 2;
   // Models that read strengths also correct the image itself.

@@ -74,6 +74,9 @@ def test_renderings_equal_those_of_torch(model, name, tmp_path):
         {"footprint": "point", "neighbors": 4, "skip": "none", "frequencies": 0},
         {"footprint": "gauss", "neighbors": 4, "skip": "bilinear", "conditions": ("noise", "jpeg"), "channels": 1},
         {"footprint": "gauss", "neighbors": 1, "encoder_blocks": 0, "encoder_width": 5, "frequencies": 4},
+        {"encoder": "hybrid", "encoder_blocks": 2, "half_width": 16, "half_blocks": 1, "conditions": ("noise",)},
+        {"encoder": "hybrid", "encoder_blocks": 1, "encoder_width": 7, "half_width": 9, "half_blocks": 2},
+        {"encoder": "hybrid", "encoder_blocks": 3, "half_width": 8, "half_blocks": 0, "channels": 1},
     ],
     ids=str,
 )
