@@ -26,7 +26,11 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL", help="Bundled name or weights file; repeat it, the default first. Without it: photo-tiny, photo, mnist-morph."),
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Bundled name or weights file; repeat it, the default first. Without it: photo-tiny, photo, mnist-morph.",
+        ),
     ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
     token_file: Annotated[

@@ -1,17 +1,13 @@
 """The page of a real comparison; its screenshots are the pictures of docs/benchmark.md.
 
-    AMORTIZED_SR_PICTURES=docs pytest tests/benchmark/test_page_pictures.py
-
-Without the variable they go to the test's own folder.
+AMORTIZED_SR_PICTURES=docs pytest tests/benchmark/test_page_pictures.py
 """
 
-import base64
-import io
-import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from screens import save_for_docs, screenshot
 from viewing import canvases, choose, show, wait
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.slow
 def test_the_page_of_a_kitten_looks_as_in_the_documentation(cli, folder, browser, tmp_path):
-    pictures = ROOT / os.environ["AMORTIZED_SR_PICTURES"] if "AMORTIZED_SR_PICTURES" in os.environ else tmp_path
     with Image.open(ROOT / "examples" / "kitten_1024.jpg") as kitten:
         kitten.convert("RGB").resize((128, 128), Image.Resampling.BICUBIC).save("kitten.png")
     methods = "nearest,bicubic,fit:siren,amortized,amortized+refine"
@@ -45,13 +40,7 @@ def test_the_page_of_a_kitten_looks_as_in_the_documentation(cli, folder, browser
             browser.execute_script("document.querySelector('input[name=mode]').closest('section').scrollIntoView()")
         wait(lambda: browser.execute_script("return !comparison.isDrawing()"))
         # Of a wide window the whole page.
-        shot = base64.b64decode(
-            browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": width > 800})["data"]
-        )
-        with Image.open(io.BytesIO(shot)) as shown:
-            assert 2 * width - 40 < shown.width <= 2 * width
-            small = shown.convert("RGB").resize((shown.width // 2, shown.height // 2), Image.Resampling.LANCZOS)
-        path = pictures / f"{name}.webp"
-        small.save(path, quality=70, method=6)
-        assert path.stat().st_size < 200_000
+        shot = screenshot(browser, whole=width > 800)
+        assert 2 * width - 40 < shot.width <= 2 * width
+        save_for_docs(shot, name, tmp_path)
     assert browser.get_log("browser") == []

@@ -1,11 +1,9 @@
 """The table of a comparison's page, and the page as a whole, in windows of all kinds."""
 
-import base64
-import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from screens import screenshot
 from viewing import WINDOWS, canvases, choose, opened, show, wait
 
 pytestmark = pytest.mark.slow
@@ -73,7 +71,7 @@ def test_columns_explain_themselves_to_pointers_keys_and_fingers(page, browser):
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
-def test_the_page_fits_the_window_in_both_schemes_and_axe_finds_nothing(page, browser, tmp_path, width, scheme):
+def test_the_page_fits_the_window_in_both_schemes_and_axe_finds_nothing(page, browser, width, scheme):
     show(browser, page, width, scheme)
     axe = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
     if axe.exists():
@@ -84,10 +82,7 @@ def test_the_page_fits_the_window_in_both_schemes_and_axe_finds_nothing(page, br
         canvas = browser.find_element("css selector", "#panes canvas")
         assert canvases(browser)[0].shape[1] == pytest.approx(2 * canvas.size["width"], abs=2)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-        screenshot = base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", {})["data"])
-        (tmp_path / f"compare_{mode}_{width}_{scheme}.png").write_bytes(screenshot)
-        with Image.open(io.BytesIO(screenshot)) as shown:
-            corner = shown.convert("L").getpixel((2, 2))
+        corner = screenshot(browser, whole=False).convert("L").getpixel((2, 2))
         assert corner > 200 if scheme == "light" else corner < 60
         if axe.exists():
             found = browser.execute_async_script("axe.run().then(arguments[0])")
