@@ -10,7 +10,9 @@ import { View, clamp } from './view.js';
 const MAX_SAVED = 2.5e8;
 const stage = find('stage'), canvas = find('canvas');
 
-let post, source, picture, view, split = 0.5, busy = false, stale = false;
+const saver = find('save').querySelector('button');
+
+let post, source, picture, view, split = 0.5, busy = false, stale = false, saving = false;
 
 // What is visible now; the stage may have another size than before.
 function visible() {
@@ -33,21 +35,26 @@ function draw() {
   find('left').hidden = split < 0.02;
   find('right').hidden = split > 0.98;
   find('scale').textContent = `\u00d7${scale.toPrecision(3)}`;
+  stage.classList.toggle('zoomed', view.times > 1.001);
   remember(window);
 }
 
 let remembering;
-// The address holds the window, so that the view can be kept and sent.
+// The address holds the picture's name and the window, so that the view of an example can be kept and sent.
 function remember(window) {
   clearTimeout(remembering);
-  const hash = '#window=' + window.map((value) => +value.toFixed(6)).join(',');
+  const hash = `#picture=${encodeURIComponent(source.name)}&window=` + window.map((value) => +value.toFixed(6)).join(',');
   remembering = setTimeout(() => history.replaceState(null, '', hash), 300);
 }
 
-// Shows the window in the address, or all of the picture.
+// The name of the picture in the address, if there is one.
+const named = () => decodeURIComponent(/picture=([^&]*)/.exec(location.hash)?.[1] ?? '');
+
+// Shows the window in the address, if it is one of this picture, or all of the picture.
 function lookAtAddress() {
-  const window = /window=([^&]+)/.exec(location.hash)?.[1].split(',').map(Number) ?? [], [y0, x0, y1, x1] = window;
   view.whole();
+  if (named() && named() !== source.name) return;
+  const window = /window=([^&]+)/.exec(location.hash)?.[1].split(',').map(Number) ?? [], [y0, x0, y1, x1] = window;
   if (window.length === 4 && window.every((value) => Math.abs(value) <= 1) && y0 < y1 && x0 < x1) view.lookAt(window);
 }
 
@@ -67,7 +74,7 @@ function splitAt(share) {
 
 // --- pictures ---
 
-const dials = startDials((strengths) => post('encode', { strengths }));
+const dials = startDials(encode);
 const fit = startFit();
 const digits = startDigits();
 
@@ -92,6 +99,12 @@ function open(taken) {
   fit.take(source);
 }
 
+// What is being encoded cannot be saved yet.
+function encode(strengths) {
+  saver.disabled = !saving;
+  post('encode', { strengths });
+}
+
 // Encodes the picture with the model that is chosen.
 function openSource() {
   picture = null;
@@ -104,7 +117,8 @@ function openSource() {
 
 const answers = {
   started() {
-    if (!source) openExample(document.querySelector('.example img'));
+    const examples = [...document.querySelectorAll('.example img')];
+    if (!source) openExample(examples.find((image) => image.alt === named()) ?? examples[0]);
   },
   opened({ conditions }) {
     picture = source;
@@ -113,10 +127,12 @@ const answers = {
     if (!remembering) look(lookAtAddress);
     // The interpolated picture is drawn before the worker encodes.
     draw();
-    post('encode', { strengths: dials.strengths() });
+    encode(dials.strengths());
   },
   encoded({ share, done, seconds }) {
     const { name, width, height, lost } = source;
+    saver.disabled = !done && !saving;
+    find('right').textContent = done ? 'network' : `network, ${Math.round(100 * share)} %`;
     if (done) {
       say(`${name}: ${width} x ${height} pixels, a function after ${seconds.toFixed(2)} s.${lost} Scroll or pinch to zoom, drag to move.`);
       dials.done();
@@ -135,11 +151,17 @@ const answers = {
       draw();
     } else if (pixels) canvas.dataset.window = window;
   },
-  saved({ blob, width, height, name }) {
+  saving({ share }) {
+    if (saving) say(`${Math.round(100 * share)} % drawn.`, false, 'saved');
+  },
+  saved({ blob, width, height, name, text }) {
+    saving = false;
+    saver.textContent = 'Save PNG';
+    if (text) return say(text, false, 'saved');
     const link = Object.assign(document.createElement('a'), { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    say(`Saved ${name}: ${width} x ${height} pixels, ${Math.ceil(blob.size / 1000)} kB.`);
+    say(`Saved ${name}: ${width} x ${height} pixels, ${Math.ceil(blob.size / 1000)} kB.`, false, 'saved');
   },
   failed({ text }) {
     busy = false;
@@ -149,14 +171,18 @@ const answers = {
 
 function save(event) {
   event.preventDefault();
-  if (!picture) return say('There is no picture to save yet; choose one.', true);
+  if (saving) return post('unsave');
   const part = find('part').value === 'view' ? visible().window : [-1, -1, 1, 1];
   const width = Math.round(Number(find('width').value));
   const height = Math.max(1, Math.round((width * (part[2] - part[0]) * picture.height) / (part[3] - part[1]) / picture.width));
-  if (!(width >= 1) || width * height > MAX_SAVED || height > 65535)
-    return say(`${width} x ${height} pixels cannot be saved here; the limit is ${MAX_SAVED / 1e6} million. Give a smaller width.`, true);
+  if (width * height > MAX_SAVED || height > 65535) {
+    const most = Math.floor(Math.min(Math.sqrt((MAX_SAVED * width) / height), (65535 * width) / height));
+    return say(`${width} x ${height} pixels are too many; give a width of at most ${most}.`, true, 'saved');
+  }
   const name = `${picture.name.replace(/\.\w+$/, '').replace(/\W+/g, '_')}_${width}x${height}.png`;
-  say(`Drawing ${width} x ${height} pixels.`);
+  say(`Drawing ${width} x ${height} pixels.`, false, 'saved');
+  saving = true;
+  saver.textContent = 'Stop';
   post('save', { width, height, window: part, name });
 }
 

@@ -16,6 +16,18 @@ export class Drawing {
     return this.strips(width, height, window, split, height).next().value;
   }
 
+  // Yields `{pixels, share}`: the same rendering in strips of at most `step` rows, and how much of it is done. Others may
+  // use the core in between.
+  *parts(width, height, window, step) {
+    const [y0, x0, y1, x1] = window, shown = Math.ceil(((y1 - y0) / 2) * this.height - 1e-6);
+    // Rows that are shrunk depend on others; such pictures are small.
+    if (height < shown) step = height;
+    for (let row = 0; row < height; row += step) {
+      const end = Math.min(height, row + step), place = (at) => y0 + ((y1 - y0) * at) / height;
+      yield { pixels: this.render(width, end - row, [place(row), x0, place(end), x1]), share: end / height };
+    }
+  }
+
   // Yields the same rendering in strips of at most `step` rows. Nothing else may use the core in between.
   *strips(width, height, window, split, step) {
     const { core } = this, [y0, x0, y1, x1] = window;

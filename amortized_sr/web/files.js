@@ -25,10 +25,13 @@ export async function readPicture(file) {
     // An image knows its size before its pixels are decoded; a bitmap refuses files that are cut off.
     await loaded;
     [width, height] = [image.naturalWidth, image.naturalHeight];
-    if (width * height <= MAX_PIXELS) return { ...pixelsOf(await createImageBitmap(file)), name, lost };
+    if (width * height <= MAX_PIXELS) {
+      const taken = pixelsOf(await createImageBitmap(file));
+      return { ...taken, name, lost: lost + (taken.clear ? ' It is transparent: here on white.' : '') };
+    }
   } catch {
     throw new Error(heic ? `This browser cannot read HEIC pictures; save ${name} as JPEG or PNG first.`
-      : `${name} is not a whole picture that this browser can read; give a PNG, JPEG, WebP or GIF.`);
+      : `${name} is broken, or no picture that this browser can read; give a PNG, JPEG, WebP or GIF.`);
   } finally {
     URL.revokeObjectURL(image.src);
   }
@@ -36,13 +39,15 @@ export async function readPicture(file) {
   throw new Error(`${name} has ${width} x ${height} pixels, more than the ${limit} that this page takes; crop or shrink it first.`);
 }
 
-// Returns `{pixels, width, height}` of an image or a bitmap, or of a part of it: bytes (row, column, RGBA).
+// Returns `{pixels, width, height, clear}` of an image or a bitmap, or of a part of it: bytes (row, column, RGBA), and
+// whether some of them were transparent, which are put on white.
 export function pixelsOf(image, left = 0, width = image.naturalWidth ?? image.width) {
   const height = image.naturalHeight ?? image.height;
-  const copy = Object.assign(document.createElement('canvas'), { width, height }), ink = copy.getContext('2d');
-  // Transparent pictures are put on white.
+  const copy = Object.assign(document.createElement('canvas'), { width, height }), ink = copy.getContext('2d', { willReadFrequently: true });
+  ink.drawImage(image, -left, 0);
+  const clear = ink.getImageData(0, 0, width, height).data.some((value, at) => at % 4 === 3 && value < 255);
+  ink.globalCompositeOperation = 'destination-over';
   ink.fillStyle = '#fff';
   ink.fillRect(0, 0, width, height);
-  ink.drawImage(image, -left, 0);
-  return { pixels: ink.getImageData(0, 0, width, height).data, width, height };
+  return { pixels: ink.getImageData(0, 0, width, height).data, width, height, clear };
 }

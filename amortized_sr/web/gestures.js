@@ -53,7 +53,7 @@ export function listenToGestures(stage, { move, zoom, whole, split, zoomed = () 
     const x = stage.clientWidth / 10, y = stage.clientHeight / 10;
     const action = {
       ArrowLeft: () => move(x, 0), ArrowRight: () => move(-x, 0), ArrowUp: () => move(0, y), ArrowDown: () => move(0, -y),
-      '+': () => zoom(1.25), '=': () => zoom(1.25), '-': () => zoom(0.8), 0: whole,
+      '+': () => zoom(1.5), '=': () => zoom(1.5), '-': () => zoom(1 / 1.5), 0: whole,
     }[event.key];
     // Arrow keys scroll the page while there is nothing to move.
     if (!action || event.ctrlKey || event.metaKey || (event.key.startsWith('Arrow') && !zoomed())) return;

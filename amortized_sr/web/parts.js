@@ -2,9 +2,10 @@
 
 export const find = (id) => document.getElementById(id);
 
-export function say(text, bad = false) {
-  find('status').textContent = text;
-  find('status').classList.toggle('bad', bad);
+// Says something in the status line, or in another one.
+export function say(text, bad = false, line = 'status') {
+  find(line).textContent = text;
+  find(line).classList.toggle('bad', bad);
 }
 
 // Returns the bytes of a part of the page, which may be inside of it.

@@ -17,7 +17,7 @@ function chunk(type, data) {
   return result;
 }
 
-// Returns a Blob of an RGB picture whose rows (column, RGBA) come in strips.
+// Returns a Blob of an RGB picture whose rows (column, RGBA) come in strips, which may be made meanwhile.
 export async function writePng(width, height, strips) {
   const header = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]), view = new DataView(header.buffer);
   view.setUint32(0, width);
@@ -33,7 +33,7 @@ export async function writePng(width, height, strips) {
   })();
   const line = 3 * width + 1;
   let above = new Uint8Array(line);
-  for (const pixels of strips) {
+  for await (const pixels of strips) {
     const rows = pixels.length / 4 / width, filtered = new Uint8Array(rows * line);
     for (let row = 0; row < rows; row++) {
       const own = new Uint8Array(line);

@@ -2,7 +2,6 @@
 // so that nothing shares a core; encoding and training go on in small parts between them.
 import { Autoencoder } from './autoencoder.js';
 import { loadCore } from './core.js';
-import { WHOLE } from './drawing.js';
 import { Encoder } from './encoder.js';
 import { PictureFunction } from './function.js';
 import { Network } from './network.js';
@@ -14,7 +13,10 @@ import { readWeights } from './weights.js';
 const PART = 0.15, LONGEST = 60;
 
 const models = {}, codes = {};
-let core, mark, model, picture, autoencoder, number = 0, queue = Promise.resolve();
+// Pixels of a strip of a picture that is saved.
+const STRIP = 1 << 19;
+
+let core, mark, model, picture, autoencoder, saving, number = 0, queue = Promise.resolve();
 
 const answer = (kind, values = {}, moved = []) => postMessage({ kind, ...values }, moved);
 const now = () => performance.now() / 1000;
@@ -45,7 +47,7 @@ const handlers = {
   // Takes a picture, which can be drawn at once.
   open({ name, pixels, width, height }) {
     number++;
-    picture = null;
+    picture = saving = null;
     core.top = mark;
     model = models[name];
     picture = new PictureFunction(core, model.encoder, model.read, pixels, width, height);
@@ -55,6 +57,7 @@ const handlers = {
   // Encodes the picture, again if strengths are others.
   encode({ strengths }) {
     if (!picture) return;
+    saving = null;
     const began = now(), tiles = picture.encode(conditionsOf(model.read.config.conditions, strengths));
     work(() => {
       const { value, done } = tiles.next();
@@ -69,10 +72,27 @@ const handlers = {
     answer('frame', { pixels, width, height, window }, pixels ? [pixels.buffer] : []);
   },
 
-  // Draws a picture of any size in strips.
-  async save({ width, height, window, name }) {
-    const strips = picture.drawing.strips(width, height, window ?? WHOLE, 0, 64);
-    answer('saved', { blob: await writePng(width, height, strips), width, height, name });
+  // Draws a picture of any size in strips, each in turn with other messages.
+  save({ width, height, window, name }) {
+    const mine = (saving = picture.drawing.parts(width, height, window, Math.max(1, Math.floor(STRIP / width))));
+    async function* strips() {
+      for (let stopped = false, next; !next?.done; ) {
+        // A new task of the event loop: messages that wait come between two strips.
+        await new Promise((done) => setTimeout(done));
+        next = await inTurn(() => (stopped = saving !== mine) ? { done: true } : mine.next());
+        if (stopped) throw new Error('Saving was stopped.');
+        if (!next.done) yield next.value.pixels;
+        if (!next.done) answer('saving', { share: next.value.share });
+      }
+    }
+    writePng(width, height, strips())
+      .then((blob) => answer('saved', { blob, width, height, name }))
+      .catch((error) => answer('saved', { text: error.message }));
+  },
+
+  // Stops saving.
+  unsave() {
+    saving = null;
   },
 
   // Draws the picture at a place between two digits: 0 is the first, 1 the second. Digits that are given are encoded.
@@ -107,8 +127,15 @@ const handlers = {
   },
 };
 
+// Does a task after those that wait, and returns its result.
+function inTurn(task) {
+  const result = queue.then(task);
+  queue = result.catch(() => {});
+  return result;
+}
+
 function enqueue(task) {
-  queue = queue.then(task).catch((error) => answer('failed', { text: error.message }));
+  inTurn(task).catch((error) => answer('failed', { text: error.message }));
 }
 
 onmessage = ({ data }) => enqueue(() => handlers[data.kind](data));

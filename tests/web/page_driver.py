@@ -25,9 +25,9 @@ target.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: tr
 """
 
 
-def said(browser, words: str) -> str:
-    """Return the status once it holds some words."""
-    status = browser.find_element("id", "status")
+def said(browser, words: str, line: str = "status") -> str:
+    """Return the status, or what another line says, once it holds some words."""
+    status = browser.find_element("id", line)
     return wait(lambda: words in status.text and status.text)
 
 

@@ -77,7 +77,7 @@ def test_a_dropped_picture_is_drawn_and_saved_as_torch_draws_it_and_nobody_is_as
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     browser.execute_script("document.getElementById('width').value = 333")
     browser.find_element("css selector", "#save button").click()
-    said(browser, "Saved my_cat_333x185.png")
+    said(browser, "Saved my_cat_333x185.png", "saved")
     saved = tmp_path / "my_cat_333x185.png"
     wait(saved.exists)
     with Image.open(saved) as written:
@@ -99,10 +99,11 @@ def test_keys_and_the_split_work_and_the_address_keeps_the_window(browser, page)
     assert kept[3] - kept[1] < 1.5
     assert kept[0] == pytest.approx(-kept[2])
     assert kept[1] > -kept[3] + 0.01
-    wait(lambda: "#window=" in browser.current_url)
-    hash_ = wait(lambda: (url := browser.current_url.split("#window=")[1]).count(",") == 3 and url)
+    wait(lambda: "window=" in browser.current_url)
+    wait(lambda: browser.current_url.split("window=")[1].count(",") == 3)
     time.sleep(0.5)
-    hash_ = browser.current_url.split("#window=")[1]
+    assert "#picture=kitten&" in browser.current_url
+    hash_ = browser.current_url.split("window=")[1]
     assert [float(value) for value in hash_.split(",")] == pytest.approx(kept, abs=1e-4)
 
     stage.send_keys("0")
@@ -170,11 +171,11 @@ def test_what_cannot_be_opened_is_refused_with_a_sentence_and_the_picture_stays(
 
     for content, name, words in [
         (b"", "", "no picture in what you gave"),
-        (b"some words", "notes.txt", "notes.txt is not a whole picture that this browser can read"),
+        (b"some words", "notes.txt", "notes.txt is broken, or no picture that this browser can read"),
         (heic, "phone.heic", "cannot read HEIC pictures; save phone.heic as JPEG or PNG"),
-        (whole[:300], "cut.png", "cut.png is not a whole picture"),
+        (whole[:300], "cut.png", "cut.png is broken, or no picture"),
         (encoded(Image.new("L", (1000, 501))), "large.png", "1000 x 501 pixels, more than the 500,000"),
-        (b"<img src=x onerror=alert(1)>", "<b>.txt", "<b>.txt is not a whole picture"),
+        (b"<img src=x onerror=alert(1)>", "<b>.txt", "<b>.txt is broken, or no picture"),
     ]:
         drop(browser, content, name)
         assert said(browser, words).endswith(".")
@@ -182,12 +183,63 @@ def test_what_cannot_be_opened_is_refused_with_a_sentence_and_the_picture_stays(
 
     browser.execute_script("document.getElementById('width').value = 60000")
     browser.find_element("css selector", "#save button").click()
-    said(browser, "cannot be saved here; the limit is 250 million")
+    said(browser, "60000 x 60000 pixels are too many; give a width of at most 15811.", "saved")
     drop(browser, encoded(Image.fromarray(np.full((9, 9), 40000, np.uint16))), "deep.png")
     said(browser, "It has 16 bits: here it has 8.")
     film = [Image.new("L", (9, 9), grey) for grey in (0, 255)]
     drop(browser, encoded(film[0], save_all=True, append_images=film[1:]), "film.png")
     said(browser, "this is its first frame")
+    drop(browser, encoded(Image.new("RGBA", (9, 9), (255, 0, 0, 128))), "glass.png")
+    said(browser, "It is transparent: here on white.")
+
+
+def test_saving_waits_for_the_encoder_leaves_the_view_free_and_can_be_stopped(browser, page, tmp_path):
+    browser.get(page)
+    said(browser, "a function after")
+    button, tag = browser.find_element("css selector", "#save button"), browser.find_element("id", "right")
+    drop(browser, encoded(Image.effect_noise((700, 500), 50)), "noise.png")
+    wait(lambda: "%" in tag.text)
+    assert not button.is_enabled()
+    said(browser, "noise.png: 700 x 500 pixels, a function after")
+    assert tag.text == "network"
+
+    browser.execute_script("document.getElementById('width').value = 12000")
+    button.click()
+    said(browser, "% drawn", "saved")
+    assert button.text == "Stop"
+    _, window = view(browser)
+    browser.find_element("id", "in").click()
+    assert view(browser)[1] != window
+    assert "% drawn" in browser.find_element("id", "saved").text
+    button.click()
+    said(browser, "Saving was stopped.", "saved")
+    assert button.text == "Save PNG"
+
+
+def test_a_file_can_be_chosen_again_and_pasted_words_are_no_picture(browser, page, tmp_path):
+    browser.get(page)
+    said(browser, "kitten: 64 x 64 pixels, a function after")
+    Image.new("L", (9, 7)).save(tmp_path / "black.png")
+    for _ in range(2):
+        browser.find_element("id", "file").send_keys(str(tmp_path / "black.png"))
+        said(browser, "black.png: 9 x 7 pixels, a function after")
+        browser.find_element("css selector", ".example").click()
+        said(browser, "kitten: 64 x 64 pixels, a function after")
+    browser.execute_script(
+        "const data = new DataTransfer(); data.setData('text/plain', '512');"
+        "document.getElementById('width').dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))"
+    )
+    assert "kitten" in browser.find_element("id", "status").text
+
+
+def test_a_view_of_another_picture_is_not_taken_from_the_address(browser, page):
+    browser.get(f"{page}#picture=my.png&window=0,0,0.1,0.1")
+    said(browser, "kitten: 64 x 64 pixels, a function after")
+    assert view(browser)[1] == [-1, -1, 1, 1]
+    browser.get("about:blank")
+    browser.get(f"{page}#picture=owl&window=0,0,0.1,0.1")
+    said(browser, "owl: 32 x 32 pixels, a function after")
+    assert view(browser)[1][0] > -0.1
 
 
 DOCUMENTED = {(1280, "light"): "page_wide", (380, "dark"): "page_phone"}

@@ -52,7 +52,7 @@ def test_the_slider_draws_what_torch_draws_between_two_digits_that_are_chosen_dr
     dropped = check(1)
     assert (view(browser)[0] == before).all()
     drop(browser, b"no picture", "words.txt", "pad-to")
-    said(browser, "words.txt is not a whole picture")
+    said(browser, "words.txt is broken, or no picture")
     assert (check(1) == dropped).all()
 
     # A stroke clears the example below it.
