@@ -29,7 +29,7 @@ def serve(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="Bundled name or weights file; repeat it, the default first. Without it: photo-tiny, photo, mnist-morph.",
+            help="Bundled name or weights file; repeat it, the default first; default: photo-tiny, photo, mnist-morph.",
         ),
     ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",

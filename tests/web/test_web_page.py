@@ -227,7 +227,8 @@ def test_a_file_can_be_chosen_again_and_pasted_words_are_no_picture(browser, pag
         said(browser, "kitten: 64 x 64 pixels, a function after")
     browser.execute_script(
         "const data = new DataTransfer(); data.setData('text/plain', '512');"
-        "document.getElementById('width').dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))"
+        "const paste = new ClipboardEvent('paste', {clipboardData: data, bubbles: true});"
+        "document.getElementById('width').dispatchEvent(paste)"
     )
     assert "kitten" in browser.find_element("id", "status").text
 
