@@ -602,12 +602,12 @@ def test_wrong_usage_is_exit_code_2(cli, command):
 
 
 def _wait_until_it_computes(pid: int) -> None:
-    """Libraries are loaded once a process had eight seconds of a processor, however busy the machine is."""
+    """Libraries are loaded once a process had sixteen seconds of a processor, however slow and busy the machine is."""
     times = Path(f"/proc/{pid}/stat")
     if not times.exists():
-        time.sleep(8)
+        time.sleep(16)
         return
-    ticks = 8 * os.sysconf("SC_CLK_TCK")
+    ticks = 16 * os.sysconf("SC_CLK_TCK")
     while sum(map(int, times.read_text().rpartition(")")[2].split()[11:13])) < ticks:
         time.sleep(0.1)
 
