@@ -5,8 +5,12 @@ from typing import Literal
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 """Where to compute; `auto` takes the fastest device of the machine."""
 
-EngineName = Literal["auto", "torch", "numpy"]
-"""What computes pictures; `auto` takes numpy where it is faster from start to end, because it need not load torch."""
+EngineName = Literal["auto", "torch", "numpy", "onnx"]
+"""What computes pictures. `auto` takes numpy where it is faster from start to end, because it need not load torch, and
+otherwise torch. `onnx` takes the graphs in a folder that `export` wrote."""
+
+ExportName = Literal["safetensors", "onnx", "hub"]
+"""What `export` writes: one file of weights, a folder of ONNX graphs, or a folder in the layout of the hub."""
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 """Number format of the encoder. Rendering is always fp32: colours are sums of many products."""

@@ -17,6 +17,7 @@ from amortized_sr.compute import DEFAULT_COMPUTE, DEFAULT_MEMORY, Compute, Notif
 from amortized_sr.conditions import Dials, planes_of, with_strengths
 from amortized_sr.coords import Size
 from amortized_sr.engine import ReadArrays, Rows
+from amortized_sr.hub import push_folder, save_folder
 from amortized_sr.image_io import MAX_INPUT_PIXELS
 from amortized_sr.image_io.picture import PictureLike, picture_with_step
 from amortized_sr.image_model import ImageModel
@@ -59,14 +60,38 @@ class Upscaler:
         device: str | torch.device = "auto",
         memory: int = DEFAULT_MEMORY,
         precision: Precision = "auto",
+        revision: str | None = None,
     ) -> "Upscaler":
-        """Load bundled weights by name, or a local `.safetensors` file; see `Compute` for the other arguments.
+        """Load bundled weights by name, a local `.safetensors` file or folder, or a repository of the hub.
+
+        Args:
+            source: Name, path, or `user/name` of a repository, whose copy in the local cache is taken if there is one.
+            device: See `Compute`.
+            memory: See `Compute`.
+            precision: See `Compute`.
+            revision: Which state of the repository: a branch, tag or commit; None takes the main branch.
 
         Raises:
             WeightsError: If there are no such weights or they cannot be used.
             ValueError: If the device is not available.
         """
-        return cls(load_weights(source), Compute(str(device), memory, precision))
+        return cls(load_weights(source, revision), Compute(str(device), memory, precision))
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the model as a folder of the hub's layout, which `from_pretrained` and the hub's own mixin load.
+
+        Raises:
+            HubError: If the extra `hub` is not installed.
+        """
+        return save_folder(self.trained, folder)
+
+    def push_to_hub(self, repository: str, private: bool | None = None, message: str = "Upload model") -> str:
+        """Upload the model to the repository `user/name` of the hub, and return the address of the commit.
+
+        Raises:
+            HubError: If the extra `hub` is not installed, or the hub does not take it.
+        """
+        return push_folder(self.trained, repository, private, message)
 
     @property
     def model(self) -> ImageModel:

@@ -97,8 +97,8 @@ def _converted(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return values
 
 
-def load_weights(source: str | Path) -> TrainedModel:
-    """Load a model from a bundled name or a local `.safetensors` file.
+def load_weights(source: str | Path, revision: str | None = None) -> TrainedModel:
+    """Load a model from a bundled name, a local `.safetensors` file, a folder, or a repository `user/name` of the hub.
 
     Everything is checked before anything is built: the header, the configuration, and the names, shapes and values
     of all tensors. No code in the file is ever run.
@@ -110,7 +110,7 @@ def load_weights(source: str | Path) -> TrainedModel:
         >>> load_weights("mnist").config.channels
         1
     """
-    path = find_weights(source)
+    path = find_weights(source, revision)
     header = read_header(path)
     _check_shapes(path, header)
     try:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.choices import ConditionName
+from amortized_sr.hub_files import CONFIG_NAME, WEIGHTS_NAME, HubError, fetched_weights, is_repository
 from amortized_sr.model_config import ModelConfig
 
 Config = ModelConfig | AutoencoderConfig
@@ -42,6 +43,10 @@ PAGE_MODELS = [DEFAULT_MODEL, DEFAULT_DENOISER, DEFAULT_SAMPLER]
 
 # Other files of this package with the same suffix.
 _OTHER_KINDS = {"fitted": "a fitted image, which `render` draws", "latent": "a latent, which a model decodes"}
+
+
+# Far above any configuration of this package.
+_LARGEST_CONFIG = 1 << 16
 
 
 class WeightsError(ValueError):
@@ -85,26 +90,46 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def find_weights(source: str | Path) -> Path:
-    """Return the file of a bundled name, a path, or a folder that holds a `model.safetensors`.
+def find_weights(source: str | Path, revision: str | None = None) -> Path:
+    """Return the file of a bundled name, a path, a folder that holds a `model.safetensors`, or a repository of the hub.
+
+    Args:
+        source: Name or path; a repository of the hub is `user/name`.
+        revision: Which state of a repository of the hub: a branch, tag or commit.
 
     Raises:
         WeightsError: If there is no such file.
     """
+    path = _local_weights(source)
+    if path is not None and revision is None:
+        return path
+    if path is not None:
+        raise WeightsError(f"{source} is not on the hub, so it has no revision {revision!r}; leave the revision out")
+    missing = (
+        f"no weights named {str(source)!r}; bundled are {', '.join(bundled_models()) or 'none'}, "
+        "or give the path of a .safetensors file"
+    )
+    if not is_repository(str(source)):
+        raise WeightsError(missing)
+    try:
+        return fetched_weights(str(source), revision)
+    except HubError as error:
+        raise WeightsError(f"{missing}; {error}") from None
+
+
+def _local_weights(source: str | Path) -> Path | None:
+    """Return the file of a bundled name, a path or a folder; None if there is none on this machine."""
     bundled = bundled_models()
     if str(source) in bundled:
         return bundled[str(source)]
     path = Path(source)
-    if os.path.isfile(path / "model.safetensors"):
-        return path / "model.safetensors"
+    if os.path.isfile(path / WEIGHTS_NAME):
+        return path / WEIGHTS_NAME
     if os.path.isdir(path):
-        raise WeightsError(f"no weights named {str(source)!r}; the folder holds no model.safetensors")
-    if not os.path.isfile(path):
-        raise WeightsError(
-            f"no weights named {str(source)!r}; bundled are {', '.join(bundled) or 'none'}, "
-            "or give the path of a .safetensors file"
-        )
-    return path
+        pickled = any(os.path.isfile(path / name) for name in ("pytorch_model.bin", "model.pt", "model.pth"))
+        hint = "; pickled weights are not read, ask for a .safetensors file" if pickled else ""
+        raise WeightsError(f"no weights named {str(source)!r}; the folder holds no {WEIGHTS_NAME}{hint}")
+    return path if os.path.isfile(path) else None
 
 
 def read_header(path: Path) -> WeightsHeader:
@@ -120,6 +145,11 @@ def read_header(path: Path) -> WeightsHeader:
     except (SafetensorError, OSError) as error:
         raise unreadable(path, error) from None
     version = header.get("format_version")
+    beside = path.parent / CONFIG_NAME
+    # A folder of the hub's layout, written by us or by the hub's own mixin.
+    told = beside if path.name == WEIGHTS_NAME and os.path.isfile(beside) else None
+    if version is None and told is not None:
+        return WeightsHeader(_config_beside(told), {}, shapes)
     if version != FORMAT_VERSION:
         kind = _OTHER_KINDS.get(str(version).partition("-")[0])
         if kind is not None:
@@ -129,11 +159,15 @@ def read_header(path: Path) -> WeightsHeader:
             + ("it was not written by amortized-sr" if version is None else "install the version that wrote it")
         )
     try:
-        return WeightsHeader(_read_config(path, header), _read_object(header, "training"), shapes)
+        config = _read_config(path, header)
+        facts = _read_object(header["training"], "training")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, WeightsError):
             raise
         raise invalid_config(path, error) from None
+    if told is not None and _config_beside(told) != config:
+        raise WeightsError(f"{told} differs from the header of {path.name} beside it; write the folder again")
+    return WeightsHeader(config, facts, shapes)
 
 
 def check_shapes(path: Path, header: WeightsHeader, expected: Mapping[str, tuple[int, ...]]) -> None:
@@ -179,16 +213,45 @@ def _read_config(path: Path, header: dict[str, str]) -> Config:
     kind = header.get("kind", "upscaler")
     if kind not in CONFIGS:
         raise WeightsError(f"{path}: unknown kind {kind!r} in the header; install a newer version")
-    record, values = CONFIGS[kind], _read_object(header, "config")
-    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(record)})
+    values = _read_object(header["config"], "config")
+    unknown = sorted(set(values) - _settings(CONFIGS[kind]))
     if unknown:
         raise WeightsError(f"{path}: unknown setting {unknown[0]!r} in the header; install a newer version")
+    return _config_of(CONFIGS[kind], values)
+
+
+def _config_beside(path: Path) -> Config:
+    """Return the configuration in a file of the hub's layout, which names no kind: the one that knows all settings."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_LARGEST_CONFIG + 1)
+        if len(text) > _LARGEST_CONFIG:
+            raise ValueError(f"it is longer than {_LARGEST_CONFIG:,} characters")
+        values = _read_object(text, "the file")
+        fewest = min((sorted(set(values) - _settings(record)) for record in CONFIGS.values()), key=len)
+        if fewest:
+            raise WeightsError(
+                f"{path}: unknown setting {fewest[0]!r}; it is of another library, or of a newer version of this one"
+            )
+        record = next(record for record in CONFIGS.values() if set(values) <= _settings(record))
+        return _config_of(record, values)
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, WeightsError):
+            raise
+        raise WeightsError(f"{path}: not a valid configuration ({error}); get the folder again") from None
+
+
+def _config_of(record: type[Config], values: dict[str, Any]) -> Config:
     hints = get_type_hints(record)
     return record(**{name: _checked(name, value, hints[name]) for name, value in values.items()})
 
 
-def _read_object(header: dict[str, str], name: str) -> dict[str, Any]:
-    value = json.loads(header[name])
+def _settings(record: type[Config]) -> set[str]:
+    return {field.name for field in dataclasses.fields(record)}
+
+
+def _read_object(text: str, name: str) -> dict[str, Any]:
+    value = json.loads(text)
     if not isinstance(value, dict):
         raise TypeError(f"{name} must be an object, got {type(value).__name__}")
     return value

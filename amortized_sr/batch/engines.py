@@ -1,9 +1,10 @@
-"""Chooses what draws each picture: torch, or numpy for pictures that take less time than torch takes to load."""
+"""Chooses what draws each picture: torch, numpy for pictures that take less time than torch takes to load, or ONNX."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from amortized_sr.batch.options import BatchOptions
@@ -12,6 +13,7 @@ from amortized_sr.engine import Engine
 from amortized_sr.image_io import ImageError
 from amortized_sr.pictures.conversion import Conversion
 from amortized_sr.runtime.engine import NumpyEngine, NumpyError
+from amortized_sr.runtime.onnx_engine import OnnxEngine
 from amortized_sr.weights_header import models_reading
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Engines:
     _stack: ExitStack = field(default_factory=ExitStack)
     _numpy: NumpyEngine | NumpyError | None = None
     _numpy_is_told: bool = False
+    _onnx: OnnxEngine | None = None
     _torch: "Upscaler | None" = None
     _threads: int = 1
 
@@ -68,6 +71,8 @@ class Engines:
         """
         if self.options.engine == "torch":
             return self._load_torch()
+        if self.options.engine == "onnx":
+            return self._load_onnx()
         engine = self._load_numpy()
         if isinstance(engine, NumpyError):
             if self.options.engine == "numpy":
@@ -121,6 +126,18 @@ class Engines:
                 raise UnusableError(str(error)) from None
         return self._numpy
 
+    def _load_onnx(self) -> OnnxEngine:
+        if self._onnx is None:
+            try:
+                if self.options.pictures.tta:
+                    raise NumpyError("the engine onnx has no self-ensemble; leave the engine to the program")
+                self._onnx = OnnxEngine(Path(self.options.model), self.options.compute)
+                self._check_strengths(self._onnx)
+            except ValueError as error:
+                raise UnusableError(str(error)) from None
+            self.detail(f"model {self.options.model} on cpu in fp32, by onnxruntime")
+        return self._onnx
+
     def _load_torch(self) -> "Upscaler":
         if self._torch is not None:
             return self._torch
@@ -150,6 +167,8 @@ class Engines:
 
 def name_of(engine: Engine) -> EngineName:
     """Return the name of an engine."""
+    if isinstance(engine, OnnxEngine):
+        return "onnx"
     return "numpy" if isinstance(engine, NumpyEngine) else "torch"
 
 

@@ -48,8 +48,7 @@ class Hybrid(Encoder):
         height, width = planes.shape[-2:]
         shallow = self.first(planes)
         fine = self.before(shallow)
-        even = (
-            functional.pad(fine, (0, width % 2, 0, height % 2), mode="replicate") if height % 2 or width % 2 else fine
-        )
+        # Also where it adds nothing: the export to ONNX, for all sizes at once, can take no branch.
+        even = functional.pad(fine, (0, width % 2, 0, height % 2), mode="replicate")
         coarse = self.up(self.blocks(self.down(even)))[..., :height, :width]
         return self.last(self.after(fine + coarse)).add_(shallow)

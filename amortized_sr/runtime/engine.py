@@ -53,7 +53,9 @@ class NumpyEngine:
         tensors = read_tensors(path, header, self._config)
         self._network = Network(self._config, tensors)
         blur = float(tensors["field.basis.blur"]) if self._config.footprint == "gauss" else None
-        self._field = sinusoids(self._config, tensors["field.basis.frequency"], blur)
+        self._field = sinusoids(
+            tensors["field.basis.frequency"], blur, self._config.finest_cell, self._config.neighbors
+        )
         self._skip = None if self._config.skip == "none" else interpolation(self._config.skip)
 
     @classmethod
@@ -116,9 +118,7 @@ class NumpyEngine:
 
     def shrink_rows(self, strips: Iterator[Rows], rendering: Rendering) -> Iterator[Rows]:
         """Bring strips of a rendering's drawn size to its own size, with Pillow's antialiased bicubic kernel."""
-        if rendering.drawn == rendering.size:
-            return strips
-        return iter([_shrunk(np.concatenate(list(strips), axis=2), rendering.size)])
+        return shrink_rows(strips, rendering)
 
     def _draw(
         self, image: Float32[np.ndarray, "colour height width"], told: Sequence[float], rendering: Rendering
@@ -136,17 +136,24 @@ class NumpyEngine:
             if not grey and colours == 1:
                 correction = correction.mean(axis=0, keepdims=True)
             image = image + correction * np.float32(max(told) / (max(told) + HALF_CORRECTED))
-        heights = _heights(size, rendering.image_size)
-        learned = _strips(self._field, codes, rendering, heights)
+        parts = heights(size, rendering.image_size)
+        learned = _strips(self._field, codes, rendering, parts)
         if not grey and colours == 1:
             learned = (strip.mean(axis=0, keepdims=True) for strip in learned)
         if self._skip is None:
             return learned
-        base = _strips(self._skip, image, rendering, heights)
+        base = _strips(self._skip, image, rendering, parts)
         return (below + above for below, above in zip(base, learned, strict=True))
 
 
-def _heights(size: Size, image_size: Size) -> list[int]:
+def shrink_rows(strips: Iterator[Rows], rendering: Rendering) -> Iterator[Rows]:
+    """Bring strips of a rendering's drawn size to its own size, with Pillow's antialiased bicubic kernel."""
+    if rendering.drawn == rendering.size:
+        return strips
+    return iter([_shrunk(np.concatenate(list(strips), axis=2), rendering.size)])
+
+
+def heights(size: Size, image_size: Size) -> list[int]:
     """Return the heights of strips that stay in a cache, of eight cells at least: each strip reads two more."""
     height = max(8 * size[0] // image_size[0], _STRIP_PIXELS // size[1])
     return [min(height, size[0] - first) for first in range(0, size[0], height)]
@@ -168,9 +175,9 @@ def _supported(config: Config, compute: Compute) -> ModelConfig:
 
 
 def _strips(
-    kernel: Kernel, codes: Float32[np.ndarray, "channel cells_y cells_x"], rendering: Rendering, heights: list[int]
+    kernel: Kernel, codes: Float32[np.ndarray, "channel cells_y cells_x"], rendering: Rendering, parts: list[int]
 ) -> Iterator[Float32[np.ndarray, "colour rows width"]]:
-    return render_rows(kernel, codes, *axes(rendering.size, rendering.image_size), heights)
+    return render_rows(kernel, codes, *axes(rendering.size, rendering.image_size), parts)
 
 
 def _shrunk(images: Rows, size: Size) -> Rows:

@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from amortized_sr.axes import Axis, PixelBlocks, pixel_blocks
-from amortized_sr.choices import InterpolationName
-from amortized_sr.model_config import ModelConfig
+from amortized_sr.choices import InterpolationName, Neighbors
 from amortized_sr.runtime.convolution import LARGEST_PRODUCT
 
 # How many rows one product has, so that it has a hundred columns.
@@ -34,16 +33,18 @@ class Kernel:
     functions: Callable[[Float64[np.ndarray, "*shape"], int | float], Float64[np.ndarray, "*shape functions"]]
 
 
-def sinusoids(config: ModelConfig, frequency: Float32[np.ndarray, " number"], blur: float | None) -> Kernel:
+def sinusoids(
+    frequency: Float32[np.ndarray, " number"], blur: float | None, finest_cell: float, neighbors: Neighbors
+) -> Kernel:
     """Return the functions of `fields.hyper.LocalFourier`, without blur for the footprint `point`."""
-    radius = config.neighbors**0.5 / 2
+    radius = neighbors**0.5 / 2
     omega = math.pi * np.concatenate(([0.0], frequency.astype(np.float64)))
 
     def functions(offset: Float64[np.ndarray, "*shape"], cell: int | float) -> Float64[np.ndarray, "*shape functions"]:
         window = ((offset >= -radius) & (offset < radius)).astype(np.float64)
-        if config.neighbors == 4:
+        if neighbors == 4:
             window *= (1 + np.cos(math.pi * offset)) / 2
-        width = 0.0 if blur is None else blur * max(cell, config.finest_cell)
+        width = 0.0 if blur is None else blur * max(cell, finest_cell)
         damped = window[..., None] * np.exp(-0.5 * (width * omega) ** 2)
         angle = offset[..., None] * omega
         return np.concatenate((damped * np.cos(angle), damped[..., 1:] * np.sin(angle[..., 1:])), axis=-1)
@@ -72,19 +73,19 @@ def render_rows(
     kernel: Kernel, codes: Codes, rows: Axis, columns: Axis, heights: list[int]
 ) -> Iterator[Float32[np.ndarray, "colour rows columns"]]:
     """Yield the sums of a kernel's contributions, in strips of rows of the given heights; see `sampling`."""
-    across = _Bands.of(kernel, columns)
+    across = Bands.of(kernel, columns)
     functions = across.matrix.shape[-1] // across.blocks.index.shape[1]
     ordered = codes.reshape(-1, functions, functions, *codes.shape[1:])
     first = 0
     for height in heights:
-        down = _Bands.of(kernel, Axis(height, rows.cells, rows.start + first * rows.step, rows.step))
+        down = Bands.of(kernel, Axis(height, rows.cells, rows.start + first * rows.step, rows.step))
         yield _render_strip(across, down, ordered, columns.count)[:, :height]
         first += height
 
 
 @final
 @dataclass(frozen=True)
-class _Bands:
+class Bands:
     """A banded matrix from cells to output pixels, as blocks of neighbouring pixels.
 
     Args:
@@ -96,16 +97,16 @@ class _Bands:
     blocks: PixelBlocks
 
     @staticmethod
-    def of(kernel: Kernel, axis: Axis) -> "_Bands":
+    def of(kernel: Kernel, axis: Axis) -> "Bands":
         """Return the matrix of a kernel for an axis."""
         blocks = pixel_blocks(axis, kernel.reach)
         values = kernel.functions(blocks.offset, axis.step)
-        return _Bands(values.reshape(*values.shape[:2], -1).astype(np.float32), blocks)
+        return Bands(values.reshape(*values.shape[:2], -1).astype(np.float32), blocks)
 
 
 def _render_strip(
-    across: _Bands,
-    down: _Bands,
+    across: Bands,
+    down: Bands,
     codes: Float32[np.ndarray, "colour y_function x_function cells_y cells_x"],
     count: int,
 ) -> Float32[np.ndarray, "colour rows columns"]:
