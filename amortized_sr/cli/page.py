@@ -26,12 +26,17 @@ def page(
             "which morphs digits; default: photo-tiny, photo and mnist-morph.",
         ),
     ] = None,
+    space: Annotated[
+        bool, typer.Option("--space", help="Add the README.md with which the folder is a static Space of the hub.")
+    ] = False,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Write a web page that enlarges pictures in the browser and morphs digits; nothing leaves the reader's machine."""
     if output is not None and single_file is not None:
         raise typer.BadParameter("--output and --single-file exclude each other; choose one")
+    if space and single_file is not None:
+        raise typer.BadParameter("--space is for a folder; leave --single-file out")
     from amortized_sr.image_io import replacing
     from amortized_sr.web import page as pages
     from amortized_sr.weights_header import PAGE_MODELS
@@ -50,7 +55,7 @@ def page(
             if (folder / "index.html").exists() and not overwrite:
                 raise typer.BadParameter(f"{folder / 'index.html'} exists; --overwrite replaces it")
             create_folder(folder)
-            paths = pages.write_site(folder, models)
+            paths = pages.write_site(folder, models, space)
             size = sum(written.stat().st_size for written in paths)
             line = (
                 f"{folder}  {len(paths)} files, {_size(size)}; serve it, for example: python -m http.server -d {folder}"

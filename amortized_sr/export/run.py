@@ -38,8 +38,7 @@ def matrices(name, functions, reach, count, cells):
     """The pixels of an axis in blocks of eight cells: what each takes of the cells that its block reads."""
     step, blocks = cells / count, min(math.ceil(cells / 8), count)
     pixels = math.ceil(count / blocks)
-    place = ((np.arange(blocks * pixels) + 0.5) * step - 0.5).reshape(blocks, pixels, 1)
-    place = np.round(place * 2**22) / 2**22
+    place = np.round(((np.arange(blocks * pixels) + 0.5) * step - 0.5) * 2**22).reshape(blocks, pixels, 1) / 2**22
     read = math.ceil(2 * (reach + (pixels - 1) * step / 2) - 1e-9) + 1
     centre = np.floor(place[:, :1] - reach) + 1 + np.arange(read)
     matrix = functions(place - centre, step).reshape(blocks, pixels, -1).astype(np.float32)

@@ -26,33 +26,39 @@ export function startDigits() {
     changed = {};
   }
 
-  // Takes the picture on a canvas as one of the digits.
+  // Takes the picture on a canvas as one of the digits, and returns it.
   function take(place, pad) {
-    changed[place] = pixelsOf(pad);
+    const picture = pixelsOf(pad);
+    changed[place] = picture;
     draw();
+    return picture;
   }
 
   function startPlace(place) {
     const pad = find(`pad-${place}`), choice = find(place);
+    // What was drawn or dropped here comes back when it is chosen again.
+    let own = BLANK;
     const put = ({ pixels, width, height }) => {
       show(pad, pixels, width, height);
       take(place, pad);
     };
+    const putOwn = (picture) => {
+      own = picture;
+      choice.value = '';
+      put(own);
+    };
     const side = sheet.naturalHeight;
-    const choose = () => put(choice.value ? pixelsOf(sheet, side * choice.value, side) : BLANK);
+    const choose = () => put(choice.value ? pixelsOf(sheet, side * choice.value, side) : own);
     choice.onchange = choose;
+    find(`clear-${place}`).onclick = () => putOwn(BLANK);
     startInk(pad, () => {
       // The first stroke clears an example.
-      if (choice.value || pad.width !== INK) {
-        choice.value = '';
-        choose();
-      }
-    }, () => take(place, pad));
+      if (choice.value || pad.width !== INK) putOwn(BLANK);
+    }, () => (own = take(place, pad)));
     pad.addEventListener('drop', async (event) => {
       event.preventDefault();
       try {
-        put(await readPicture(event.dataTransfer.files[0]));
-        choice.value = '';
+        putOwn(await readPicture(event.dataTransfer.files[0]));
       } catch (error) {
         say(error.message, true);
       }

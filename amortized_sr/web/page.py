@@ -38,6 +38,23 @@ _SHEET = "digits_28.png"
 _FIRST_MORPH = {"from": 4, "to": 9}
 
 
+# What the hub reads of a Space: https://huggingface.co/docs/hub/spaces-config-reference
+_SPACE = """---
+title: Images as functions
+emoji: 🔍
+colorFrom: blue
+colorTo: gray
+sdk: static
+app_file: index.html
+license: mit
+short_description: Enlarge pictures to any size, in your browser
+---
+
+The page encodes a picture in the browser and draws any part of it at any size. Nothing is uploaded.
+It was written by `amortized-sr page --space`.
+"""
+
+
 @dataclass(frozen=True)
 class _Models:
     """Contents of weights files by names that can stand in an address: of pictures, and of digits, at most one."""
@@ -105,10 +122,16 @@ def single_file(models: Sequence[str]) -> bytes:
     return page.encode()
 
 
-def write_site(folder: Path, models: Sequence[str]) -> list[Path]:
-    """Write the static site into a folder and return the paths of its files; see `site_files`."""
+def write_site(folder: Path, models: Sequence[str], space: bool = False) -> list[Path]:
+    """Write the static site into a folder and return the paths of its files; see `site_files`.
+
+    Args:
+        folder: The folder.
+        models: As for `site_files`.
+        space: Whether to add what makes the folder a static Space of the Hugging Face hub.
+    """
     paths: list[Path] = []
-    for name, content in site_files(models).items():
+    for name, content in (site_files(models) | ({"README.md": _SPACE.encode()} if space else {})).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.model_builder import build_autoencoder
@@ -39,6 +40,16 @@ def test_the_site_holds_page_code_weights_and_examples(cli):
     # The examples of the repository are not installed, so the page has copies.
     for name in ("kitten_64.png", "owl_32.png", "digit_28.png"):
         assert Path("site/examples", name).read_bytes() == (ROOT / "examples" / name).read_bytes()
+
+
+def test_a_space_of_the_hub_has_a_card(cli):
+    assert cli("page", "-o", "site", "--model", "mnist", "--space").code == 0
+    _, metadata, text = Path("site/README.md").read_text().split("---", 2)
+    settings = yaml.safe_load(metadata)
+    assert settings["sdk"] == "static"
+    assert Path("site", settings["app_file"]).exists()
+    assert "Nothing is uploaded" in text
+    assert cli("page", "--single-file", "page.html", "--space").complaint.startswith("Invalid value: --space is for")
 
 
 def test_without_an_autoencoder_there_is_no_section_for_digits():

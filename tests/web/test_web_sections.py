@@ -67,6 +67,15 @@ def test_the_slider_draws_what_torch_draws_between_two_digits_that_are_chosen_dr
     assert (drawn == 255).all(axis=-1).mean() < 0.1
     ends["from"] = Image.fromarray(drawn.astype(np.uint8))
     check(0)
+
+    # It comes back when it is chosen again, until it is cleared.
+    choose = "arguments[0].value = arguments[1]; arguments[0].onchange()"
+    browser.execute_script(choose, browser.find_element("id", "from"), "7")
+    shown(browser, "pad-from", "width == 28")
+    browser.execute_script(choose, browser.find_element("id", "from"), "")
+    assert (shown(browser, "pad-from", "width == 112")[0] == drawn).all()
+    browser.find_element("id", "clear-from").click()
+    assert (shown(browser, "pad-from", "width == 112")[0] == 0).all()
     assert browser.get_log("browser") == []
 
 
