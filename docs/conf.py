@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 project = "amortized_sr"
-author = "amortized_sr contributors"
+author = project_copyright = "amortized_sr contributors"
 version = release = amortized_sr.__version__
 html_title = f"amortized_sr {release}"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["copies/page"]
+smartquotes = False  # two hyphens begin an option
 highlight_language = "none"  # diagrams stand in blocks without a language
 
 # Pages are written for GitHub too: its anchors of headings, and its <img> with a width.
@@ -48,6 +49,7 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
+html_favicon = "../examples/kitten_64.png"
 html_copy_source = False
 html_show_sourcelink = False
 html_static_path: list[str] = []

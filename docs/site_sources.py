@@ -1,7 +1,7 @@
 """What the site has beside the pages of this folder: copies of other files, the live page, lists made from the code.
 
 Copies are made anew at every build, in `copies/`, which git ignores. Links keep the form that GitHub understands, and
-are adapted while Sphinx reads a page. Marks, which GitHub does not show, are replaced.
+are adapted while Sphinx reads a page. Marks are replaced together with the line below them, which GitHub shows instead.
 """
 
 import posixpath
@@ -42,6 +42,9 @@ _LIVE_PAGE = """\
 <p><a href="live-page.html">Open it in a window of its own</a></p>
 """
 
+_MADE = {"commands": command_reference, "live page": lambda: _LIVE_PAGE}
+_MARK = re.compile(r"^<!-- (commands|live page) -->\n.*\n", re.MULTILINE)
+
 
 def write_copies() -> None:
     """Write the copies, and the page that draws in the browser; files that are up to date stay."""
@@ -56,9 +59,7 @@ def prepare(app: "Sphinx", docname: str, source: list[str]) -> None:
     if not path.endswith(".md"):
         return
     text = with_links(source[0], _ORIGINALS.get(path, path), path)
-    for mark, made in (("<!-- commands -->", command_reference), ("<!-- live page -->", lambda: _LIVE_PAGE)):
-        if mark in text:
-            text = text.replace(mark, made())
+    text = _MARK.sub(lambda mark: _MADE[mark[1]](), text)
     source[0] = text + contents(text) if docname == "index" else text
 
 
