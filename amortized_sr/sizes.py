@@ -50,7 +50,7 @@ class SizeRequest:
 
     @property
     def label(self) -> str:
-        """The request in the form that names of output files have: `x2.5`, `1024x768`, `w640`."""
+        """The request as the names of output files hold it, such as `x2.5`, `1024x768` or `w640`."""
         if self.scale is not None:
             return f"x{self.scale:g}" if float(f"{self.scale:g}") == self.scale else f"x{self.scale!r}"
         if self.size is not None:

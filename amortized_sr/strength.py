@@ -63,7 +63,7 @@ class Strength:
 
     @property
     def facts(self) -> dict[ConditionName, int | float]:
-        """The strengths that the model reads: the noise, and the quality that is nearest to the step, or 0."""
+        """The strengths that the model reads, which are the noise and the quality that is nearest to the step, or 0."""
         facts: dict[ConditionName, int | float] = {}
         if self.noise is not None:
             facts["noise"] = self.noise

@@ -42,6 +42,11 @@ def main(args: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     keep_freed_memory()
+    make_app()(args=args)
+
+
+def make_app() -> typer.Typer:
+    """Return the command line with all its commands."""
     app = typer.Typer(
         name="amortized-sr",
         help="Turn small images into functions and render them at any size.",
@@ -61,7 +66,7 @@ def main(args: list[str] | None = None) -> None:
         upscale
     )
     add_art(app)
-    app(args=args)
+    return app
 
 
 def _common(

@@ -155,6 +155,20 @@ def test_everything_that_a_spawned_process_receives_can_be_pickled(tmp_path, tas
     assert first.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_code_in_a_checkpoint_is_never_run(cli, tmp_path):
+    class TouchWhenLoaded:
+        def __reduce__(self):
+            return open, (str(tmp_path / "canary"), "w")
+
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {}, "payload": TouchWhenLoaded()}, path)
+    done = cli("export", path)
+    assert (done.code, done.complaint) == (1, f"{path}: not a readable checkpoint; choose another one")
+    assert not (tmp_path / "canary").exists()
+    torch.load(path, weights_only=False)["payload"].close()
+    assert (tmp_path / "canary").exists()
+
+
 @pytest.mark.slow
 def test_exports_hold_no_chains(run):
     assert not any("parametrizations" in name for name in load_file(run / "model.safetensors"))
