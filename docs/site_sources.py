@@ -28,6 +28,7 @@ COPIES = {
     "amortized_sr/README.md": "docs/copies/inside.md",
     "examples/README.md": "docs/copies/examples.md",
     "examples/walkthrough.ipynb": "docs/copies/walkthrough.ipynb",
+    "integrations/comfyui/README.md": "docs/copies/comfyui.md",
 }
 """Files of the repository that are pages of the site too, and where in the repository their copies lie."""
 
