@@ -95,7 +95,7 @@ class SuperResolutionData(LightningDataModule):
         graphics_share: float = 0.0,
         graphics_scenes: int = 200,
         shards_mixed: int = 8,
-        cache_bytes: int = 2 * 10**10,
+        cache_bytes: int = 20 * 2**30,
     ) -> None:
         super().__init__()
         for name, value in {
