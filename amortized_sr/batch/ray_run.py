@@ -66,7 +66,8 @@ def run_on_ray(plan: BatchPlan, options: BatchOptions, report: Report, cluster: 
     rest = _to_do(plan, options, report, manifest, cluster)
     if not rest:
         return
-    with _ray(cluster.workers) as gpus:
+    # Ray prints there what it notices of workers that died, among the rows.
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), _ray(cluster.workers) as gpus:
         worker = (options, len(plan.jobs), secrets.token_hex(8), cluster.place, cluster.begin)
         report.detail(f"model {options.model} on {cluster.workers} workers of Ray, in each by its own choice")
 
@@ -77,11 +78,18 @@ def run_on_ray(plan: BatchPlan, options: BatchOptions, report: Report, cluster: 
 
 
 def check_ray() -> None:
-    """Check that Ray is installed.
+    """Check that Ray is installed, and set its variables, in this process, where they are not set.
 
     Raises:
         UnusableError: If it is not.
     """
+    # Before the import, which reads them: nobody is told of this run, its lines are ours, and without a cluster, nobody
+    # else reaches it.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    if "RAY_ADDRESS" not in os.environ:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray.data  # noqa: F401 # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -187,9 +195,6 @@ def _report(job: Job, result: Result, report: Report, manifest: Manifest | None,
 @contextlib.contextmanager
 def _ray(workers: int) -> Iterator[int]:
     """Start Ray, or join the cluster that RAY_ADDRESS names; return how many GPUs it has."""
-    # Before the import: nobody is told of this run, and its lines are ours.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray  # pyright: ignore[reportMissingImports]
     import ray.data  # pyright: ignore[reportMissingImports]
 
@@ -200,10 +205,10 @@ def _ray(workers: int) -> Iterator[int]:
         "num_cpus": workers,
         "include_dashboard": False,
         "object_store_memory": _STORE_BYTES,
-        "_node_ip_address": "127.0.0.1",
     }
     try:
-        ray.init(**({} if address else local), logging_level=logging.CRITICAL, log_to_driver=False)
+        with _silent_stderr():
+            ray.init(**({} if address else local), logging_level=logging.CRITICAL, log_to_driver=False)
     except Exception as error:
         where = f"join the cluster {address}" if address else "start on this machine"
         raise UnusableError(f"Ray cannot {where} ({' '.join(str(error).split())[:200]})") from None
@@ -221,6 +226,19 @@ def _ray(workers: int) -> Iterator[int]:
         yield int(ray.cluster_resources().get("GPU", 0))
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep Ray's part in C++ from writing its settings to the terminal; errors are exceptions."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _scheduled(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from amortized_sr.batch.plan import BatchPlan
 from amortized_sr.coords import Size
@@ -36,6 +36,8 @@ class Report:
     to_stderr: bool = False
     sentence: Callable[[ImageError], str] = str
     counts: Counter[str] = field(default_factory=Counter)
+    # Held, because what runs meanwhile may print too, and is sent elsewhere.
+    _lines: TextIO | None = field(default_factory=lambda: sys.stdout)
     _errors: list[str] = field(default_factory=list)
     _start: float = field(default_factory=time.perf_counter)
     _bar: "tuple[Progress, TaskID] | None" = None
@@ -130,7 +132,9 @@ class Report:
             self._print(line)
 
     def _print(self, line: str, error: bool = False) -> None:
-        stream = sys.stderr if error or self.to_stderr else sys.stdout
+        stream = sys.stderr if error or self.to_stderr else self._lines
+        if stream is None:
+            return  # It was closed before the start.
         # A name may hold characters that end a line or control a terminal.
         shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         try:
