@@ -116,17 +116,14 @@ def collect(
     at_once = max(1, min(_FILES_PER_TASK, len(rest) // (8 * cluster.workers)))
     problem = "no result came back"
     for files in (at_once, 1):
-        tasks = [
-            Task(number, job.source.address or str(job.source.path), _output(job, cluster))
-            for number, job in rest.items()
-        ]
+        tasks = [_task(number, job, cluster) for number, job in rest.items()]
         try:
             for number, text in schedule(tasks, files):
                 # A task that was retried may give a result twice.
                 if number in rest:
-                    _report(rest[number], Result.from_json(text), report, manifest, cluster)
+                    _report(number, rest[number], Result.from_json(text), report, manifest, cluster)
                     del rest[number]
-        except UnusableError:
+        except (UnusableError, BrokenPipeError):
             raise
         except Exception as error:
             problem = f"no result came back, Ray failed ({' '.join(str(error).split())[:200]})"
@@ -173,12 +170,21 @@ def _shown_output(job: Job, cluster: Cluster) -> Path | str:
     return job.output_path if cluster.place is None else store_at(cluster.place).where(_output(job, cluster))
 
 
-def _report(job: Job, result: Result, report: Report, manifest: Manifest | None, cluster: Cluster) -> None:
+def _task(number: int, job: Job, cluster: Cluster) -> Task:
+    # Workers are in other folders.
+    source = job.source.address or str(job.source.path.absolute())
+    return Task(number, source, _output(job, cluster))
+
+
+def _report(number: int, job: Job, result: Result, report: Report, manifest: Manifest | None, cluster: Cluster) -> None:
     if result.unusable is not None:
         raise UnusableError(result.unusable)
     try:
         if result.failed is not None:
-            raise ImageError(*result.failed)
+            path, problem, remedy, setting = result.failed
+            task = _task(number, job, cluster)
+            shown = {task.source: job.source.shown, task.output: _shown_output(job, cluster)}.get(path, path)
+            raise ImageError(shown, problem, remedy, setting)
         finished = result.finished
         assert finished is not None
         if manifest is not None:

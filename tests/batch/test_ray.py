@@ -187,6 +187,24 @@ def test_outputs_go_to_a_store_and_what_is_there_is_not_made_again(options, monk
 
 
 @pytest.mark.usefixtures("many")
+def test_two_runs_into_one_folder_do_no_harm_and_write_the_same_bytes(options, monkeypatch, capfd):
+    inside = []
+
+    def with_another(worker, tasks, at_once):
+        for task in tasks:
+            if task.number == 12 and not inside:
+                inside.append(run_with(all_done, options, monkeypatch))
+            yield task.number, worker.result_of(task).to_json()
+
+    assert run_with(with_another, options, monkeypatch) == 1
+    assert inside == [1]
+    said = lines(capfd.readouterr().out)
+    assert len(said) == 30
+    assert [line["status"] for line in said].count("failed") == 1
+    assert contents("out") == plain(options)
+
+
+@pytest.mark.usefixtures("many")
 def test_inputs_come_from_a_store(options, monkeypatch, capfd):
     monkeypatch.setattr(ray_run, "check_ray", lambda: None)
     monkeypatch.setattr(ray_run, "_ray", lambda workers: nullcontext(0))
