@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=100_000)
     parser.add_argument("--price", type=float, default=0.10, help="of a machine like this one for an hour; assumed")
     arguments = parser.parse_args()
-    print(f"measured on {os.cpu_count()} cores\n")
+    print(f"measured on {os.cpu_count()} cores; load average before: {os.getloadavg()[0]:.1f}\n")
     with tempfile.TemporaryDirectory() as folder:
         measure_speed(Path(folder) / "speed", arguments.images, arguments.price)
         measure_names(Path(folder) / "names", arguments.names)
@@ -113,7 +113,8 @@ def measure_index(count: int) -> None:
         shards.append(Shard(shard_name(number), images, 196_608 * images + 128, "0" * 64, "0" * 64))
     sizes = np.full((count, 2), 256, dtype=np.uint32)
     known = ShardSet("nowhere", 3, tuple(shards), sizes, np.ones(256, dtype=np.int64), {})
-    store, _, held = grown(lambda: ShardedStore(known, FolderShards(Path("nowhere")), 8))
+    store = ShardedStore(known, FolderShards(Path("nowhere")), 8)
+    held = sum(part.nbytes for part in vars(store).values() if isinstance(part, np.ndarray))
     order = ShuffledOrder(store.groups, 8, 0)
     begin = time.perf_counter()
     for number in range(2000):

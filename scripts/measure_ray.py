@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores; load average before: {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         compare_with_faults(Path(folder) / "faults", arguments.workers)
         compare_times(Path(folder) / "times", arguments.images, arguments.runs, arguments.workers)
@@ -46,13 +47,18 @@ def cut_pictures(folder: Path, count: int) -> None:
         picture.crop((left, top, left + 64, top + 64)).save(folder / f"{number:06d}.png")
 
 
-def upscale(source: Path, output: Path, *options: str) -> tuple[int, list[dict[str, object]], float]:
-    """Run the command; return its exit code, its rows and its seconds."""
+def upscale(source: Path, output: Path, *options: str) -> tuple[int, list[dict[str, object]], list[float]]:
+    """Run the command; return its exit code, its rows, and the seconds until the first row and until its end."""
     words = [*COMMAND, str(source), "-o", str(output), "-s", "4", "--json", "--device", "cpu", "--precision", "fp32"]
     begin = time.perf_counter()
-    done = subprocess.run([*words, *options], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - begin
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], seconds
+    process = subprocess.Popen([*words, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    lines, first = list[str](), 0.0
+    for line in process.stdout:
+        first = first or time.perf_counter() - begin
+        lines.append(line)
+    code = process.wait()
+    return code, [json.loads(line) for line in lines], [first, time.perf_counter() - begin]
 
 
 def kill_one(output: Path, stop: threading.Event, killed: list[int]) -> None:
@@ -79,7 +85,7 @@ def compare_with_faults(folder: Path, workers: int) -> None:
     stop, killed = threading.Event(), list[int]()
     killer = threading.Thread(target=kill_one, args=(folder / "ray", stop, killed))
     killer.start()
-    code, rows, seconds = upscale(folder / "in", folder / "ray", "--engine", "ray", "--workers", str(workers))
+    code, rows, (_, seconds) = upscale(folder / "in", folder / "ray", "--engine", "ray", "--workers", str(workers))
     stop.set()
     killer.join()
     outputs = {path.name for path in (folder / "plain").glob("*.png")}
@@ -98,7 +104,7 @@ def compare_with_faults(folder: Path, workers: int) -> None:
 
 def compare_times(folder: Path, count: int, runs: int, workers: int) -> None:
     cut_pictures(folder / "in", count)
-    seconds: dict[str, list[float]] = {"plain": [], "ray": []}
+    seconds: dict[str, list[list[float]]] = {"plain": [], "ray": []}
     for run in range(runs):
         for name, options in (("plain", []), ("ray", ["--engine", "ray", "--workers", str(workers)])):
             code, rows, took = upscale(folder / "in", folder / f"{name}{run}", *options)
@@ -106,10 +112,14 @@ def compare_times(folder: Path, count: int, runs: int, workers: int) -> None:
                 raise SystemExit(f"{name}: exit code {code}, {len(rows)} rows of {count}")
             seconds[name].append(took)
     print(f"{count} files, medians of {runs} runs")
-    print("| | seconds | images/s | overhead |\n|---|---|---|---|")
-    plain, ray = (statistics.median(seconds[name]) for name in ("plain", "ray"))
-    print(f"| plain | {plain:.1f} | {count / plain:.1f} | |")
-    print(f"| ray, {workers} workers | {ray:.1f} | {count / ray:.1f} | {ray / plain - 1:+.0%} |")
+    print("| | first row after, s | seconds | images/s | overhead |\n|---|---|---|---|---|")
+    medians = {
+        name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in seconds.items()
+    }
+    (first, plain), (ray_first, ray) = medians["plain"], medians["ray"]
+    print(f"| plain | {first:.1f} | {plain:.1f} | {count / plain:.1f} | |")
+    overhead = f"{ray / plain - 1:+.0%}"
+    print(f"| ray, {workers} workers | {ray_first:.1f} | {ray:.1f} | {count / ray:.1f} | {overhead} |")
 
 
 if __name__ == "__main__":
