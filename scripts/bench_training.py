@@ -4,10 +4,14 @@ Protocol: the committed configuration of MNIST (or the one named) on random imag
 download is measured; 100 steps after 10 unmeasured ones. "Loading" is the time the loop waits for the next batch of
 crops plus the time to degrade it; the rest is forward, backward and the optimiser.
 
-    python scripts/bench_training.py [--config configs/mnist.yaml] [--steps 100]
+With --shards, the same images lie in twenty shards in a folder that is used as a remote store: two are mixed at a time,
+at most four have a copy on "this machine", and copying and checking them counts where the loop waits for it.
+
+    python scripts/bench_training.py [--config configs/mnist.yaml] [--steps 100] [--shards] [--workers 0]
 """
 
 import argparse
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,11 +21,15 @@ import torch
 import yaml
 
 from amortized_sr.data.cache import pack
+from amortized_sr.data.images import DecodedImages
 from amortized_sr.data.pairs import CropDataset, ScaleRange, StepSampler, collate_crops, cut_pair
 from amortized_sr.data.scenes import draw_scenes
+from amortized_sr.data.shard_writing import write_shards
+from amortized_sr.data.sharded_store import open_shards
 from amortized_sr.degradation import Degradation
 from amortized_sr.devices import has_bfloat16
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.stores import store_at
 from amortized_sr.training.losses import pixel_loss
 from amortized_sr.training.super_resolution import SuperResolutionTask
 
@@ -30,16 +38,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=Path("configs/mnist.yaml"))
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--shards", action="store_true", help="read from shards in a store")
+    parser.add_argument("--workers", type=int, default=0, help="processes that cut crops")
     arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(arguments, Path(folder))
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> None:
     settings = yaml.safe_load(arguments.config.read_text())
     data = settings["data"]
     network = ModelConfig(**settings["model"]["network"])
     side, batch_size = data["crop_size"], data["batch_size"]
     random = np.random.default_rng(0)
-    images = (random.integers(0, 256, (side, side, network.channels), dtype=np.uint8) for _ in range(2000))
-    dataset = CropDataset(pack(images), side, data.get("augment", True), seed=0)
+    images = [random.integers(0, 256, (side, side, network.channels), dtype=np.uint8) for _ in range(2000)]
+    store: DecodedImages = pack(images)
+    if arguments.shards:
+        written = write_shards(images, store_at(folder / "store"), network.channels, 100 * images[0].size)
+        assert written is not None
+        limit = 4 * max(shard.bytes for shard in written.shards)
+        store = open_shards(f"file://{folder / 'store'}", 2, folder / "cache", limit)
+    del images
+    dataset = CropDataset(store, side, data.get("augment", True), seed=0)
     sampler = StepSampler(10**6, batch_size, steps_done=lambda: 0, rank=0, world_size=1)
-    loader = iter(torch.utils.data.DataLoader(dataset, batch_sampler=sampler, collate_fn=collate_crops))
+    loader = iter(
+        torch.utils.data.DataLoader(
+            dataset, batch_sampler=sampler, collate_fn=collate_crops, num_workers=arguments.workers
+        )
+    )
     scales = ScaleRange(**data["scales"])
     given: dict[str, Any] = data.get("degradation", {})
     tuples: dict[str, Any] = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}

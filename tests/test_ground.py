@@ -5,7 +5,18 @@ import sys
 
 import pytest
 
-GROUND = ["axes", "choices", "compute", "coords", "image_io", "model_config", "sheet", "sizes", "weights_header"]
+GROUND = [
+    "axes",
+    "choices",
+    "compute",
+    "coords",
+    "image_io",
+    "model_config",
+    "sheet",
+    "sizes",
+    "stores",
+    "weights_header",
+]
 
 
 def loaded(code: str) -> set[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from amortized_sr.batch.manifest import listed_outputs
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError
+from amortized_sr.stores import store_at
 
 STREAM = Path("-")
 """Stands for standard input as an input, for standard output as an output."""
@@ -23,10 +24,17 @@ class Input:
     Attributes:
         path: Where it is.
         relative: Its path relative to the folder that was named, or its name.
+        address: Its address, if it is in a remote store; the path is then without the kind of store.
     """
 
     path: Path
     relative: Path
+    address: str | None = None
+
+    @property
+    def shown(self) -> Path | str:
+        """Its path or address, for sentences."""
+        return self.address or self.path
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,26 @@ def find_inputs(named: Path, recursive: bool, output: Path | None) -> Found:
     if not os.path.lexists(named) and glob.has_magic(str(named)):
         return _match(named, recursive, output)
     return Found([Input(named, Path(named.name))])
+
+
+def find_addressed(address: str, recursive: bool) -> Found:
+    """Return the files that an address in a remote store stands for: itself, or a folder's in the order of their names.
+
+    Raises:
+        ImageError: If the store cannot be read or holds no image files there.
+    """
+    if Path(address).suffix.lower() in READABLE_SUFFIXES:
+        return Found([_addressed(address, Path(address).name)])
+    store = store_at(address)
+    names = [name for name in store.sizes() if _is_image(Path(name).name) and (recursive or "/" not in name)]
+    visible = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
+    if not visible:
+        raise ImageError(address, "no image files at this address", "check it, or search below it too", "recursive")
+    return Found([_addressed(store.where(name), name) for name in sorted(visible)])
+
+
+def _addressed(address: str, relative: str) -> Input:
+    return Input(Path(address.partition("://")[2]), Path(relative), address)
 
 
 def read_list(path: Path) -> list[Path]:

@@ -23,7 +23,7 @@ def listed_outputs(folder: Path) -> list[Path]:
 
 @final
 class Manifest:
-    """The record of a folder of outputs.
+    """The record of a folder of outputs; a source that is a text is an address in a remote store.
 
     A line is appended after its output has been written, so that a killed process leaves at most a whole output without
     a line, and never a line without an output.
@@ -45,7 +45,7 @@ class Manifest:
         """Return whether an output was made by a batch into this folder."""
         return self._name(output_path) in self._known
 
-    def is_done(self, source: Path, output_path: Path, engine: EngineName) -> bool:
+    def is_done(self, source: Path | str, output_path: Path, engine: EngineName) -> bool:
         """Return whether an output was made from the same input with the same settings, and still has its size.
 
         Engines round a few values in another way, so one that is asked for must have made it.
@@ -58,7 +58,7 @@ class Manifest:
             return False
         return _size(output_path) == entry["size"] is not None
 
-    def add(self, source: Path, output_path: Path, facts: dict[str, Any]) -> None:
+    def add(self, source: Path | str, output_path: Path, facts: dict[str, Any]) -> None:
         """Record an output that has been written."""
         entry = {"output": self._name(output_path), "input": str(source), "made_from": self._made_from(source), **facts}
         entry["size"] = _size(output_path)
@@ -72,7 +72,9 @@ class Manifest:
                 line = line if file.read(1) == b"\n" else f"\n{line}"
             file.write(line.encode() + b"\n")
 
-    def _made_from(self, source: Path) -> dict[str, Any]:
+    def _made_from(self, source: Path | str) -> dict[str, Any]:
+        if isinstance(source, str):
+            return {"address": source, **self._settings}
         try:
             facts = source.stat()
         except OSError:

@@ -3,11 +3,12 @@
 import hashlib
 import os
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from amortized_sr.batch.inputs import STREAM, Input, find_inputs, read_list
+from amortized_sr.batch.inputs import STREAM, Input, find_addressed, find_inputs, read_list
 from amortized_sr.batch.manifest import NAME
 from amortized_sr.batch.options import BatchOptions
 from amortized_sr.image_io import ImageError
@@ -43,42 +44,45 @@ class BatchPlan:
 
     jobs: list[Job]
     manifest_folder: Path | None
-    failures: list[tuple[Path, ImageError]]
-    notes: list[tuple[Path, str]]
+    failures: list[tuple[Path | str, ImageError]]
+    notes: list[tuple[Path | str, str]]
 
 
 def plan_batch(
-    named: list[Path],
+    named: Sequence[Path | str],
     options: BatchOptions,
     output: Path | None = None,
     is_folder: bool = False,
     recursive: bool = False,
     list_file: Path | None = None,
     part: tuple[int, int] | None = None,
+    in_store: bool = False,
 ) -> BatchPlan:
     """Find inputs, give each an output, and make the outputs' folders.
 
     Args:
-        named: Files, folders and patterns.
+        named: Files, folders and patterns; texts are addresses in remote stores.
         options: How the files are upscaled.
         output: A file, a folder, or standard output; None puts outputs beside their inputs.
         is_folder: Whether `output` is a folder even if it does not exist and there is one input.
         recursive: Whether folders are searched to their bottom.
         list_file: Text file of further inputs, one path a line.
         part: `(I, N)` for the I-th of N parts, the same on every machine.
+        in_store: Whether `output` stands for a folder of a remote store, where no folders are made and no manifest is
+            kept.
 
     Raises:
         ImageError: If the list cannot be read, or the output cannot be written.
         PlanError: If inputs and output do not go together.
     """
     inputs: list[Input] = []
-    failures: list[tuple[Path, ImageError]] = []
-    notes: list[tuple[Path, str]] = []
+    failures: list[tuple[Path | str, ImageError]] = []
+    notes: list[tuple[Path | str, str]] = []
     if list_file is not None:
-        named = named + read_list(list_file)
+        named = [*named, *read_list(list_file)]
     for path in named:
         try:
-            found = find_inputs(path, recursive, output)
+            found = find_addressed(path, recursive) if isinstance(path, str) else find_inputs(path, recursive, output)
         except ImageError as error:
             failures.append((path, error))
             continue
@@ -89,6 +93,7 @@ def plan_batch(
     # A name that is no input itself, a folder's or a pattern's, may stand for many files, today or tomorrow.
     files = {source.path for source in inputs}
     several = len(named) > 1 or list_file is not None or not files.issuperset(named)
+    is_folder = is_folder or in_store
     to_folder = output is not None and output != STREAM and (is_folder or several or os.path.isdir(output))
     folder = output if to_folder else None
     _check_output(output, folder, is_folder, inputs, options)
@@ -97,7 +102,7 @@ def plan_batch(
         count, jobs = len(jobs), _shard(jobs, *part)
         if not jobs:
             notes.append((output or Path(), f"none of {count} inputs belongs to shard {part[0]}/{part[1]}"))
-    if folder is None:
+    if folder is None or in_store:
         return BatchPlan(jobs, None, failures, notes)
     for parent in {job.output_path.parent for job in jobs}:
         try:

@@ -5,15 +5,14 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from amortized_sr.batch.plan import BatchPlan
 from amortized_sr.coords import Size
 from amortized_sr.image_io.errors import ImageError, reason
-from amortized_sr.strength import Strength
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -37,6 +36,8 @@ class Report:
     to_stderr: bool = False
     sentence: Callable[[ImageError], str] = str
     counts: Counter[str] = field(default_factory=Counter)
+    # Held, because what runs meanwhile may print too, and is sent elsewhere.
+    _lines: TextIO | None = field(default_factory=lambda: sys.stdout)
     _errors: list[str] = field(default_factory=list)
     _start: float = field(default_factory=time.perf_counter)
     _bar: "tuple[Progress, TaskID] | None" = None
@@ -65,36 +66,36 @@ class Report:
         if self.verbose and not self.as_json:
             self._print(line)
 
-    def note(self, path: Path, sentence: str) -> None:
+    def note(self, path: Path | str, sentence: str) -> None:
         """Report what could not be kept, or a fallback."""
         if not self.quiet:
             self._print(f"note: {path}: {sentence}", error=True)
 
     def done(
         self,
-        path: Path,
-        output_path: Path,
+        path: Path | str,
+        output_path: Path | str,
         image_size: Size,
         size: Size,
         seconds: float,
         notices: list[str],
-        strength: Strength,
+        strengths: Mapping[Any, float],
     ) -> None:
         """Report an output that has been written."""
         for sentence in notices:
             self.note(path, sentence)
-        told = "".join(f"{name} {value}  " for name, value in strength.facts.items())
+        told = "".join(f"{name} {value}  " for name, value in strengths.items())
         line = f"{path}  {image_size[1]}x{image_size[0]} -> {size[1]}x{size[0]}  {told}{seconds:.2f} s  {output_path}"
-        facts: dict[str, object] = {"width": size[1], "height": size[0], "seconds": round(seconds, 4), **strength.facts}
+        facts: dict[str, object] = {"width": size[1], "height": size[0], "seconds": round(seconds, 4), **strengths}
         if notices:
             facts["notices"] = notices
         self._tell(line, "done", path, output=str(output_path), **facts)
 
-    def skipped(self, path: Path, output_path: Path, why: ImageError) -> None:
+    def skipped(self, path: Path | str, output_path: Path | str, why: ImageError) -> None:
         """Report an output that existed."""
         self._tell(f"{path}  skipped: {self.sentence(why)}", "skipped", path, output=str(output_path))
 
-    def failed(self, path: Path, error: ImageError, notices: Iterable[str] = ()) -> None:
+    def failed(self, path: Path | str, error: ImageError, notices: Iterable[str] = ()) -> None:
         """Report an input that could not be upscaled; the errors are printed together at the end."""
         for notice in notices:
             self.note(path, notice)
@@ -121,7 +122,7 @@ class Report:
     def _speed(self) -> str:
         return f"{self.counts['done'] / (time.perf_counter() - self._start):.2f} images/s"
 
-    def _tell(self, line: str, status: str, path: Path, **facts: object) -> None:
+    def _tell(self, line: str, status: str, path: Path | str, **facts: object) -> None:
         self.counts[status] += 1
         if self.as_json:
             self._print(json.dumps({"status": status, "input": str(path), **facts}))
@@ -131,7 +132,9 @@ class Report:
             self._print(line)
 
     def _print(self, line: str, error: bool = False) -> None:
-        stream = sys.stderr if error or self.to_stderr else sys.stdout
+        stream = sys.stderr if error or self.to_stderr else self._lines
+        if stream is None:
+            return  # It was closed before the start.
         # A name may hold characters that end a line or control a terminal.
         shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         try:

@@ -2,11 +2,10 @@
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,14 +18,14 @@ from amortized_sr.batch.manifest import Manifest
 from amortized_sr.batch.options import BatchBounds, BatchOptions
 from amortized_sr.batch.plan import BatchPlan, Job
 from amortized_sr.batch.report import Report
+from amortized_sr.batch.work import write_output
 from amortized_sr.engine import Engine
-from amortized_sr.image_io import ImageError, replacing
-from amortized_sr.image_io.image_file import ImageFile, Pixels
+from amortized_sr.image_io import ImageError
+from amortized_sr.image_io.image_file import ImageFile
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import named_write_errors
 from amortized_sr.pictures.conversion import Conversion, convert
-from amortized_sr.pictures.frames import draw_frames, tell, write_picture
-from amortized_sr.pictures.picture_file import open_temporary
+from amortized_sr.pictures.frames import draw_frames, tell
 from amortized_sr.weights_header import find_weights, sha256
 
 
@@ -46,16 +45,36 @@ def run(
     Raises:
         UnusableError: If the model, the device, the engine or the manifest cannot be used.
     """
-    manifest = None
-    if plan.manifest_folder is not None:
-        try:
-            weights = sha256(find_weights(options.model))
-            manifest = Manifest(plan.manifest_folder, {"weights": weights, **options.fingerprint()})
-        except (OSError, ValueError) as error:
-            raise UnusableError(str(error)) from None
+    manifest = open_manifest(plan, options)
     engines = Engines(options, len(plan.jobs), report.detail, loading, limit_threads)
     with contextlib.closing(engines):
         _Batch(options, report, bounds, manifest, engines).run(plan.jobs)
+
+
+def open_manifest(plan: BatchPlan, options: BatchOptions) -> Manifest | None:
+    """Return the manifest of a plan's folder, if one is kept there.
+
+    Raises:
+        UnusableError: If the model's weights or the manifest cannot be read.
+    """
+    if plan.manifest_folder is None:
+        return None
+    try:
+        weights = sha256(find_weights(options.model))
+        return Manifest(plan.manifest_folder, {"weights": weights, **options.fingerprint()})
+    except (OSError, ValueError) as error:
+        raise UnusableError(str(error)) from None
+
+
+def reason_to_skip(job: Job, options: BatchOptions, manifest: Manifest | None) -> ImageError | None:
+    """Return why an output that exists is not made again, or None."""
+    if options.overwrite or job.output_path == STREAM or not os.path.lexists(job.output_path):
+        return None
+    if manifest is not None and manifest.is_done(job.source.shown, job.output_path, options.engine):
+        return ImageError(job.output_path, "already done", "the manifest lists it")
+    if options.resume and manifest is not None and manifest.lists(job.output_path):
+        return None
+    return ImageError(job.output_path, "exists", "overwrite it to replace it", "overwrite")
 
 
 @final
@@ -109,19 +128,12 @@ class _Batch:
         """Yield each job with what waits for its input, or with the reason to skip it."""
         waiting: deque[tuple[Job, Callable[[], ImageFile] | ImageError]] = deque()
         for job in jobs:
-            waiting.append((job, self._reason_to_skip(job) or self._start_reading(job.source.path, reader)))
+            waiting.append(
+                (job, reason_to_skip(job, self.options, self.manifest) or self._start_reading(job.source.path, reader))
+            )
             if len(waiting) > self.bounds.read_ahead:
                 yield waiting.popleft()
         yield from waiting
-
-    def _reason_to_skip(self, job: Job) -> ImageError | None:
-        if self.options.overwrite or job.output_path == STREAM or not os.path.lexists(job.output_path):
-            return None
-        if self.manifest is not None and self.manifest.is_done(job.source.path, job.output_path, self.options.engine):
-            return ImageError(job.output_path, "already done", "the manifest lists it")
-        if self.options.resume and self.manifest is not None and self.manifest.lists(job.output_path):
-            return None
-        return ImageError(job.output_path, "exists", "overwrite it to replace it", "overwrite")
 
     def _start_reading(self, path: Path, reader: ThreadPoolExecutor) -> Callable[[], ImageFile]:
         limits = self.options.pictures.max_pixels, self.options.pictures.allow_truncated
@@ -145,12 +157,12 @@ class _Batch:
                 future = maker.submit(self._make, job, conversion, fallbacks, engine)
             elif side_by_side == 1 and conversion.is_small(self.bounds.whole_bytes):
                 frames = draw_frames(conversion, engine, fallbacks.append, whole=True)
-                future = maker.submit(_write, job.output_path, conversion, frames, start)
+                future = maker.submit(write_output, job.output_path, conversion, frames, start)
             else:
                 self._drain(0)
                 with self.engines.all_threads():
                     frames = draw_frames(conversion, engine, fallbacks.append, whole=False)
-                    seconds = _write(job.output_path, conversion, frames, start)
+                    seconds = write_output(job.output_path, conversion, frames, start)
                 self._report_done(job, conversion, fallbacks, seconds, engine)
                 return
             self.pending.append(_Pending(job, conversion, fallbacks, engine, future))
@@ -168,7 +180,7 @@ class _Batch:
         start = time.perf_counter()
         self.engines.begin_thread()
         frames = draw_frames(conversion, engine, fallbacks.append, whole=True)
-        return _write(job.output_path, conversion, frames, start)
+        return write_output(job.output_path, conversion, frames, start)
 
     def _drain(self, limit: int) -> None:
         """Wait until at most `limit` outputs are being made, and report the others."""
@@ -190,7 +202,7 @@ class _Batch:
                 facts = {"width": width, "height": height, "engine": name_of(engine), "precision": engine.precision}
                 self.manifest.add(job.source.path, job.output_path, facts)
         sizes, notices = (conversion.image.size, conversion.output.size), conversion.notices + fallbacks
-        self.report.done(job.source.path, job.output_path, *sizes, seconds, notices, conversion.drawing.strength)
+        self.report.done(job.source.path, job.output_path, *sizes, seconds, notices, conversion.drawing.strength.facts)
 
 
 def _read_stream(limit: int) -> bytes:
@@ -200,15 +212,3 @@ def _read_stream(limit: int) -> bytes:
     if len(content) > limit:
         raise ImageError("stdin", f"more than {limit:,} bytes came in", "give the path of a file")
     return content
-
-
-def _write(output_path: Path, conversion: Conversion, frames: list[Iterable[Pixels]], start: float) -> float:
-    """Write an output, which appears whole or not at all, also in a pipe; return the seconds since `start`."""
-    is_stream = output_path == STREAM
-    with named_write_errors(output_path), open_temporary() if is_stream else replacing(output_path) as file:
-        write_picture(file, conversion, frames)
-        if is_stream:
-            file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-    return time.perf_counter() - start

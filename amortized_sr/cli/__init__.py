@@ -17,6 +17,7 @@ from amortized_sr.cli.compare import compare
 from amortized_sr.cli.fit import fit
 from amortized_sr.cli.freed_memory import keep_freed_memory
 from amortized_sr.cli.info import info
+from amortized_sr.cli.pack import pack
 from amortized_sr.cli.page import page
 from amortized_sr.cli.render import render
 from amortized_sr.cli.serve import serve
@@ -58,7 +59,7 @@ def make_app() -> typer.Typer:
     # LightningCLI reads everything after `train` and `validate` itself, `--help` included.
     passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
     made = upscale, page, serve, fit, render, sample, morph, encode, decode
-    commands = *made, compare, benchmark, analyze, train, validate, export, info
+    commands = *made, compare, benchmark, analyze, pack, train, validate, export, info
     for command in commands:
         app.command(context_settings=passed_on if command in (train, validate) else None)(command)
     removes = "Remove noise and JPEG compression: as upscale, at the image's own size."

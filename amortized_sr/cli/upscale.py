@@ -5,17 +5,21 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from amortized_sr.choices import DeviceName, EngineName, FormatName, Precision
+from amortized_sr.choices import DeviceName, FormatName, Precision
 from amortized_sr.cli.exit_codes import Terminated, ended_at_once, ended_in_order, sentence
+from amortized_sr.cli.freed_memory import keep_freed_memory
 from amortized_sr.cli.sizes_in_bytes import parse_bytes
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
 
 if TYPE_CHECKING:
     from amortized_sr.strength import Dial
+
+EngineOption = Literal["auto", "torch", "numpy", "ray"]
+"""What draws, in this process; or `ray`, whose workers choose as `auto` does."""
 
 # The model, the libraries and a tile of the smallest size need this much.
 _LEAST_MEMORY = 2**26
@@ -40,8 +44,12 @@ def upscale(
     ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
     engine: Annotated[
-        EngineName, typer.Option(help="What computes; auto takes numpy for small pictures: torch takes long to load.")
+        EngineOption,
+        typer.Option(help="What computes; auto takes numpy for small pictures; ray has workers, which choose as auto."),
     ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Of --engine ray: how many processes; default: as many as processors.")
+    ] = None,
     format_: Annotated[
         FormatName | None, typer.Option("--format", "-f", help="Of outputs whose names are not given; default: png.")
     ] = None,
@@ -100,6 +108,8 @@ def upscale(
         raise typer.BadParameter("choose one of --overwrite and --resume")
     if not inputs and list_ is None:
         raise typer.BadParameter("name at least one INPUT, or a file of them with --list")
+    if workers is not None and engine != "ray":
+        raise typer.BadParameter(f"--workers is for --engine ray, whose processes it counts; the engine is {engine}")
     part, budget = _parse_shard(shard), parse_bytes("--memory", memory, _LEAST_MEMORY)
     noise, jpeg = _parse_strength("--denoise", denoise), _parse_strength("--dejpeg", dejpeg)
     # Loading libraries costs a second.
@@ -113,9 +123,18 @@ def upscale(
         from amortized_sr.image_io import ImageError
         from amortized_sr.image_io.formats import DEFAULT_MAX_PIXELS
         from amortized_sr.pictures.options import PictureOptions
+        from amortized_sr.stores import is_address
         from amortized_sr.weights_header import DEFAULT_DENOISER, DEFAULT_MODEL
 
-    output_path = None if output is None else path_or_stream(output)
+    place = output if output is not None and is_address(output) else None
+    addressed = [text for text in (*(inputs or []), place or "") if is_address(text)]
+    if addressed and engine != "ray":
+        raise typer.BadParameter(f"addresses of stores, such as {addressed[0]}, are for --engine ray")
+    if engine == "ray" and "-" in (*(inputs or []), output):
+        raise typer.BadParameter("--engine ray takes files, not pipes; leave it out")
+    if addressed and output is None:
+        raise typer.BadParameter(f"the outputs of {addressed[0]} need a place; name a folder or an address with -o")
+    output_path = None if output is None else path_or_stream(output.partition("://")[2] if place else output)
     if output_path == STREAM and sys.stdout is None:
         raise typer.BadParameter("standard output is closed; name a file with -o")
     if output_path == STREAM and sys.stdout.isatty():
@@ -128,21 +147,29 @@ def upscale(
         target, format_, quality, compression, colour, strip_metadata, limit, allow_truncated, tta, noise, jpeg
     )
     compute = Compute(device, budget, precision)
-    options = BatchOptions(pictures, model, compute, overwrite, resume, engine)
-    named = [path_or_stream(text) for text in inputs or []]
+    options = BatchOptions(pictures, model, compute, overwrite, resume, "auto" if engine == "ray" else engine)
+    named = [text if is_address(text) else path_or_stream(text) for text in inputs or []]
     is_folder = output is not None and output.endswith(("/", os.sep))
     report = Report(as_json, quiet, verbose, to_stderr=output_path == STREAM, sentence=sentence)
     try:
-        plan = plan_batch(named, options, output_path, is_folder, recursive, list_, part)
+        plan = plan_batch(named, options, output_path, is_folder, recursive, list_, part, in_store=place is not None)
     except ImageError as error:
         raise typer.BadParameter(sentence(error)) from None
     with ended_at_once():
         from amortized_sr.batch.engines import UnusableError
+        from amortized_sr.batch.ray_run import Cluster, check_ray, run_on_ray
         from amortized_sr.batch.run import run
     try:
+        if engine == "ray":
+            with ended_at_once():
+                check_ray()
         with ended_in_order():
             report.start(plan)
-            run(plan, options, report, limit_threads=True, loading=ended_at_once)
+            if engine == "ray":
+                cluster = Cluster(workers or os.cpu_count() or 1, place, output_path, keep_freed_memory)
+                run_on_ray(plan, options, report, cluster)
+            else:
+                run(plan, options, report, limit_threads=True, loading=ended_at_once)
     except UnusableError as error:
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt as interruption:

@@ -2,22 +2,22 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+from jaxtyping import Int
 
+from amortized_sr.data.images import DecodedImages, Pixels, count_levels, moments_of
 from amortized_sr.image_io import replacing
-
-Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 @final
 @dataclass(frozen=True)
-class ImageStore:
+class ImageStore(DecodedImages):
     """Images of one number of channels and any sizes: their bytes one after another, their shapes and their starts.
 
     Each image is `(height, width, channels)`.
@@ -36,7 +36,15 @@ class ImageStore:
         shape, start = self.shapes[index], self.starts[index]
         return self.pixels[start : start + math.prod(shape)].reshape(shape)
 
-    def select(self, indices: Iterable[int]) -> "ImageStore":
+    def shape_of(self, index: int) -> tuple[int, int, int]:
+        """Return `(height, width, channels)` of an image."""
+        return self.shapes[index]
+
+    def shorter_sides(self) -> Int[np.ndarray, " count"]:
+        """Return the smaller of height and width of each image."""
+        return np.array([min(height, width) for height, width, _ in self.shapes], dtype=np.int64)
+
+    def select(self, indices: Iterable[int] | Int[np.ndarray, " chosen"]) -> "ImageStore":
         """Return a store of some of the images, without copying them."""
         chosen = list(indices)
         return ImageStore(self.pixels, [self.shapes[one] for one in chosen], [self.starts[one] for one in chosen])
@@ -44,10 +52,23 @@ class ImageStore:
     def moments(self) -> tuple[float, float]:
         """Return mean and standard deviation of all values, in [0, 1]."""
         # How often each of the 256 values occurs: exact, and one image at a time in memory.
-        counts = sum(np.bincount(self[index].reshape(-1), minlength=256) for index in range(len(self)))
-        levels = np.arange(256) / 255
-        mean = float(np.average(levels, weights=counts))
-        return mean, float(np.average((levels - mean) ** 2, weights=counts)) ** 0.5
+        counts = np.zeros(256, dtype=np.int64)
+        for index in range(len(self)):
+            counts += count_levels(self[index])
+        return moments_of(counts)
+
+    @property
+    def groups(self) -> Int[np.ndarray, " group"]:
+        """One group: every image is as near as any other."""
+        return np.array([len(self.shapes)], dtype=np.int64)
+
+    @property
+    def mixed(self) -> int:
+        """The one group."""
+        return 1
+
+    def expect(self, groups: Sequence[int]) -> None:
+        """Do nothing: all images are there."""
 
 
 def pack(images: Iterable[Pixels]) -> ImageStore:

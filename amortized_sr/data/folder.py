@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from amortized_sr.data.cache import ImageStore, Pixels, load_store, pack, save_store
+from amortized_sr.data.cache import ImageStore, load_store, pack, save_store
+from amortized_sr.data.images import Pixels
 from amortized_sr.image_io import READABLE_SUFFIXES, ImageError, read_picture
 from amortized_sr.image_io.picture import BACKGROUND
 
@@ -70,7 +72,31 @@ def read_folder(
         return store, FolderReport(root, store.shapes, Counter(notes["modes"]), notes["unreadable"])
     modes: Counter[str] = Counter()
     unreadable: dict[str, str] = {}
-    arrays: list[Pixels] = []
+    arrays = list(decode_files(paths, channels, shorter_side, modes, unreadable))
+    if not arrays:
+        raise nothing_readable(root, unreadable)
+    store = pack(arrays)
+    if file is not None:
+        save_store(file, store, {"modes": modes, "unreadable": unreadable})
+    return store, FolderReport(root, store.shapes, modes, unreadable)
+
+
+def decode_files(
+    paths: Iterable[Path],
+    channels: Literal[1, 3],
+    shorter_side: int | None,
+    modes: Counter[str],
+    unreadable: dict[str, str],
+) -> Iterator[Pixels]:
+    """Yield the images of files in turn, as `read_folder` describes.
+
+    Args:
+        paths: The files.
+        channels: 1 for grey, 3 for colour.
+        shorter_side: Larger images are shrunk until their shorter side has this many pixels.
+        modes: Counts images that were grey (`L`) and colour (`RGB`).
+        unreadable: Gets the reason why a file was left out, by its path.
+    """
     for path in paths:
         try:
             picture = read_picture(path, background=BACKGROUND)
@@ -79,14 +105,13 @@ def read_folder(
             continue
         modes[picture.mode] += 1
         converted = _shrunk(picture.convert("L" if channels == 1 else "RGB"), shorter_side)
-        arrays.append(np.array(converted).reshape(converted.height, converted.width, channels))
-    if not arrays:
-        first = unreadable[str(paths[0])]
-        raise ImageError(root, f"none of the {len(paths)} image files can be read", f"the first: {first}")
-    store = pack(arrays)
-    if file is not None:
-        save_store(file, store, {"modes": modes, "unreadable": unreadable})
-    return store, FolderReport(root, store.shapes, modes, unreadable)
+        yield np.array(converted).reshape(converted.height, converted.width, channels)
+
+
+def nothing_readable(root: Path, unreadable: dict[str, str]) -> ImageError:
+    """Return the error of a folder of which no image can be read."""
+    first = next(iter(unreadable.values()))
+    return ImageError(root, f"none of the {len(unreadable)} image files can be read", f"the first: {first}")
 
 
 def image_files(root: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from amortized_sr.data.cache import Pixels
+from amortized_sr.data.images import Pixels
 
 # A stream of random numbers: (seed, stream, number). Pairs use 0 to 3, their degradation 4 to 6.
 _SCENE = 7

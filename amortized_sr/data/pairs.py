@@ -5,8 +5,7 @@ see the same pairs as one process with N times the batch.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import NamedTuple, final
 
 import numpy as np
@@ -15,12 +14,13 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from amortized_sr.data.cache import ImageStore, Pixels
+from amortized_sr.data.images import DecodedImages, Pixels
+from amortized_sr.data.order import ORDER_STREAM, ShuffledOrder
 from amortized_sr.data.scenes import Scenes
 from amortized_sr.degradation import Degradation
 
 # Separate streams of random numbers: (seed, stream, number).
-_ORDER, _CROP, _SCALE, _QUERY = range(4)
+_CROP, _SCALE, _QUERY = range(ORDER_STREAM + 1, 4)
 
 
 class TargetBatch(NamedTuple):
@@ -148,17 +148,22 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
 @final
 @dataclass(eq=False)
 class CropDataset(Dataset[tuple[int, int, Tensor]]):
-    """Random crops of a store's images, which are all at least `crop_size` high and wide.
+    """Random crops of decoded images, which are all at least `crop_size` high and wide.
 
     Sample number `n` is a crop of one image; every image is used once before any is used again. Augmentation flips and
     transposes at random; before that, images are moved by up to `shift` pixels, with their edges continued.
     """
 
-    store: ImageStore
+    store: DecodedImages
     crop_size: int
     augment: bool
     seed: int
     shift: int = 0
+    order: ShuffledOrder = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the order."""
+        self.order = ShuffledOrder(self.store.groups, self.store.mixed, self.seed)
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -166,12 +171,10 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, int, Tensor]:
         """Return step, sample number and crop `(channel, crop, crop)` of a `(step, sample number)`."""
-        crop = self._crop(self.store[self._image_index(key[1])], key[1])
+        index, groups = self.order.place(key[1])
+        self.store.expect(groups)
+        crop = self._crop(self.store[index], key[1])
         return *key, torch.from_numpy(crop).permute(2, 0, 1)
-
-    def _image_index(self, number: int) -> int:
-        cycle, position = divmod(number, len(self.store))
-        return int(_order(self.seed, cycle, len(self.store))[position])
 
     def _crop(self, image: Pixels, number: int) -> Pixels:
         random = np.random.default_rng((self.seed, _CROP, number))
@@ -187,11 +190,6 @@ class CropDataset(Dataset[tuple[int, int, Tensor]]):
             crop = crop[:: 1 - 2 * vertical, :: 1 - 2 * horizontal]
             crop = crop.transpose(1, 0, 2) if transpose else crop
         return np.array(crop, order="C")
-
-
-@lru_cache(maxsize=2)
-def _order(seed: int, cycle: int, count: int) -> np.ndarray:
-    return np.random.default_rng((seed, _ORDER, cycle)).permutation(count)
 
 
 def collate_crops(samples: list[tuple[int, int, Tensor]]) -> TargetBatch:

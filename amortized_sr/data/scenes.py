@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from amortized_sr.data.cache import ImageStore, Pixels, pack
+from amortized_sr.data.cache import ImageStore, pack
 from amortized_sr.data.graphics import UNIT, draw_scene
+from amortized_sr.data.images import Pixels
 from amortized_sr.resize import shrink_height, shrink_width
 
 # A stream of random numbers: (seed, stream, sample number). Scenes are drawn from the stream 7.

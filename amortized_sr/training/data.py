@@ -1,4 +1,4 @@
-"""The LightningDataModule: MNIST or a folder of images -> training pairs and validation targets."""
+"""The LightningDataModule: MNIST, a folder of images or shards -> training pairs and validation targets."""
 
 import signal
 from dataclasses import asdict
@@ -10,10 +10,10 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from amortized_sr.data.cache import ImageStore
 from amortized_sr.data.folder import read_folder
+from amortized_sr.data.images import DecodedImages
 from amortized_sr.data.mnist import read_mnist
 from amortized_sr.data.pairs import (
     CropDataset,
@@ -26,11 +26,11 @@ from amortized_sr.data.pairs import (
     cut_pair,
 )
 from amortized_sr.data.scenes import draw_scenes
+from amortized_sr.data.shard_set import is_shard_set
+from amortized_sr.data.sharded_store import ShardedStore, open_shards
 from amortized_sr.degradation import Degradation, changed_settings
 from amortized_sr.image_io import ImageError
-
-VALIDATION_BATCH = 256
-"""Most images of a validation batch, so that image `k` of batch `n` can have the number `n * VALIDATION_BATCH + k`."""
+from amortized_sr.training.same_size import SameSizeBatches
 
 
 # No dataclass: Lightning takes dataclasses apart in the processes that it spawns.
@@ -41,11 +41,13 @@ class SuperResolutionData(LightningDataModule):
     The loader returns 8-bit targets; a whole batch of them is shrunk to low-resolution images on the training device.
 
     Args:
-        source: `mnist` or `folder`.
-        root: For `mnist` the folder of `MNIST/raw`, downloaded if it is missing; for `folder` the folder of images.
-        val_root: `folder`: a folder with validation images; without it, images of `root` are held out.
-        val_count: Number of images held out from training (the last of MNIST's training split, random ones of a
-            folder), or the limit for images of `val_root`.
+        source: `mnist`, `folder` or `shards`.
+        root: For `mnist` the folder of `MNIST/raw`, downloaded if it is missing; for `folder` the folder of images; for
+            `shards` the folder or the address (`s3://bucket/set`) that `amortized-sr pack` wrote to.
+        val_root: `folder` and `shards`: a folder with validation images, or a set of shards; without it, images of
+            `root` are held out.
+        val_count: Number of images held out from training (the last of MNIST's training split and of shards, random
+            ones of a folder), or the limit for images of `val_root`.
         shorter_side: `folder`: larger images are shrunk when they are read, until their shorter side has this many
             pixels; None shrinks none.
         channels: 1 for grey, 3 for colour; must be the network's.
@@ -62,15 +64,19 @@ class SuperResolutionData(LightningDataModule):
         augment: Whether crops are flipped and transposed at random.
         shift: Largest number of pixels that images are moved by before they are cropped.
         num_workers: Processes that cut crops; the images are decoded already, so 0 is usually enough.
-        cache: Folder for decoded images, reused by later runs; None decodes into memory.
+        cache: Folder for decoded images, reused by later runs; None decodes into memory. For `shards` at an address
+            the folder for copies of them.
         seed: Seed of order, crops, augmentation and scales.
+        shards_mixed: `shards`: how many shards are shuffled together; those of the next turn are copied meanwhile. It
+            decides the order, so a run that is resumed keeps it.
+        cache_bytes: Most bytes of the copies of shards.
     """
 
     def __init__(
         self,
-        source: Literal["mnist", "folder"],
-        root: Path,
-        val_root: Path | None = None,
+        source: Literal["mnist", "folder", "shards"],
+        root: str | Path,
+        val_root: str | Path | None = None,
         val_count: int = 16,
         channels: Literal[1, 3] = 3,
         crop_size: int = 96,
@@ -88,6 +94,8 @@ class SuperResolutionData(LightningDataModule):
         shorter_side: int | None = None,
         graphics_share: float = 0.0,
         graphics_scenes: int = 200,
+        shards_mixed: int = 8,
+        cache_bytes: int = 20 * 2**30,
     ) -> None:
         super().__init__()
         for name, value in {
@@ -95,6 +103,8 @@ class SuperResolutionData(LightningDataModule):
             "batch_size": batch_size,
             "steps_per_epoch": steps_per_epoch,
             "graphics_scenes": graphics_scenes,
+            "shards_mixed": shards_mixed,
+            "cache_bytes": cache_bytes,
         }.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
@@ -105,7 +115,7 @@ class SuperResolutionData(LightningDataModule):
                 raise ValueError(f"{name} must not be negative, got {value}")
         if not 0 <= graphics_share <= 1:
             raise ValueError(f"graphics_share must be between 0 and 1, got {graphics_share}")
-        self.source: Literal["mnist", "folder"] = source
+        self.source: Literal["mnist", "folder", "shards"] = source
         self.root = root
         self.val_root = val_root
         self.val_count = val_count
@@ -125,24 +135,28 @@ class SuperResolutionData(LightningDataModule):
         self.num_workers = num_workers
         self.cache = cache
         self.seed = seed
+        self.shards_mixed = shards_mixed
+        self.cache_bytes = cache_bytes
 
     def prepare_data(self) -> None:
         """Fetch MNIST, or decode the folder into its cache, in one process before the others look for it."""
         if self.source == "mnist":
-            read_mnist(self.root, train=True)
-        elif self.cache is not None:
-            read_folder(self.root, self.channels, self.cache, self.shorter_side)
+            read_mnist(Path(self.root), train=True)
+        elif self.source == "folder" and self.cache is not None:
+            read_folder(Path(self.root), self.channels, self.cache, self.shorter_side)
 
     def setup(self, stage: str) -> None:
         """Read the images into `train_store` and `val_store`; draw `scenes` for training."""
         mnist, hint = self.source == "mnist", ""
-        store = read_mnist(self.root, train=True) if mnist else self._read(self.root)
+        store = read_mnist(Path(self.root), train=True) if mnist else self._read(self.root)
         val_store = self._read(self.val_root) if self.val_root and not mnist else None
         if val_store is None:
             hint = f", or lower val_count, which holds out {self.val_count} of {len(store)} images"
             store, val_store = self._hold_out(store)
         val_store = self._at_least(max(self.val_scales), val_store, "val_scales", "validation")
-        self.val_store = val_store.select(range(min(len(val_store), self.val_count)))
+        val_store = val_store.select(range(min(len(val_store), self.val_count)))
+        # Few images that are read in each validation: no reason to copy their shards each time.
+        self.val_store = val_store.in_memory() if isinstance(val_store, ShardedStore) else val_store
         self.train_store = self._at_least(self.crop_size, store, "crop_size", "training", hint)
         self.scenes = None
         if self.graphics_share and stage == "fit":
@@ -175,11 +189,11 @@ class SuperResolutionData(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Return a loader of 8-bit `(batch, channel, height, width)` targets, each with images of one size."""
-        return DataLoader(_SameSizeBatches(self.val_store), batch_size=None)
+        return DataLoader(SameSizeBatches(self.val_store), batch_size=None)
 
     def training_images(self) -> DataLoader[Tensor]:
         """Return a loader of whole training images, in the form of `val_dataloader`."""
-        return DataLoader(_SameSizeBatches(self.train_store), batch_size=None)
+        return DataLoader(SameSizeBatches(self.train_store), batch_size=None)
 
     def on_after_batch_transfer(self, batch: TargetBatch | Tensor, dataloader_idx: int) -> Pair | Tensor:
         """Degrade training targets on the training device."""
@@ -206,13 +220,29 @@ class SuperResolutionData(LightningDataModule):
             **({"degradation": changed_settings(self.degradation)} if self.degradation != Degradation() else {}),
         }
 
-    def _read(self, root: Path) -> ImageStore:
-        store, report = read_folder(root, self.channels, self.cache, self.shorter_side)
+    def _read(self, root: str | Path) -> DecodedImages:
+        if self.source == "shards" and (root == self.root or is_shard_set(str(root))):
+            store = self._open_shards(str(root))
+            report = str(store.shards)
+        else:
+            store, report = read_folder(Path(root), self.channels, self.cache, self.shorter_side)
         mean, deviation = store.moments()
         rank_zero_info(f"{report}\n  mean {mean:.2f}, deviation {deviation:.2f} (model.network.mean, .deviation)")
         return store
 
-    def _hold_out(self, store: ImageStore) -> tuple[ImageStore, ImageStore]:
+    def _open_shards(self, place: str) -> ShardedStore:
+        store = open_shards(place, self.shards_mixed, self.cache, self.cache_bytes)
+        shards = store.shards
+        for setting, packed, wanted in (
+            ("channels", shards.channels, self.channels),
+            ("shorter_side", shards.notes.get("shorter_side"), self.shorter_side),
+        ):
+            if packed != wanted and (setting == "channels" or wanted is not None):
+                problem = f"the shards were packed with {setting} {packed}, not {wanted}"
+                raise ImageError(place, problem, f"set {setting} to that, or pack them again", setting=setting)
+        return store
+
+    def _hold_out(self, store: DecodedImages) -> tuple[DecodedImages, DecodedImages]:
         count, kept = len(store), len(store) - self.val_count
         if not 0 < self.val_count < count:
             problem = f"val_count must leave images for training, got {self.val_count} of {count} images"
@@ -223,43 +253,21 @@ class SuperResolutionData(LightningDataModule):
         order = np.arange(count)
         if self.source == "folder":
             order = np.random.default_rng(self.seed).permutation(order)
-        return store.select(order[:kept].tolist()), store.select(order[kept:].tolist())
+        return store.select(order[:kept]), store.select(order[kept:])
 
-    def _at_least(self, side: int, store: ImageStore, setting: str, kind: str, hint: str = "") -> ImageStore:
+    def _at_least(self, side: int, store: DecodedImages, setting: str, kind: str, hint: str = "") -> DecodedImages:
         """Return the images whose sides are all at least `side` pixels, or raise an `ImageError`."""
-        smaller = [min(height, width) for height, width, _ in store.shapes]
-        chosen = [index for index, length in enumerate(smaller) if length >= side]
-        if not chosen:
+        smaller = store.shorter_sides()
+        chosen = np.flatnonzero(smaller >= side)
+        if not len(chosen):
             problem = f"all {len(store)} {kind} images are smaller than {setting} {side}"
             raise ImageError(self.root, problem, f"lower {setting} to at most {max(smaller)}{hint}", setting=setting)
-        if len(chosen) < len(store):
-            rank_zero_info(f"left out {len(store) - len(chosen)} {kind} images smaller than {setting} {side}")
+        if len(chosen) == len(store):
+            return store
+        rank_zero_info(f"left out {len(store) - len(chosen)} {kind} images smaller than {setting} {side}")
         return store.select(chosen)
 
 
 def _ignore_interrupts(worker: int) -> None:
     """Let Ctrl-C, which a terminal sends to all processes, reach only the process that ends the run in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@final
-class _SameSizeBatches(Dataset[Tensor]):
-    """Whole images, in batches of one size, because images of several sizes do not stack."""
-
-    def __init__(self, store: ImageStore) -> None:
-        self.store = store
-        groups: dict[tuple[int, int, int], list[int]] = {}
-        for index, shape in enumerate(store.shapes):
-            groups.setdefault(shape, []).append(index)
-        self.batches: list[list[int]] = []
-        for (height, width, _), group in groups.items():
-            # A quarter of a megapixel a batch: large images go one by one, digits by hundreds.
-            size = max(1, min(VALIDATION_BATCH, 2**18 // (height * width)))
-            self.batches += [group[start : start + size] for start in range(0, len(group), size)]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> Tensor:
-        images = np.stack([self.store[image] for image in self.batches[index]])
-        return torch.from_numpy(images).permute(0, 3, 1, 2)

@@ -17,9 +17,9 @@ from amortized_sr.grids import pixel_grid
 from amortized_sr.metrics import psnr
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.resize import middle
-from amortized_sr.training.data import VALIDATION_BATCH
 from amortized_sr.training.expansion import build_trainable, merged_state
 from amortized_sr.training.losses import LossName, pixel_loss
+from amortized_sr.training.same_size import VALIDATION_BATCH
 from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights_header import Config
 

@@ -60,7 +60,7 @@ def test_queries_depend_on_the_sample_and_the_seed_and_not_on_the_process():
 def test_every_image_is_used_once_before_any_is_used_again():
     dataset = CropDataset(store(), 8, augment=False, seed=3)
     for turn in range(3):
-        assert sorted(dataset._image_index(5 * turn + place) for place in range(5)) == [0, 1, 2, 3, 4]
+        assert sorted(dataset.order.place(5 * turn + place).image for place in range(5)) == [0, 1, 2, 3, 4]
 
 
 def test_crops_are_parts_of_their_image_and_differ():
