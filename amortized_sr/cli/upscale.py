@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from amortized_sr.choices import DeviceName, FormatName, Precision
+from amortized_sr.choices import DeviceName, EngineName, FormatName, Precision
 from amortized_sr.cli.exit_codes import Terminated, ended_at_once, ended_in_order, sentence
 from amortized_sr.cli.freed_memory import keep_freed_memory
 from amortized_sr.cli.sizes_in_bytes import parse_bytes
@@ -18,7 +18,7 @@ from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, Si
 if TYPE_CHECKING:
     from amortized_sr.strength import Dial
 
-EngineOption = Literal["auto", "torch", "numpy", "ray"]
+EngineOption = Literal[EngineName, "ray"]
 """What draws, in this process; or `ray`, whose workers choose as `auto` does."""
 
 # The model, the libraries and a tile of the smallest size need this much.
@@ -45,7 +45,9 @@ def upscale(
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = "auto",
     engine: Annotated[
         EngineOption,
-        typer.Option(help="What computes; auto takes numpy for small pictures; ray has workers, which choose as auto."),
+        typer.Option(
+            help="What computes; auto: numpy for small pictures, else torch; onnx: graphs of `export`; ray: workers."
+        ),
     ] = "auto",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Of --engine ray: how many processes; default: as many as processors.")

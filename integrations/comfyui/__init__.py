@@ -3,10 +3,11 @@
 from functools import lru_cache
 
 import torch
+from comfy_api.latest import ComfyExtension, io
+
 from amortized_sr import ContinuousImage, Upscaler
 from amortized_sr.sizes import check_size
 from amortized_sr.weights_header import bundled_models, read_header
-from comfy_api.latest import ComfyExtension, io
 
 CATEGORY = "image/upscaling"
 

@@ -1,4 +1,4 @@
-"""A stand-in for `comfy_api.latest`, as far as our nodes use it; its signatures are those of ComfyUI's documentation."""
+"""A stand-in for `comfy_api.latest`, as far as our nodes use it, with the signatures of ComfyUI's documentation."""
 
 from dataclasses import dataclass, field
 from typing import Any
