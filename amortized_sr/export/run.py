@@ -62,11 +62,10 @@ def main(source, target, scale, *strengths):
         drawn = run("decode.onnx", **run("encoder.onnx", image=image[None], side=side))
     else:
         # A model for grey pictures draws each colour as a picture of its own.
-        told = {"image": image[:, None] if MODEL["channels"] == 1 else image[None]}
-        if MODEL["conditions"]:
-            values = [float(value) for value in strengths or [0] * len(MODEL["conditions"])]
-            told["strengths"] = np.array([values] * len(told["image"]), np.float32)
-        drawn = run("encoder.onnx", **told)
+        items = image[:, None] if MODEL["channels"] == 1 else image[None]
+        values = [[float(value) for value in strengths or [0] * len(MODEL["conditions"])]] * len(items)
+        told = {"strengths": np.array(values, np.float32)} if MODEL["conditions"] else {}
+        drawn = run("encoder.onnx", image=items, **told)
     for name, functions, reach in (("field", field, MODEL["neighbors"] ** 0.5 / 2), ("base", base, 2.0)):
         if name == "field" or "base" in drawn:
             for axis, count, cells in zip(("down", "across"), size, drawn["codes"].shape[2:], strict=True):

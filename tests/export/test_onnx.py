@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 from amortized_sr import AutoencoderConfig, ModelConfig, Upscaler, build_autoencoder, build_model, save_weights
@@ -65,12 +67,18 @@ def graphs(tmp_path_factory):
 
     Shape annotations are checked in this one, and checks of symbolic shapes would fix them.
     """
-    folder = tmp_path_factory.mktemp("graphs")
-    paths = [folder / f"{name}.safetensors" for name in CONFIGS]
-    for path, config in zip(paths, CONFIGS.values(), strict=True):
-        save_weights(path, randomised(config).state_dict(), config, {})
-    done = subprocess.run([sys.executable, "-c", EXPORT, *paths], capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    # Of several processes of tests, the first one writes.
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graphs"
+    with FileLock(f"{folder}.lock"):
+        if folder.exists():
+            return folder
+        folder.mkdir()
+        paths = [folder / f"{name}.safetensors" for name in CONFIGS]
+        for path, config in zip(paths, CONFIGS.values(), strict=True):
+            save_weights(path, randomised(config).state_dict(), config, {})
+        done = subprocess.run([sys.executable, "-c", EXPORT, *paths], capture_output=True, text=True, timeout=300)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
     return folder
 
 
