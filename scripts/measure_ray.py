@@ -2,7 +2,8 @@
 
 Protocol: PNG files of 64x64, cut from one photograph, to 256x256 with the bundled weights, in fp32 on the CPU. First
 500 files, one of them broken, on two workers, of which one is killed with SIGKILL after 100 outputs: every other output
-must equal the plain command's, byte for byte. Then files without a fault, both commands in turn, whole processes: the
+must equal the plain command's, byte for byte. The same for two large pictures, which the plain command draws with all
+threads and a worker with one. Then files without a fault, both commands in turn, whole processes: the
 overhead is Ray's time over the plain command's, less one. Needs Ray (the extra `ray`), Linux, and two processors.
 
     python scripts/measure_ray.py [--images 5000] [--runs 1] [--workers 2]
@@ -35,6 +36,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores; load average before: {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         compare_with_faults(Path(folder) / "faults", arguments.workers)
+        compare_large(Path(folder) / "large", arguments.workers)
         compare_times(Path(folder) / "times", arguments.images, arguments.runs, arguments.workers)
 
 
@@ -100,6 +102,20 @@ def compare_with_faults(folder: Path, workers: int) -> None:
     if not killed or same != 499 or others or len(rows) != 500:
         raise SystemExit("the outputs differ, or no worker was killed")
     print(flush=True)
+
+
+def compare_large(folder: Path, workers: int) -> None:
+    (folder / "in").mkdir(parents=True)
+    sides = 1100, 1400
+    with Image.open(EXAMPLE) as kitten:
+        for side in sides:
+            kitten.convert("RGB").resize((side, side)).save(folder / "in" / f"{side}.png")
+    for name, options in (("plain", []), ("ray", ["--engine", "ray", "--workers", str(workers)])):
+        if upscale(folder / "in", folder / name, *options)[0]:
+            raise SystemExit(f"{name}: the large pictures failed")
+    plain, ray = ([(folder / name / f"{side}_x4.png").read_bytes() for side in sides] for name in ("plain", "ray"))
+    equal = sum(one == other for one, other in zip(plain, ray, strict=True))
+    print(f"1100x1100 and 1400x1400 at x4: {equal} of 2 equal, byte for byte\n", flush=True)
 
 
 def compare_times(folder: Path, count: int, runs: int, workers: int) -> None:
