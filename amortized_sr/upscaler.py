@@ -62,14 +62,9 @@ class Upscaler:
         precision: Precision = "auto",
         revision: str | None = None,
     ) -> "Upscaler":
-        """Load bundled weights by name, a local `.safetensors` file or folder, or a repository of the hub.
+        """Load bundled weights by name, a local `.safetensors` file or folder, or a repository `user/name` of the hub.
 
-        Args:
-            source: Name, path, or `user/name` of a repository, whose copy in the local cache is taken if there is one.
-            device: See `Compute`.
-            memory: See `Compute`.
-            precision: See `Compute`.
-            revision: Which state of the repository: a branch, tag or commit; None takes the main branch.
+        See `Compute` for the other arguments, `weights_header.find_weights` for the repository and its `revision`.
 
         Raises:
             WeightsError: If there are no such weights or they cannot be used.
@@ -78,19 +73,11 @@ class Upscaler:
         return cls(load_weights(source, revision), Compute(str(device), memory, precision))
 
     def save_pretrained(self, folder: str | Path) -> Path:
-        """Write the model as a folder of the hub's layout, which `from_pretrained` and the hub's own mixin load.
-
-        Raises:
-            HubError: If the extra `hub` is not installed.
-        """
+        """Write the model as a folder that `from_pretrained` and the hub's own mixin load; see `hub.save_folder`."""
         return save_folder(self.trained, folder)
 
     def push_to_hub(self, repository: str, private: bool | None = None, message: str = "Upload model") -> str:
-        """Upload the model to the repository `user/name` of the hub, and return the address of the commit.
-
-        Raises:
-            HubError: If the extra `hub` is not installed, or the hub does not take it.
-        """
+        """Upload the model to a repository `user/name` of the hub; see `hub.push_folder`."""
         return push_folder(self.trained, repository, private, message)
 
     @property
@@ -161,28 +148,14 @@ class Upscaler:
             )
         return self.model.function_of(latent.to(self.device), self._encoder.encoder.compute.bounds)
 
+    # fmt: off
     @overload
-    def upscale(
-        self,
-        image: PictureLike,
-        scale: float | None = ...,
-        size: Size | None = ...,
-        tta: bool = ...,
-        notify: Notify = ...,
-        noise: Dial = ...,
-        jpeg: Dial = ...,
-    ) -> Image.Image: ...
+    def upscale(self, image: PictureLike, scale: float | None = ..., size: Size | None = ..., tta: bool = ...,
+                notify: Notify = ..., noise: Dial = ..., jpeg: Dial = ...) -> Image.Image: ...
     @overload
-    def upscale(
-        self,
-        image: Tensor,
-        scale: float | None = ...,
-        size: Size | None = ...,
-        tta: bool = ...,
-        notify: Notify = ...,
-        noise: Dials = ...,
-        jpeg: Dials = ...,
-    ) -> Tensor: ...
+    def upscale(self, image: Tensor, scale: float | None = ..., size: Size | None = ..., tta: bool = ...,
+                notify: Notify = ..., noise: Dials = ..., jpeg: Dials = ...) -> Tensor: ...
+    # fmt: on
     def upscale(
         self,
         image: PictureLike | Tensor,
