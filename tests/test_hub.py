@@ -281,7 +281,6 @@ def test_pushing_without_a_network_is_a_sentence(weights, monkeypatch):
 
 def test_torch_hub_loads_our_entry_points():
     root = str(Path(__file__).parents[1])
-    assert "larger ones out" in torch.hub.help(root, "upscaler", source="local")
     upscaler = torch.hub.load(root, "upscaler", "mnist", source="local")
-    assert upscaler.upscale(torch.rand(1, 1, 4, 4), scale=2).shape == (1, 1, 8, 8)
+    assert upscaler.upscale(torch.rand(1, 1, 4, 4), scale=2.0).shape == (1, 1, 8, 8)
     assert torch.hub.load(root, "autoencoder", source="local").model.code_size == 64

@@ -193,9 +193,7 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("strategy", "task"), [("ddp", "upscaler"), ("ddp_spawn", "upscaler"), ("ddp_spawn", "autoencoder")]
-)
+@pytest.mark.parametrize(("strategy", "task"), [("ddp", "upscaler"), ("ddp_spawn", "autoencoder")])
 def test_two_processes_equal_one_with_twice_the_batch(arguments, tmp_path, strategy, task):
     # Gradients are means over the samples, and both ways see the same samples: the rules of DDP predict equality.
     # Batches of 4 at one scale, so that each process' mean weighs the same.
@@ -484,6 +482,8 @@ def test_every_committed_configuration_trains(config, images, tmp_path):
         "--data.num_workers", "0",  # Lightning warns where there are fewer cores than the file asks for.
         "--run_dir", str(tmp_path / "run"), "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu",
     ]  # fmt: skip
+    if "val_noise:" in config.read_text():
+        arguments += ["--model.val_noise", "[15]", "--model.val_jpeg", "[40]"]
     if "task: autoencoder" in config.read_text():
         arguments += ["--model.network.components", "2"]
     assert train(arguments) == 0
