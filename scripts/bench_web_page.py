@@ -85,7 +85,7 @@ def main() -> None:
         browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
         try:
             browser.set_script_timeout(120)
-            metrics = {"width": 416, "height": 620, "deviceScaleFactor": 2, "mobile": False}
+            metrics = {"width": 416, "height": 768, "deviceScaleFactor": 2, "mobile": False}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
             browser.get(page.as_uri())
             browser.execute_script(HOOK)
