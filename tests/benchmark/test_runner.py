@@ -68,7 +68,7 @@ def test_every_image_scale_and_method_has_a_row_and_a_failing_method_is_a_failed
 def test_a_run_that_stopped_anywhere_goes_on_and_measures_nothing_twice(photos, tmp_path):
     whole = run(plan(photos), tmp_path / "whole", METHODS, lambda *progress: None)
     lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
-    for kept, cut in ((1, 0), (4, 17), (19, 0), (0, 30)):
+    for kept, cut in ((4, 17), (19, 0), (0, 30)):
         journal = tmp_path / f"journal_{kept}"
         # A process that was killed may leave half a line.
         journal.write_bytes(b"".join(lines[:kept]) + (lines[kept][:cut] if cut else b""))
