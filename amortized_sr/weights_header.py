@@ -118,7 +118,7 @@ def find_weights(source: str | Path, revision: str | None = None) -> Path:
 
 
 def _local_weights(source: str | Path) -> Path | None:
-    """Return the file of a bundled name, a path or a folder; None if there is none on this machine."""
+    """Return the file of a bundled name, a path or a folder, or None if this machine has none."""
     bundled = bundled_models()
     if str(source) in bundled:
         return bundled[str(source)]

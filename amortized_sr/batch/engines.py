@@ -12,7 +12,8 @@ from amortized_sr.choices import EngineName
 from amortized_sr.engine import Engine
 from amortized_sr.image_io import ImageError
 from amortized_sr.pictures.conversion import Conversion
-from amortized_sr.runtime.engine import NumpyEngine, NumpyError
+from amortized_sr.runtime.engine import NumpyEngine
+from amortized_sr.runtime.images import TorchNeededError, check_choices
 from amortized_sr.runtime.onnx_engine import OnnxEngine
 from amortized_sr.weights_header import models_reading
 
@@ -51,7 +52,7 @@ class Engines:
     loading: Callable[[], AbstractContextManager[None]]
     limit_threads: bool
     _stack: ExitStack = field(default_factory=ExitStack)
-    _numpy: NumpyEngine | NumpyError | None = None
+    _numpy: NumpyEngine | TorchNeededError | None = None
     _numpy_is_told: bool = False
     _onnx: OnnxEngine | None = None
     _torch: "Upscaler | None" = None
@@ -72,18 +73,20 @@ class Engines:
         if self.options.engine == "torch":
             return self._load_torch()
         if self.options.engine == "onnx":
-            return self._load_onnx()
+            engine = self._load_onnx()
+            _check_memory(engine, conversion)
+            return engine
         engine = self._load_numpy()
-        if isinstance(engine, NumpyError):
+        if isinstance(engine, TorchNeededError):
             if self.options.engine == "numpy":
                 raise UnusableError(f"{engine}; leave the engine to the program")
             return self._load_torch()
         image, size = conversion.image, conversion.output.size
         try:
-            engine.check_memory(image.size)
-        except NumpyError as error:
+            _check_memory(engine, conversion)
+        except ImageError:
             if self.options.engine == "numpy":
-                raise ImageError(conversion.source, str(error), "choose the engine torch", "engine") from None
+                raise
             return self._load_torch()
         work = engine.work(image.size, size) * len(image.frames) * self.num_jobs
         if self.options.engine == "auto" and work > _NUMPY_WORK:
@@ -113,14 +116,13 @@ class Engines:
         """Give torch back the threads that it had."""
         self._stack.close()
 
-    def _load_numpy(self) -> NumpyEngine | NumpyError:
+    def _load_numpy(self) -> NumpyEngine | TorchNeededError:
         if self._numpy is None:
             try:
-                if self.options.pictures.tta:
-                    raise NumpyError("the engine numpy has no self-ensemble")
+                check_choices("numpy", self.options.compute, self.options.pictures.tta)
                 self._numpy = NumpyEngine.from_pretrained(self.options.model, self.options.compute)
                 self._check_strengths(self._numpy)
-            except NumpyError as error:
+            except TorchNeededError as error:
                 self._numpy = error
             except ValueError as error:
                 raise UnusableError(str(error)) from None
@@ -129,10 +131,11 @@ class Engines:
     def _load_onnx(self) -> OnnxEngine:
         if self._onnx is None:
             try:
-                if self.options.pictures.tta:
-                    raise NumpyError("the engine onnx has no self-ensemble; leave the engine to the program")
+                check_choices("onnx", self.options.compute, self.options.pictures.tta)
                 self._onnx = OnnxEngine(Path(self.options.model), self.options.compute)
                 self._check_strengths(self._onnx)
+            except TorchNeededError as error:
+                raise UnusableError(f"{error}; leave the engine to the program") from None
             except ValueError as error:
                 raise UnusableError(str(error)) from None
             self.detail(f"model {self.options.model} on cpu in fp32, by onnxruntime")
@@ -163,6 +166,18 @@ class Engines:
 
     def _check_strengths(self, engine: Engine) -> None:
         self.options.pictures.restoration.check(engine.conditions, models_reading)
+
+
+def _check_memory(engine: NumpyEngine | OnnxEngine, conversion: Conversion) -> None:
+    """Check that an engine without torch can draw a picture.
+
+    Raises:
+        ImageError: If the picture takes too much memory for it.
+    """
+    try:
+        engine.check_memory(conversion.image.size)
+    except TorchNeededError as error:
+        raise ImageError(conversion.source, str(error), "choose the engine torch", "engine") from None
 
 
 def name_of(engine: Engine) -> EngineName:

@@ -1,7 +1,7 @@
 """Runs a batch on the workers of Ray, on this machine or on a cluster.
 
 Ray Data schedules paths, not pixels. A worker reads, draws and writes one file after another, and returns a result for
-each; outputs that are complete are not made again. So nothing depends on what Ray remembers, and Ray may retry.
+each, and skips complete outputs. So nothing depends on what Ray remembers, and Ray may retry.
 """
 
 import contextlib
@@ -91,7 +91,7 @@ def check_ray() -> None:
     if "RAY_ADDRESS" not in os.environ:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
-        import ray.data  # noqa: F401 # pyright: ignore[reportMissingImports]
+        import ray.data  # noqa: F401 (whether it works) # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UnusableError('the engine ray needs Ray; install it with: pip install "amortized-sr[ray]"') from None
 

@@ -67,7 +67,7 @@ def open_manifest(plan: BatchPlan, options: BatchOptions) -> Manifest | None:
 
 
 def reason_to_skip(job: Job, options: BatchOptions, manifest: Manifest | None) -> ImageError | None:
-    """Return why an output that exists is not made again, or None."""
+    """Return the reason to skip an output that exists, or None to make it."""
     if options.overwrite or job.output_path == STREAM or not os.path.lexists(job.output_path):
         return None
     if manifest is not None and manifest.is_done(job.source.shown, job.output_path, options.engine):

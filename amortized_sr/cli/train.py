@@ -44,6 +44,9 @@ def export(
         CheckpointWeights, typer.Option(help=".ckpt: the moving average of the weights, or those of the last step.")
     ] = "averaged",
     half: Annotated[bool, typer.Option("--half", help="safetensors: write half precision, half the size.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="onnx and hub: replace files of a folder that is not empty.")
+    ] = False,
 ) -> None:
     """Write a checkpoint as a .safetensors, or a model as a folder of ONNX graphs or in the layout of the hub."""
     from amortized_sr.weights_header import DEFAULT_MODEL
@@ -54,11 +57,13 @@ def export(
     if is_checkpoint != (wanted == "safetensors"):
         remedy = "export it as safetensors first" if is_checkpoint else "choose onnx or hub, or give a .ckpt file"
         raise typer.BadParameter(f"--format {wanted} does not fit {source}; {remedy}")
+    if not is_checkpoint and (half or weights != "averaged"):
+        raise typer.BadParameter("--half and --weights are for a .ckpt file; leave them out")
     with failures_as_sentences(export):
         if is_checkpoint:
             typer.echo(_export_checkpoint(Path(source), output, weights, half))
         else:
-            typer.echo(_export_folder(source, output, wanted))
+            typer.echo(_export_folder(source, output, wanted, overwrite))
 
 
 def _export_checkpoint(checkpoint: Path, output: Path | None, weights: CheckpointWeights, half: bool) -> str:
@@ -72,11 +77,13 @@ def _export_checkpoint(checkpoint: Path, output: Path | None, weights: Checkpoin
     return f"wrote {written}, the {kind}{' in half precision' if half else ''}"
 
 
-def _export_folder(source: str, output: Path | None, format_: ExportName) -> str:
+def _export_folder(source: str, output: Path | None, format_: ExportName, overwrite: bool) -> str:
     from amortized_sr.weights import load_weights
 
     trained = load_weights(source)
     folder = output or Path(f"{Path(source).stem}-{format_}")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise typer.BadParameter(f"{folder} is not empty; --overwrite replaces files in it")
     if format_ == "hub":
         from amortized_sr.hub import save_folder
 

@@ -1,6 +1,7 @@
 """A model on onnxruntime: renders pictures as `Upscaler` does, without torch."""
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import final
 
@@ -10,10 +11,11 @@ from jaxtyping import Float32
 from amortized_sr.axes import Axis, Rendering, axes
 from amortized_sr.choices import ConditionName, Precision
 from amortized_sr.compute import Compute, Notify, ignore
+from amortized_sr.coords import Size
 from amortized_sr.engine import ReadArrays, Rows
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.runtime.engine import NumpyError, heights, shrink_rows
 from amortized_sr.runtime.grid import Bands, Kernel, interpolation, sinusoids
+from amortized_sr.runtime.images import check_choices, check_memory, draw_images, heights, shrink_rows
 from amortized_sr.runtime.onnx_files import read_onnx_folder
 from amortized_sr.runtime.weights import read_tensors
 from amortized_sr.strength import Strength
@@ -31,17 +33,17 @@ class OnnxEngine:
 
     Raises:
         WeightsError: If the folder holds something else.
-        NumpyError: If what is asked of it is not among what this engine computes.
+        TorchNeededError: If what is asked of it is not among what this engine computes.
+        ValueError: If the extra `onnx` is not installed.
     """
 
     def __init__(self, folder: Path, compute: Compute, threads: int = 0) -> None:
-        try:
-            import onnx  # noqa: F401 (for the checks)
-            import onnxruntime
-        except ModuleNotFoundError:
-            raise NumpyError("the engine onnx needs the extra: pip install 'amortized-sr[onnx]'") from None
-        if compute.device not in ("auto", "cpu") or compute.precision not in ("auto", "fp32"):
-            raise NumpyError("the engine onnx computes on the CPU in fp32; leave device and precision out")
+        if find_spec("onnx") is None or find_spec("onnxruntime") is None:
+            raise ValueError("the engine onnx needs the extra: pip install 'amortized-sr[onnx]'")
+        import onnxruntime
+
+        check_choices("onnx", compute, tta=False)
+        self._compute = compute
         files = read_onnx_folder(folder)
         assert isinstance(files.header.config, ModelConfig)
         config = self._config = files.header.config
@@ -70,6 +72,14 @@ class OnnxEngine:
         """Single precision, the only one of this engine."""
         return "fp32"
 
+    def check_memory(self, image_size: Size) -> None:
+        """Check that an image can be encoded as a whole.
+
+        Raises:
+            TorchNeededError: If that takes more than the memory that was given.
+        """
+        check_memory("onnx", self._config, image_size, self._compute.memory)
+
     def draw_rows(
         self,
         read_rows: ReadArrays,
@@ -79,13 +89,10 @@ class OnnxEngine:
         notify: Notify = ignore,
     ) -> Iterator[Rows]:
         """Yield a rendering from the top to the bottom, in strips of rows; see `engine.Engine`."""
-        if tta:
-            raise NumpyError("the engine onnx has no self-ensemble; use the engine torch")
-        images = read_rows(0, rendering.image_size[0])
+        check_choices("onnx", self._compute, tta)
+        self.check_memory(rendering.image_size)
         told = [strength.conditions(self.conditions) for strength in strengths]
-        whole = Rendering(rendering.drawn, rendering.image_size)
-        parts = (self._draw(image, values, whole) for image, values in zip(images, told, strict=True))
-        return self.shrink_rows((np.stack(rows) for rows in zip(*parts, strict=True)), rendering)
+        return draw_images(self._draw, read_rows, rendering, told)
 
     def shrink_rows(self, strips: Iterator[Rows], rendering: Rendering) -> Iterator[Rows]:
         """Bring strips of a rendering's drawn size to its own size, with Pillow's antialiased bicubic kernel."""

@@ -5,13 +5,15 @@ loaded: known operators, no functions, no data outside of the file, the inputs a
 drawing exactly our own graph.
 """
 
+import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.weights_header import WEIGHTS_NAME, WeightsError, WeightsHeader, read_header, sha256
+from amortized_sr.weights_header import WEIGHTS_NAME, WeightsError, WeightsHeader, read_header
 
 if TYPE_CHECKING:
     import onnx
@@ -93,7 +95,7 @@ def _read_file(path: Path, description: dict[str, Any]) -> bytes:
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}); export the model again") from None
     known = description.get("sha256")
-    if not isinstance(known, dict) or known.get(path.name) != sha256(path):
+    if not isinstance(known, dict) or known.get(path.name) != hashlib.sha256(content).hexdigest():
         raise WeightsError(f"{path}: is not the file that {DESCRIPTION} names; export the model again")
     return content
 
@@ -125,7 +127,7 @@ def _checked_model(path: Path, content: bytes) -> "onnx.ModelProto":
 
     try:
         model = onnx.load_model_from_string(content)
-        external = [tensor.name for tensor in model.graph.initializer if tensor.data_location == tensor.EXTERNAL]
+        external = any(tensor.data_location == tensor.EXTERNAL for tensor in _tensors(model.graph))
         if external or model.functions or any(opset.domain for opset in model.opset_import):
             raise WeightsError(f"{path}: holds functions, foreign operators or data outside of it; export it again")
         onnx.checker.check_model(model)
@@ -134,8 +136,19 @@ def _checked_model(path: Path, content: bytes) -> "onnx.ModelProto":
     return model
 
 
-def _check_values(path: Path, kind: str, values: Any, expected: dict[str, int]) -> None:  # noqa: ANN401 (protobuf)
+def _tensors(graph: "onnx.GraphProto") -> "Iterator[onnx.TensorProto]":
+    """Yield every tensor of a graph: constants of the graph and of its nodes."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+
+
+def _check_values(path: Path, kind: str, values: "Iterable[onnx.ValueInfoProto]", expected: dict[str, int]) -> None:
     """Check the names of inputs or outputs, and their channels."""
-    found = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in values}
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in values}
+    found = {name: shape[1].dim_value if len(shape) > 1 else 0 for name, shape in shapes.items()}
     if found != expected:
         raise WeightsError(f"{path}: its {kind}s are {found}, this model needs {expected}; export it again")

@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 from comfy_api.latest import ComfyExtension, io
 
-from amortized_sr import ContinuousImage, Upscaler
+from amortized_sr import ContinuousImage, ModelConfig, Upscaler
 from amortized_sr.sizes import check_size
 from amortized_sr.weights_header import bundled_models, read_header
 
@@ -21,7 +21,7 @@ class EncodeImage(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         """Describe the node."""
         # Autoencoders draw what they have learned, not the image.
-        models = [name for name, path in bundled_models().items() if not hasattr(read_header(path).config, "code")]
+        models = [name for name, path in bundled_models().items() if isinstance(read_header(path).config, ModelConfig)]
         return io.Schema(
             node_id="AmortizedSR_EncodeImage",
             display_name="Image to Function (amortized_sr)",

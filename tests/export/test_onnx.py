@@ -266,10 +266,25 @@ def endless(model):
 
 def outside(model):
     """Let a tensor's data be read from another file."""
-    tensor = model.graph.initializer[0]
+    outside_of(model.graph.initializer[0])
+
+
+def outside_of(tensor):
     tensor.ClearField("raw_data")
+    tensor.ClearField("float_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/etc/passwd")
+
+
+def hidden(model):
+    """Let the data of a node's own constant be read from another file."""
+    tensor = onnx.helper.make_tensor("t", onnx.TensorProto.FLOAT, [1], [0.0])
+    outside_of(tensor)
+    model.graph.node.append(onnx.helper.make_node("Constant", [], ["more"], value=tensor))
+
+
+def shapeless(model):
+    model.graph.input[0].type.tensor_type.ClearField("shape")
 
 
 def custom(model):
@@ -297,6 +312,8 @@ FAULTS = {
     "no graph": (lambda f: named_again(f, "encoder.onnx", b"\xff\xff\xff"), "not a valid graph"),
     "a foreign operator": (lambda f: changed_graph(f, "encoder.onnx", endless), "operator Loop|not a valid graph"),
     "data of other files": (lambda f: changed_graph(f, "encoder.onnx", outside), "data outside of it"),
+    "data of other files in a node": (lambda f: changed_graph(f, "encoder.onnx", hidden), "data outside of it"),
+    "an input without a shape": (lambda f: changed_graph(f, "encoder.onnx", shapeless), "its inputs are|valid graph"),
     "custom operators": (lambda f: changed_graph(f, "encoder.onnx", custom), "foreign operators"),
     "another drawing": (
         lambda f: named_again(f, "field.onnx", field_graph(3, 7, True).SerializeToString()),
@@ -334,8 +351,19 @@ def test_what_has_no_graphs_is_refused(cli, tmp_path, picture, written):
     save_weights(tmp_path / "code.safetensors", build_autoencoder(config).state_dict(), config, {})
     assert "with the field hyper" in cli("export", tmp_path / "code.safetensors", "-o", tmp_path / "film").err
     assert not (tmp_path / "film").exists()
-    for arguments in (["photo-tiny", "--format", "safetensors"], ["x.ckpt", "--format", "onnx"]):
+    for arguments in (["photo-tiny", "--format", "safetensors"], ["x.ckpt", "--format", "onnx"], ["mnist", "--half"]):
         assert cli("export", *arguments).code == 2
+    done = cli("export", "mnist", "-o", tmp_path)
+    assert (done.code, "is not empty; --overwrite replaces files" in done.complaint) == (2, True)
+
+
+def test_a_picture_above_the_memory_is_refused_by_name(cli, written, picture, tmp_path):
+    Image.new("RGB", (600, 600)).save(picture)
+    options = ["--model", written, "--engine", "onnx", "--memory", "64M", "-o", tmp_path / "out.png"]
+    done = cli("upscale", picture, "-s", "2", *options)
+    assert done.code == 1
+    assert "the engine onnx encodes an image as a whole, and 600x600 pixels take" in done.complaint
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_the_command_writes_folders_of_the_hub(cli, tmp_path):

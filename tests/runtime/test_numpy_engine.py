@@ -18,7 +18,8 @@ from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.pictures.conversion import Drawing
 from amortized_sr.pictures.drawing import draw
-from amortized_sr.runtime.engine import NumpyEngine, NumpyError
+from amortized_sr.runtime.engine import NumpyEngine
+from amortized_sr.runtime.images import TorchNeededError
 from amortized_sr.runtime.weights import expected_shapes
 from amortized_sr.strength import Strength
 from amortized_sr.upscaler import Upscaler
@@ -204,7 +205,7 @@ def test_damaged_weights_are_refused_with_the_words_of_torch(damage):
 def test_what_it_lacks_is_a_sentence(changes, compute, said):
     path = weights_of(dataclasses.replace(SMALL, **changes), Path("model.safetensors"))
 
-    with pytest.raises(NumpyError, match=r"the engine numpy ") as error:
+    with pytest.raises(TorchNeededError, match=r"the engine numpy ") as error:
         NumpyEngine.from_pretrained(path, Compute(**compute))
     assert said in str(error.value)
 
