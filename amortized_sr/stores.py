@@ -141,7 +141,7 @@ class RemoteStore(Store):
     def sizes(self) -> dict[str, int]:
         """Return the bytes of every file; see `Store`."""
 
-        def listed(files: Any, path: str) -> dict[str, int]:  # noqa: ANN401 (fsspec's)
+        def listed(files: Any, path: str) -> dict[str, int]:  # noqa: ANN401 (fsspec's types are unions)
             # A listing that is remembered would hide what another process has written.
             files.invalidate_cache()
             try:
@@ -204,7 +204,7 @@ def _connected(address: str) -> tuple[Any, str]:
         raise ImageError(address, f"fsspec knows no such store ({error})", "check the address") from None
 
 
-def _put(files: Any, local: Path, path: str) -> None:  # noqa: ANN401 (fsspec's)
+def _put(files: Any, local: Path, path: str) -> None:  # noqa: ANN401 (fsspec's types are unions)
     kinds = files.protocol if isinstance(files.protocol, tuple | list) else (files.protocol,)
     parent, _, name = path.rpartition("/")
     if _WHOLE.intersection(kinds):
