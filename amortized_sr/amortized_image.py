@@ -16,7 +16,7 @@ from amortized_sr.fields.hyper import HyperField
 from amortized_sr.interpolated_image import InterpolatedImage
 from amortized_sr.latent import Latent
 from amortized_sr.resize import InterpolationKernel
-from amortized_sr.sampling import query
+from amortized_sr.sampling import query, render_separable
 
 
 @final
@@ -103,10 +103,14 @@ class AmortizedImage(ContinuousImage):
         return render_tiles(self._render, size, window, self.bounds)
 
     def _render(self, size: Size, window: Window) -> Tensor:
-        grid = self.latent.codes.shape[-2], self.latent.codes.shape[-1]
-        colours = self.latent.as_colours(
-            self.field.render_grid(self.latent.codes, *axes(size, grid, window), bounds=self.bounds)
-        )
+        codes, image, skip = self.latent.codes, self.latent.image, self.skip
+        grid = codes.shape[-2], codes.shape[-1]
+        rows, columns = axes(size, grid, window)
+        if isinstance(self.field, HyperField) and image is not None and skip is not None and image.shape[-2:] == grid:
+            # Summed with the base image in one pass; the mean of codes is the code of a mean.
+            codes = self.latent.as_colours(codes.unflatten(1, (-1, self.field.basis.num_functions**2))).flatten(1, 2)
+            return render_separable([(self.field.basis, codes), (skip, image)], rows, columns, self.bounds)
+        colours = self.latent.as_colours(self.field.render_grid(codes, rows, columns, self.bounds))
         return colours if self.base is None else self.base.render(size, window).add_(colours)
 
     def __repr__(self) -> str:

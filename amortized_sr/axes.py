@@ -16,9 +16,11 @@ from amortized_sr.coords import WHOLE, Size, Window
 # cells neither overlap nor leave a gap.
 _POSITION_STEP = 2.0**-22
 
-# How many cells one block of output pixels spans. Wider blocks multiply more zeros, narrower ones make smaller matrix
-# products and copy more cells twice; 8 is faster than 4 at x4 and no slower at x32.
-_BLOCK_CELLS = 8
+# How many pixels a block of output pixels has, and how many cells it spans at least and at most. Wider blocks multiply
+# more zeros, narrower ones make smaller matrix products and copy more cells twice. Of 1 to 12 cells, 8 were fastest at
+# x2 to x4, 4 at x8, 2 at x32.
+_BLOCK_PIXELS = 32
+_BLOCK_CELLS = 2, 8
 
 
 @final
@@ -81,7 +83,8 @@ class PixelBlocks:
 
 def pixel_blocks(axis: Axis, reach: float) -> PixelBlocks:
     """Return the output pixels of an axis in blocks, each with all cells within `reach` of its pixels."""
-    num_blocks = math.ceil(axis.count * axis.step / _BLOCK_CELLS)
+    least, most = _BLOCK_CELLS
+    num_blocks = math.ceil(axis.count * axis.step / min(max(_BLOCK_PIXELS * axis.step, least), most))
     num_blocks = min(max(num_blocks, 1), axis.count)
     num_pixels = math.ceil(axis.count / num_blocks)
     padded = Axis(num_blocks * num_pixels, axis.cells, axis.start, axis.step)

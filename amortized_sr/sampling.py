@@ -9,6 +9,7 @@ reach; the colour of a pixel is the sum of all contributions. `sum_contributions
 that are a product of a function of y and a function of x.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, final, runtime_checkable
 
@@ -82,7 +83,7 @@ class Separable:
         self, codes: Float[Tensor, "batch channel cells_y cells_x"], rows: Axis, columns: Axis, bounds: Bounds
     ) -> Float[Tensor, "batch colour rows columns"]:
         """Return the sum of contributions for every pixel of a grid, by two banded matrix products."""
-        return render_separable(self.kernel, codes, rows, columns, bounds)
+        return render_separable([(self.kernel, codes)], rows, columns, bounds)
 
 
 def query(
@@ -152,41 +153,46 @@ def render_points(
 
 
 def render_separable(
-    kernel: Kernel,
-    codes: Float[Tensor, "batch channel cells_y cells_x"],
+    layers: Sequence[tuple[Kernel, Float[Tensor, "batch _ cells_y cells_x"]]],
     rows: Axis,
     columns: Axis,
     bounds: Bounds,
 ) -> Float[Tensor, "batch colour rows columns"]:
-    """Return the sums of a kernel's separable contributions on a grid.
+    """Return the sums of separable contributions on a grid.
 
-    The kernel is evaluated once per row and once per column, whatever the scales are; the rest is two banded
-    matrix products, first along x, then along y.
+    A kernel is evaluated once per row and once per column, whatever the scales are; the rest is two banded matrix
+    products, first along x, then along y. The second sums all layers at once, so that each pixel is written once.
+
+    Args:
+        layers: Kernels with their codes, for the same images on the same cells.
+        rows: The rows of the grid.
+        columns: Its columns.
+        bounds: How much is rendered at once.
     """
     # Colours are sums of many products: the half precision of a training loop would show as bands.
-    with torch.autocast(codes.device.type, enabled=False):
-        across, down = _band_matrix(kernel, columns, codes), _band_matrix(kernel, rows, codes)
-        functions = across.matrix.shape[-1] // across.index.shape[-1]
-        batch, channels = codes.shape[:2]
-        colours = channels // functions**2
-        # (batch colour y-function x-function height width) -> (batch colour height y-function | width x-function)
-        ordered = codes.unflatten(1, (colours, functions, functions)).permute(0, 1, 4, 2, 5, 3)
-        numbers_per_block = batch * colours * functions * columns.count * down.index.shape[1]
-        bands = [
-            _render_band(across, part, ordered, columns.count)
-            for part in down.split(max(1, bounds.band_numbers // numbers_per_block))
-        ]
+    with torch.autocast(layers[0][1].device.type, enabled=False):
+        parts = [_Layer.of(kernel, codes, rows, columns) for kernel, codes in layers]
+        batch, colours = parts[0].codes.shape[:2]
+        numbers_per_block = batch * colours * columns.count * sum(part.down.matrix.shape[2] for part in parts)
+        size = max(1, bounds.band_numbers // numbers_per_block)
+        bands = [_render_band(band, columns.count) for band in zip(*(part.split(size) for part in parts), strict=True)]
         result = bands[0] if len(bands) == 1 else torch.cat(bands, dim=1)
         return result[:, : rows.count].unflatten(0, (batch, colours))
 
 
-def _render_band(across: "_BandMatrix", down: "_BandMatrix", codes: Tensor, count: int) -> Tensor:
+def _render_band(layers: Sequence["_Layer"], count: int) -> Tensor:
     """Return `(batch * colour, pixels of the blocks of down, count)`, reading only the cells that the band needs."""
-    first, last = int(down.index.min()), int(down.index.max())
-    stretched = _stretch_columns(across, codes[:, :, first : last + 1], count)
-    blocks = stretched.index_select(2, (down.index.flatten() - first).to(codes.device))
-    blocks = blocks.view(-1, *down.matrix.shape[::2], count)
-    return torch.matmul(down.matrix, blocks).flatten(1, 2)
+    lines, stretched, above = [], [], 0
+    for layer in layers:
+        first, last = int(layer.down.index.min()), int(layer.down.index.max())
+        cells, functions = layer.down.index - first, layer.codes.shape[3]
+        lines.append((cells[:, :, None] * functions + torch.arange(functions)).flatten(1) + above)
+        stretched.append(_stretch_columns(layer.across, layer.codes[:, :, first : last + 1]))
+        above += stretched[-1].shape[1]
+    index = torch.cat(lines, dim=1)
+    source = torch.cat(stretched, dim=1).flatten(2)[:, :, :count]
+    blocks = source.index_select(1, index.flatten().to(source.device)).unflatten(1, index.shape)
+    return torch.matmul(torch.cat([layer.down.matrix for layer in layers], dim=2), blocks).flatten(1, 2)
 
 
 @final
@@ -203,25 +209,47 @@ class _BandMatrix:
     matrix: Tensor
     index: Int[Tensor, "blocks cells"]
 
+    @staticmethod
+    def of(kernel: Kernel, axis: Axis, like: Tensor) -> "_BandMatrix":
+        """Return the matrix of an axis, in the type and on the device of a tensor."""
+        parts = pixel_blocks(axis, kernel.reach(axis.step))
+        values = kernel(torch.from_numpy(parts.offset), torch.tensor(axis.step, dtype=torch.float64))
+        return _BandMatrix(values.flatten(2).to(like), torch.from_numpy(parts.index))
+
     def split(self, size: int) -> list["_BandMatrix"]:
         """Return parts of at most `size` blocks."""
         parts = zip(self.matrix.split(size), self.index.split(size), strict=True)
         return [_BandMatrix(matrix, index) for matrix, index in parts]
 
 
-def _band_matrix(kernel: Kernel, axis: Axis, like: Tensor) -> _BandMatrix:
-    parts = pixel_blocks(axis, kernel.reach(axis.step))
-    values = kernel(torch.from_numpy(parts.offset), torch.tensor(axis.step, dtype=torch.float64))
-    return _BandMatrix(values.flatten(2).to(like), torch.from_numpy(parts.index))
+@final
+@dataclass(frozen=True)
+class _Layer:
+    """One kernel's matrices, and its codes in the order in which both products read them."""
+
+    across: _BandMatrix
+    down: _BandMatrix
+    codes: Float[Tensor, "batch colour height y_function width x_function"]
+
+    @staticmethod
+    def of(kernel: Kernel, codes: Tensor, rows: Axis, columns: Axis) -> "_Layer":
+        """Return the layer of codes whose channels are colours, functions of y, functions of x."""
+        across, down = _BandMatrix.of(kernel, columns, codes), _BandMatrix.of(kernel, rows, codes)
+        functions = across.matrix.shape[-1] // across.index.shape[-1]
+        ordered = codes.unflatten(1, (-1, functions, functions)).permute(0, 1, 4, 2, 5, 3)
+        return _Layer(across, down, ordered)
+
+    def split(self, size: int) -> list["_Layer"]:
+        """Return the layers of at most `size` blocks of rows each."""
+        return [_Layer(self.across, down, self.codes) for down in self.down.split(size)]
 
 
-def _stretch_columns(across: _BandMatrix, codes: Tensor, count: int) -> Tensor:
-    """Map `(batch colour height K width K)` codes to `(batch colour height K count)`."""
-    outer = codes.shape[:4]
+def _stretch_columns(across: _BandMatrix, codes: Tensor) -> Tensor:
+    """Map `(batch colour height K width K)` codes to `(batch * colour, height * K, blocks, pixels per block)`."""
     blocks = codes.flatten(0, 3).index_select(1, across.index.flatten().to(codes.device))
     blocks = blocks.view(len(blocks), *across.matrix.shape[::2]).transpose(0, 1)
-    result = torch.bmm(blocks, across.matrix.transpose(1, 2))
-    return result.transpose(0, 1).reshape(*outer, -1)[..., :count]
+    result = torch.bmm(blocks, across.matrix.transpose(1, 2)).transpose(0, 1)
+    return result.unflatten(0, (codes.shape[0] * codes.shape[1], -1))
 
 
 def _positions(axis: Axis) -> Float[Tensor, " count"]:

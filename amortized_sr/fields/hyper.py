@@ -76,7 +76,7 @@ class HyperField(SymmetricField):
         self, codes: Float[Tensor, "batch channel cells_y cells_x"], rows: Axis, columns: Axis, bounds: Bounds
     ) -> Float[Tensor, "batch colour rows columns"]:
         """Return the sum of contributions for every pixel of a grid, by two banded matrix products."""
-        return render_separable(self.basis, codes, rows, columns, bounds)
+        return render_separable([(self.basis, codes)], rows, columns, bounds)
 
     def turned_back(
         self, codes: Float[Tensor, "batch channel rows columns"], turn: Turn

@@ -59,7 +59,7 @@ def draw(
             return _power(_as_rows(colours[first:stop], white), gamma)
 
         opaque = engine.draw_rows(read_opaque, rendering, strengths[:1], drawing.tta, notify)
-        drawn = ((strip, np.full_like(strip[:, :1], constant)) for strip in opaque)
+        drawn = ((strip, np.broadcast_to(constant, strip[:, :1].shape)) for strip in opaque)
     else:
         whole = Rendering(rendering.drawn, rendering.image_size)
         both = engine.draw_rows(_rows_of_both(pixels, white, gamma), whole, strengths, drawing.tta, notify)

@@ -14,7 +14,7 @@ from amortized_sr.coords import Size
 from amortized_sr.engine import ReadArrays, Rows
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.runtime.convolution import Network
-from amortized_sr.runtime.grid import Kernel, interpolation, render_rows, sinusoids
+from amortized_sr.runtime.grid import interpolation, render_rows, sinusoids
 from amortized_sr.runtime.images import TorchNeededError, check_choices, check_memory, draw_images, heights, shrink_rows
 from amortized_sr.runtime.weights import read_tensors
 from amortized_sr.strength import HALF_CORRECTED, Strength
@@ -112,14 +112,11 @@ class NumpyEngine:
             if not grey and colours == 1:
                 correction = correction.mean(axis=0, keepdims=True)
             image = image + correction * np.float32(max(told) / (max(told) + HALF_CORRECTED))
-        parts = heights(size, rendering.image_size)
-        learned = _strips(self._field, codes, rendering, parts)
         if not grey and colours == 1:
-            learned = (strip.mean(axis=0, keepdims=True) for strip in learned)
-        if self._skip is None:
-            return learned
-        base = _strips(self._skip, image, rendering, parts)
-        return (below + above for below, above in zip(base, learned, strict=True))
+            # The mean of codes is the code of a mean.
+            codes = codes.reshape(3, -1, *codes.shape[1:]).mean(axis=0)
+        layers = [(self._field, codes)] + ([] if self._skip is None else [(self._skip, image)])
+        return render_rows(layers, *axes(size, rendering.image_size), heights(size, rendering.image_size))
 
 
 def _supported(config: Config, compute: Compute) -> ModelConfig:
@@ -132,9 +129,3 @@ def _supported(config: Config, compute: Compute) -> ModelConfig:
     if config.footprint == "box":
         raise TorchNeededError("the engine numpy has the footprints point and gauss, not box")
     return config
-
-
-def _strips(
-    kernel: Kernel, codes: Float32[np.ndarray, "channel cells_y cells_x"], rendering: Rendering, parts: list[int]
-) -> Iterator[Float32[np.ndarray, "colour rows width"]]:
-    return render_rows(kernel, codes, *axes(rendering.size, rendering.image_size), parts)

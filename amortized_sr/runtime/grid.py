@@ -1,12 +1,12 @@
 """Rendering on grids: the functions of `fields.hyper` and of `resize`, and the two banded matrix products."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never, final
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int64
 
 from amortized_sr.axes import Axis, PixelBlocks, pixel_blocks
 from amortized_sr.choices import InterpolationName, Neighbors
@@ -15,7 +15,7 @@ from amortized_sr.runtime.convolution import LARGEST_PRODUCT
 # How many rows one product has, so that it has a hundred columns.
 _ROWS = 32
 
-Codes = Float32[np.ndarray, "channel cells_y cells_x"]
+Codes = Float32[np.ndarray, "_ cells_y cells_x"]
 """Codes of one image on its grid, ordered colour, y-function, x-function."""
 
 
@@ -70,16 +70,17 @@ def _cubic(t: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
 
 
 def render_rows(
-    kernel: Kernel, codes: Codes, rows: Axis, columns: Axis, heights: list[int]
+    layers: Sequence[tuple[Kernel, Codes]], rows: Axis, columns: Axis, heights: list[int]
 ) -> Iterator[Float32[np.ndarray, "colour rows columns"]]:
-    """Yield the sums of a kernel's contributions, in strips of rows of the given heights; see `sampling`."""
-    across = Bands.of(kernel, columns)
-    functions = across.matrix.shape[-1] // across.blocks.index.shape[1]
-    ordered = codes.reshape(-1, functions, functions, *codes.shape[1:])
+    """Yield the sums of all layers' contributions, in strips of rows of the given heights; see `sampling`."""
+    across = [Bands.of(kernel, columns) for kernel, _ in layers]
     first = 0
     for height in heights:
-        down = Bands.of(kernel, Axis(height, rows.cells, rows.start + first * rows.step, rows.step))
-        yield _render_strip(across, down, ordered, columns.count)[:, :height]
+        axis = Axis(height, rows.cells, rows.start + first * rows.step, rows.step)
+        parts = [
+            _Layer(wide, Bands.of(kernel, axis), codes) for wide, (kernel, codes) in zip(across, layers, strict=True)
+        ]
+        yield _render_strip(parts, columns.count)[:, :height]
         first += height
 
 
@@ -104,28 +105,52 @@ class Bands:
         return Bands(values.reshape(*values.shape[:2], -1).astype(np.float32), blocks)
 
 
-def _render_strip(
-    across: Bands,
-    down: Bands,
-    codes: Float32[np.ndarray, "colour y_function x_function cells_y cells_x"],
-    count: int,
-) -> Float32[np.ndarray, "colour rows columns"]:
-    index = down.blocks.index
-    first, last = int(index.min()), int(index.max())
-    # (colour, cells_y, y_function, block, cell, x_function)
-    near = codes[:, :, :, first : last + 1].transpose(0, 3, 1, 4, 2)[:, :, :, across.blocks.index]
-    colours, height, functions, blocks = near.shape[:4]
-    gathered = near.transpose(3, 0, 1, 2, 4, 5).reshape(blocks, colours * height, functions, -1)
-    # One product for each row of cells, and below for some columns: see `LARGEST_PRODUCT`.
-    stretched = gathered @ across.matrix.transpose(0, 2, 1)[:, None]
-    stretched = stretched.transpose(1, 2, 0, 3).reshape(colours, height, functions, -1)[..., :count]
-    # (colour, block, cell * y_function, column)
-    blocks, pixels, weights = down.matrix.shape
-    read = stretched[:, index - first].reshape(colours, blocks, weights, -1)
-    result = np.empty((colours, blocks, pixels, count), np.float32)
+@final
+@dataclass(frozen=True)
+class _Layer:
+    """What one kernel adds to a strip."""
+
+    across: Bands
+    down: Bands
+    codes: Codes
+
+    def stretched(self, count: int) -> Float32[np.ndarray, "colour lines columns"]:
+        """Return a line for each function of each row of cells that the strip reads, stretched to so many columns."""
+        index, first, functions = self.across.blocks.index, self.first, self.functions
+        codes = self.codes.reshape(-1, functions, functions, *self.codes.shape[1:])
+        # (colour, cells_y, y_function, block, cell, x_function)
+        near = codes[:, :, :, first : self.down.blocks.index.max() + 1].transpose(0, 3, 1, 4, 2)[:, :, :, index]
+        colours, height, _, blocks = near.shape[:4]
+        gathered = near.transpose(3, 0, 1, 2, 4, 5).reshape(blocks, colours * height, functions, -1)
+        # One product for each row of cells, and below for some columns: see `LARGEST_PRODUCT`.
+        result = gathered @ self.across.matrix.transpose(0, 2, 1)[:, None]
+        return result.transpose(1, 2, 0, 3).reshape(colours, height * functions, -1)[..., :count]
+
+    def lines(self) -> Int64[np.ndarray, "blocks lines"]:
+        """Return which of these lines each block of rows reads."""
+        index = self.down.blocks.index
+        return ((index - self.first)[..., None] * self.functions + np.arange(self.functions)).reshape(len(index), -1)
+
+    @property
+    def functions(self) -> int:
+        return self.across.matrix.shape[-1] // self.across.blocks.index.shape[1]
+
+    @property
+    def first(self) -> int:
+        return int(self.down.blocks.index.min())
+
+
+def _render_strip(layers: Sequence[_Layer], count: int) -> Float32[np.ndarray, "colour rows columns"]:
+    stretched = [layer.stretched(count) for layer in layers]
+    above = np.cumsum([0, *(part.shape[1] for part in stretched)])
+    lines = np.concatenate([layer.lines() + start for layer, start in zip(layers, above, strict=False)], axis=1)
+    read = np.concatenate(stretched, axis=1)[:, lines]
+    matrix = np.concatenate([layer.down.matrix for layer in layers], axis=2)
+    blocks, pixels, weights = matrix.shape
+    result = np.empty((len(read), blocks, pixels, count), np.float32)
     width = max(1, LARGEST_PRODUCT // (_ROWS * weights))
     for top in range(0, pixels, _ROWS):
         for left in range(0, count, width):
             part = slice(top, top + _ROWS), slice(left, left + width)
-            np.matmul(down.matrix[:, part[0]], read[..., part[1]], out=result[:, :, part[0], part[1]])
-    return result.reshape(colours, -1, count)
+            np.matmul(matrix[:, part[0]], read[..., part[1]], out=result[:, :, part[0], part[1]])
+    return result.reshape(len(result), -1, count)
