@@ -22,6 +22,9 @@ _POSITION_STEP = 2.0**-22
 _BLOCK_PIXELS = 32
 _BLOCK_CELLS = 2, 8
 
+# Offsets that differ by less, in cells, do so by rounding.
+_ALIKE = 1e-9
+
 
 @final
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ class PixelBlocks:
 
     offset: Float64[np.ndarray, "blocks pixels cells"]
     index: Int64[np.ndarray, "blocks cells"]
+
+    @property
+    def distinct(self) -> Float64[np.ndarray, "_ pixels cells"]:
+        """The offsets of the first block, if all blocks have the same, as at whole scales; otherwise of all."""
+        alike = bool((np.abs(self.offset - self.offset[:1]) < _ALIKE).all())
+        return self.offset[:1] if alike else self.offset
 
 
 def pixel_blocks(axis: Axis, reach: float) -> PixelBlocks:

@@ -6,6 +6,8 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
+from amortized_sr.image_io.depths import quantised
+
 
 def picture_to_tensor(picture: Image.Image) -> Float[Tensor, "1 channel height width"]:
     """Return an 8-bit picture of mode `L` or `RGB` as float32 values in [0, 1].
@@ -26,10 +28,8 @@ def picture_to_tensor(picture: Image.Image) -> Float[Tensor, "1 channel height w
 
 def tensor_to_picture(image: Float[Tensor, "1 channel height width"]) -> Image.Image:
     """Return values in [0, 1], clamped and rounded to 8 bits, as a picture of mode `L` or `RGB`."""
-    rounded = image[0].clamp(0, 1).mul_(255).round_().to(torch.uint8)
-    if len(rounded) == 1:
-        return Image.fromarray(rounded[0].cpu().numpy())
-    return Image.fromarray(rounded.permute(1, 2, 0).cpu().contiguous().numpy())
+    pixels = quantised(image.detach().float().cpu().numpy(), "uint8")
+    return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0])
 
 
 def hidden_by_clamping(

@@ -213,8 +213,9 @@ class _BandMatrix:
     def of(kernel: Kernel, axis: Axis, like: Tensor) -> "_BandMatrix":
         """Return the matrix of an axis, in the type and on the device of a tensor."""
         parts = pixel_blocks(axis, kernel.reach(axis.step))
-        values = kernel(torch.from_numpy(parts.offset), torch.tensor(axis.step, dtype=torch.float64))
-        return _BandMatrix(values.flatten(2).to(like), torch.from_numpy(parts.index))
+        values = kernel(torch.from_numpy(parts.distinct), torch.tensor(axis.step, dtype=torch.float64))
+        matrix = values.flatten(2).to(like).expand(len(parts.offset), -1, -1)
+        return _BandMatrix(matrix, torch.from_numpy(parts.index))
 
     def split(self, size: int) -> list["_BandMatrix"]:
         """Return parts of at most `size` blocks."""

@@ -32,11 +32,11 @@ from amortized_sr.batch.report import Report
 from amortized_sr.batch.run import run
 from amortized_sr.compute import Compute
 from amortized_sr.image_io.atomic import replacing
+from amortized_sr.image_io.depths import quantised
 from amortized_sr.image_io.formats import FORMATS
 from amortized_sr.image_io.image_file import Metadata, Output
 from amortized_sr.image_io.reading import read_image
 from amortized_sr.image_io.writing import write_strips
-from amortized_sr.pictures.drawing import quantised
 from amortized_sr.pictures.options import PictureOptions
 from amortized_sr.sizes import SizeRequest
 from amortized_sr.upscaler import Upscaler

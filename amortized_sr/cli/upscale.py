@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -159,19 +160,19 @@ def upscale(
         raise typer.BadParameter(sentence(error)) from None
     with ended_at_once():
         from amortized_sr.batch.engines import UnusableError
-        from amortized_sr.batch.ray_run import Cluster, check_ray, run_on_ray
         from amortized_sr.batch.run import run
     try:
+        work = partial(run, limit_threads=True, loading=ended_at_once)
         if engine == "ray":
             with ended_at_once():
+                from amortized_sr.batch.ray_run import Cluster, check_ray, run_on_ray
+
                 check_ray()
+            workers = workers or os.cpu_count() or 1
+            work = partial(run_on_ray, cluster=Cluster(workers, place, output_path, keep_freed_memory))
         with ended_in_order():
             report.start(plan)
-            if engine == "ray":
-                cluster = Cluster(workers or os.cpu_count() or 1, place, output_path, keep_freed_memory)
-                run_on_ray(plan, options, report, cluster)
-            else:
-                run(plan, options, report, limit_threads=True, loading=ended_at_once)
+            work(plan, options, report)
     except UnusableError as error:
         raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt as interruption:

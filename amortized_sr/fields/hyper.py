@@ -165,14 +165,14 @@ class LocalFourier(nn.Module):
         frequency = math.pi * torch.cat((self.frequency.new_zeros(1), self.frequency))
         offset, cell = offset.to(frequency), cell.to(frequency).expand_as(offset)
         match self.footprint:
-            case "point":
-                cosine, sine = self._waves(frequency, offset, torch.zeros_like(offset), self._inside(offset))
-            case "gauss":
-                assert self.blur is not None
-                cosine, sine = self._waves(frequency, offset, torch.zeros_like(offset), self._inside(offset))
-                width = self.blur * cell.clamp(min=self.finest_cell)[..., None]
-                damping = torch.exp(-0.5 * (width * frequency) ** 2)
-                cosine, sine = damping * cosine, damping * sine
+            case "point" | "gauss":
+                window = (self.window_share * torch.cos(math.pi * offset[..., None] * self.window_shift)).sum(-1)
+                height = (window * self._inside(offset))[..., None]
+                if self.blur is not None:
+                    width = self.blur * cell.clamp(min=self.finest_cell)[..., None]
+                    height = height * torch.exp(-0.5 * (width * frequency) ** 2)
+                angle = offset[..., None] * frequency
+                cosine, sine = height * torch.cos(angle), height * torch.sin(angle)
             case "box":
                 low = (offset - cell / 2).clamp(-self.radius, self.radius)
                 high = (offset + cell / 2).clamp(-self.radius, self.radius)

@@ -19,20 +19,15 @@ from amortized_sr.axes import Rendering
 from amortized_sr.compute import Notify, ignore
 from amortized_sr.coords import Size
 from amortized_sr.engine import Engine, ReadArrays, Rows
-from amortized_sr.image_io.formats import Depth
+from amortized_sr.image_io.depths import WHITE, quantised
 from amortized_sr.image_io.image_file import Pixels, depth_of
 from amortized_sr.noise_estimate import estimate_noise, significant_noise
 from amortized_sr.pictures.conversion import Drawing, is_constant
 from amortized_sr.strength import Strength
 
-_WHITE: dict[Depth, float] = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
-
 # How many pixels colours continue past the edge of what can be seen: as far as bicubic interpolation and a small
 # encoder's main weights look.
 _SPREAD = 8
-
-# How many numbers are rounded at once: few enough to stay in a cache.
-_ROUNDED = 1 << 15
 
 
 def draw(
@@ -43,7 +38,7 @@ def draw(
     notify: Notify = ignore,
 ) -> Iterator[Pixels]:
     """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows of any height."""
-    white, gamma, background = _WHITE[depth_of(pixels)], drawing.tone_gamma, drawing.background
+    white, gamma, background = WHITE[depth_of(pixels)], drawing.tone_gamma, drawing.background
     depth = drawing.depth or depth_of(pixels)
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else None
     if drawing.neutral:
@@ -79,7 +74,7 @@ def draw(
 
 def measure_noise(pixels: Pixels, drawing: Drawing) -> float:
     """Return the noise of a picture, of 255, in the tones that are drawn; 0 for what cannot be told from texture."""
-    white, alpha = _WHITE[depth_of(pixels)], pixels.shape[2] in (2, 4)
+    white, alpha = WHITE[depth_of(pixels)], pixels.shape[2] in (2, 4)
 
     def as_colours(rows: Pixels) -> Pixels:
         return _power(_as_rows(rows, white), drawing.tone_gamma)[0].transpose(1, 2, 0)
@@ -172,18 +167,3 @@ def _as_rows(pixels: Pixels, white: float) -> Rows:
 
 def _power(colour: Rows, gamma: float) -> Rows:
     return colour if gamma == 1 else colour.clip(min=0) ** np.float32(gamma)
-
-
-def quantised(colour: Float32[np.ndarray, "1 channel rows width"], depth: Depth) -> Pixels:
-    """Return colours in [0, 1] as pixels of a depth; floats are not clamped."""
-    _, channels, height, width = colour.shape
-    result = np.empty((height, width, channels), depth)
-    step = max(1, _ROUNDED // width)
-    for top in range(0, height, step):
-        rows = slice(top, top + step)
-        for channel in range(channels):
-            values = colour[0, channel, rows]
-            if depth != "float32":
-                values = np.rint(values.clip(0, 1) * np.float32(_WHITE[depth]))
-            result[rows, :, channel] = values
-    return result

@@ -101,8 +101,9 @@ class Bands:
     def of(kernel: Kernel, axis: Axis) -> "Bands":
         """Return the matrix of a kernel for an axis."""
         blocks = pixel_blocks(axis, kernel.reach)
-        values = kernel.functions(blocks.offset, axis.step)
-        return Bands(values.reshape(*values.shape[:2], -1).astype(np.float32), blocks)
+        values = kernel.functions(blocks.distinct, axis.step)
+        matrix = values.reshape(*values.shape[:2], -1).astype(np.float32)
+        return Bands(np.broadcast_to(matrix, (len(blocks.offset), *matrix.shape[1:])), blocks)
 
 
 @final
