@@ -77,14 +77,21 @@ def measure_huge(folder: Path, sizes: list[int]) -> None:
     print()
 
 
+# A process counts the pages of the one that it came from, and this one has torch in memory.
+_LAUNCHER = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+
+
 def _peak(command: list[str]) -> float:
     """Run a command, and return its largest resident set in MB (of 1,000,000 bytes)."""
-    process = subprocess.Popen(command)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    done = subprocess.run([sys.executable, "-c", _LAUNCHER, *command], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed")
-    return usage.ru_maxrss * 1024 / 1e6
+    return int(done.stdout) * 1024 / 1e6
 
 
 def measure_folder(folder: Path, count: int) -> None:
