@@ -2,7 +2,9 @@
 
 `docs/models_scales.webp`: a photograph of 128x128 pixels; per scale a window of it by nearest, bicubic, Lanczos, the
 model, and the original where it has enough pixels. `docs/models_faults.webp`: at x4, the same window of the photograph
-clean, after JPEG at quality 40, and with noise of standard deviation 10 of 255.
+clean, after JPEG at quality 40, and with noise of standard deviation 10 of 255. `docs/models_photo.webp`: what `photo`
+makes at x4, beside nearest, Lanczos and the model: the window with noise of 25 of 255, which it is told, after JPEG at
+quality 40, and clean; a sprite and letters of single pixels.
 
     python scripts/make_model_pictures.py [--model photo-tiny] [--folder docs]
 """
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from amortized_sr import Upscaler
 from amortized_sr.continuous import ContinuousImage
@@ -57,6 +59,41 @@ def main() -> None:
         for name, given in faults.items()
     ]
     _write(columns, arguments.folder / "models_faults.webp")
+    noisy = (image + noise * 2.5).clamp(0, 1)
+    rows = [
+        _restored_row(upscaler, f"{name}, ", given, window, *told)
+        for name, given, *told in (("noise 25", noisy, 25, 0), ("JPEG 40", compressed, 0, 40), ("clean", image, 0, 0))
+    ]
+    whole = -1.0, -1.0, 1.0, 1.0
+    for name, picture in (
+        ("sprite", read_picture(_EXAMPLES / "owl_32.png", background=(255, 255, 255))),
+        ("letters", _letters()),
+    ):
+        rows.append(_restored_row(upscaler, f"{name}, ", picture_to_tensor(picture), whole, 0, 0))
+    _write(rows, arguments.folder / "models_photo.webp")
+
+
+def _restored_row(
+    upscaler: Upscaler, name: str, image: torch.Tensor, window: Window, noise: float, jpeg: int
+) -> list[tuple[str, Image.Image]]:
+    restoring = Upscaler.from_pretrained("photo")
+    functions = {
+        f"{name}nearest": InterpolatedImage.like_pillow(image, "nearest"),
+        "Lanczos": InterpolatedImage.like_pillow(image, "lanczos"),
+        "photo-tiny": upscaler.encode(image),
+        "photo": restoring.encode(image, noise=noise, jpeg=jpeg),
+    }
+    return [(caption, _panel(function, window)) for caption, function in functions.items()]
+
+
+def _letters() -> Image.Image:
+    """Return a picture of 64x64 pixels with text that is not antialiased."""
+    picture = Image.new("RGB", (64, 64), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.fontmode = "1"
+    for row, (text, colour) in enumerate((("Amortized", "black"), ("0123456789", "blue"), ("WMgjqy&@", "darkred"))):
+        draw.text((3, 4 + 19 * row), text, fill=colour, font=ImageFont.load_default(12))
+    return picture
 
 
 def _scale_row(

@@ -14,16 +14,18 @@ _ROUNDED = 1 << 15
 
 
 def quantised(colour: Float32[np.ndarray, "1 channel rows width"], depth: Depth) -> Pixels:
-    """Return colours in [0, 1] as pixels of a depth; floats are not clamped."""
+    """Return colours in [0, 1] as pixels of a depth; floats are not clamped. What NaN becomes depends on the processor."""
     _, channels, height, width = colour.shape
     result = np.empty((height, width, channels), depth)
     step = max(1, _ROUNDED // width)
-    for top in range(0, height, step):
-        rows = slice(top, top + step)
-        for channel in range(channels):
-            values = colour[0, channel, rows]
-            if depth != "float32":
-                values = values * np.float32(WHITE[depth])
-                np.rint(values.clip(0, WHITE[depth], out=values), out=values)
-            result[rows, :, channel] = values
+    # A training that diverges draws NaN; it is stopped elsewhere.
+    with np.errstate(invalid="ignore"):
+        for top in range(0, height, step):
+            rows = slice(top, top + step)
+            for channel in range(channels):
+                values = colour[0, channel, rows]
+                if depth != "float32":
+                    values = values * np.float32(WHITE[depth])
+                    np.rint(values.clip(0, WHITE[depth], out=values), out=values)
+                result[rows, :, channel] = values
     return result
