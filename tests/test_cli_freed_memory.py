@@ -33,6 +33,6 @@ def test_pages_of_freed_tensors_are_used_again():
         command = [sys.executable, "-c", PROGRAM, how]
         return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
 
-    # A call's tensors are 10,000 pages of 4 KiB. Now and then something small lies above them, and glibc keeps them too.
+    # A call's tensors are 10,000 pages of 4 KiB. Now and then something small lies above them; then glibc keeps them.
     assert any(page_faults("free") > 20_000 for _ in range(5))
     assert page_faults("keep") < 5_000

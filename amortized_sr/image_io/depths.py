@@ -14,7 +14,7 @@ _ROUNDED = 1 << 15
 
 
 def quantised(colour: Float32[np.ndarray, "1 channel rows width"], depth: Depth) -> Pixels:
-    """Return colours in [0, 1] as pixels of a depth; floats are not clamped. What NaN becomes depends on the processor."""
+    """Return colours in [0, 1] as pixels of a depth; floats are not clamped."""
     _, channels, height, width = colour.shape
     result = np.empty((height, width, channels), depth)
     step = max(1, _ROUNDED // width)
