@@ -9,6 +9,7 @@ compared with the image. The gain over Lanczos (Y channel, a border of `scale` p
 photograph and scale; its mean and the smallest are printed.
 Step: the image is 0 in its left half and 1 in its right half, without a pixel between. Printed are how far its x4
 rendering leaves [0, 1], and how far it is from 0 and 1 more than two pixels from the edge.
+Tones: how far the mean of the x4 rendering of a grey pattern of single pixels is from the pattern's own, of 255.
 Costs: within one process, float32, medians of fifteen runs after three unmeasured ones (fastest to slowest), one job
 after the other; additional peak memory; multiply-adds of the convolutions and matrix products: per input pixel those of
 encoder and head, per output pixel at x4 those of rendering.
@@ -91,7 +92,9 @@ def main() -> None:
     print("| mean gain over Lanczos, dB | " + " | ".join(f"{sum(values) / len(values):.2f}" for values in gains) + " |")
     print("| smallest gain | " + " | ".join(f"{min(values):.2f}" for values in gains) + " |\n")
     beyond, apart = _step(upscaler)
-    print(f"a step from 0 to 1 at x4: {beyond:.2f} outside of [0, 1], {apart:.2f} off more than two pixels from it\n")
+    print(f"a step from 0 to 1 at x4: {beyond:.2f} outside of [0, 1], {apart:.2f} off more than two pixels from it")
+    tones = ", ".join(f"{name} {departure:+.1f}" for name, departure in _tones(upscaler).items())
+    print(f"tones of patterns at x4, of 255: {tones}\n")
     print(f"{describe_machine()}\n\n| job | ms | encoding alone, ms | MiB |\n|---|---|---|---|")
     for side, result in _JOBS:
         image = torch.rand(1, 3, side, side)
@@ -132,6 +135,22 @@ def _step(upscaler: Upscaler) -> tuple[float, float]:
     beyond = max(-rendered.min().item(), rendered.max().item() - 1)
     left, right = rendered[..., : 64 - 8], rendered[..., 64 + 8 :]
     return beyond, max(left.abs().max().item(), (right - 1).abs().max().item())
+
+
+def _tones(upscaler: Upscaler) -> dict[str, float]:
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    patterns = {
+        "checker": (rows + columns) % 2,
+        "columns": columns % 2,
+        "rows": rows % 2,
+        "every fourth pixel": rows % 2 * (columns % 2),
+        "every ninth": (rows % 3 == 0) & (columns % 3 == 0),
+    }
+    images = {name: pattern.float().expand(1, 1, -1, -1) for name, pattern in patterns.items()}
+    return {
+        name: 255 * (_encode(upscaler, image).render((256, 256)).clamp(0, 1).mean() - image.mean()).item()
+        for name, image in images.items()
+    }
 
 
 def _milliseconds(upscaler: Upscaler, image: torch.Tensor, side: int) -> tuple[float, float]:
