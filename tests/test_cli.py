@@ -673,6 +673,22 @@ def test_upscaling_never_loads_the_training_stack_or_a_compiler(small_weights, e
 
 
 @pytest.mark.slow
+def test_what_libraries_load_is_not_searched_for_garbage_again_and_again(small_weights):
+    picture("a.png")
+    script = (
+        "import gc; from amortized_sr.cli import main\n"
+        f"try: main(['upscale', 'a.png', '-s', '2', '--model', {str(small_weights)!r}, '--engine', 'torch'])\n"
+        "except SystemExit as left: print('left with', left.code, sum(part['collections'] for part in gc.get_stats()))"
+    )
+
+    code, searches = run_python(script).out.partition("left with ")[2].split()
+
+    assert code == "0"
+    # By default about five hundred.
+    assert int(searches) < 100
+
+
+@pytest.mark.slow
 def test_the_program_upscales_and_says_nothing_on_stderr(small_weights):
     picture("my größe.png")
 
