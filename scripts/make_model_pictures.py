@@ -59,31 +59,25 @@ def main() -> None:
         for name, given in faults.items()
     ]
     _write(columns, arguments.folder / "models_faults.webp")
-    noisy = (image + noise * 2.5).clamp(0, 1)
-    rows = [
-        _restored_row(upscaler, f"{name}, ", given, window, *told)
-        for name, given, *told in (("noise 25", noisy, 25, 0), ("JPEG 40", compressed, 0, 40), ("clean", image, 0, 0))
-    ]
+    sprite = read_picture(_EXAMPLES / "owl_32.png", background=(255, 255, 255))
     whole = -1.0, -1.0, 1.0, 1.0
-    for name, picture in (
-        ("sprite", read_picture(_EXAMPLES / "owl_32.png", background=(255, 255, 255))),
-        ("letters", _letters()),
-    ):
-        rows.append(_restored_row(upscaler, f"{name}, ", picture_to_tensor(picture), whole, 0, 0))
-    _write(rows, arguments.folder / "models_photo.webp")
-
-
-def _restored_row(
-    upscaler: Upscaler, name: str, image: torch.Tensor, window: Window, noise: float, jpeg: int
-) -> list[tuple[str, Image.Image]]:
     restoring = Upscaler.from_pretrained("photo")
-    functions = {
-        f"{name}nearest": InterpolatedImage.like_pillow(image, "nearest"),
-        "Lanczos": InterpolatedImage.like_pillow(image, "lanczos"),
-        "photo-tiny": upscaler.encode(image),
-        "photo": restoring.encode(image, noise=noise, jpeg=jpeg),
-    }
-    return [(caption, _panel(function, window)) for caption, function in functions.items()]
+    rows = []
+    for name, given, part, sigma, quality in (
+        ("noise 25", (image + 2.5 * noise).clamp(0, 1), window, 25, 0),
+        ("JPEG 40", compressed, window, 0, 40),
+        ("clean", image, window, 0, 0),
+        ("sprite", picture_to_tensor(sprite), whole, 0, 0),
+        ("letters", picture_to_tensor(_letters()), whole, 0, 0),
+    ):
+        functions = {
+            f"{name}, nearest": InterpolatedImage.like_pillow(given, "nearest"),
+            "Lanczos": InterpolatedImage.like_pillow(given, "lanczos"),
+            arguments.model: upscaler.encode(given),
+            "photo": restoring.encode(given, noise=sigma, jpeg=quality),
+        }
+        rows.append([(caption, _panel(function, part)) for caption, function in functions.items()])
+    _write(rows, arguments.folder / "models_photo.webp")
 
 
 def _letters() -> Image.Image:

@@ -6,12 +6,10 @@ PNG is a list of chunks, the pixels are one zlib stream, and a deflate stream ma
 compressed at the same time, each ending on a byte's border.
 """
 
-import os
 import struct
 import zlib
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +18,7 @@ from isal import isal_zlib
 from jaxtyping import UInt8
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK, putchunk
 
+from amortized_sr.image_io.background import in_background
 from amortized_sr.image_io.errors import ImageError
 from amortized_sr.image_io.image_file import Metadata, Output, Pixels
 
@@ -83,16 +82,15 @@ def write_png(file: BinaryIO, output: Output, strips: Iterator[Pixels]) -> None:
     _describe(file, output.metadata)
     putchunk(file, b"IDAT", b"\x78\x01")
     checksum = 1
-    waiting: deque[Future[bytes]] = deque()
-    # A strip is compressed while the next ones are being made.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+
+    def filtered() -> Iterator[UInt8[np.ndarray, "rows bytes"]]:
+        nonlocal checksum
         for rows in _filter(strips):
             checksum = zlib.adler32(rows.data, checksum)
-            waiting.append(pool.submit(_compress, rows, output.compression))
-            while len(waiting) > 2 or (waiting and waiting[0].done()):
-                putchunk(file, b"IDAT", waiting.popleft().result())
-        for compressed in waiting:
-            putchunk(file, b"IDAT", compressed.result())
+            yield rows
+
+    for compressed in in_background(partial(_compress, level=output.compression), filtered(), most=2):
+        putchunk(file, b"IDAT", compressed)
     # An empty last block ends the stream.
     putchunk(file, b"IDAT", b"\x03\x00" + struct.pack(">I", checksum))
     putchunk(file, b"IEND", b"")

@@ -143,8 +143,8 @@ class _Layer:
 
 def _render_strip(layers: Sequence[_Layer], count: int) -> Float32[np.ndarray, "colour rows columns"]:
     stretched = [layer.stretched(count) for layer in layers]
-    above = np.cumsum([0, *(part.shape[1] for part in stretched)])
-    lines = np.concatenate([layer.lines() + start for layer, start in zip(layers, above, strict=False)], axis=1)
+    above = np.cumsum([0, *(part.shape[1] for part in stretched[:-1])])
+    lines = np.concatenate([layer.lines() + start for layer, start in zip(layers, above, strict=True)], axis=1)
     read = np.concatenate(stretched, axis=1)[:, lines]
     matrix = np.concatenate([layer.down.matrix for layer in layers], axis=2)
     blocks, pixels, weights = matrix.shape

@@ -1,0 +1,22 @@
+"""Work on a stream in other threads, while the next items are being made."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_background(work: Callable[[Item], Result], items: Iterable[Item], most: int) -> Iterator[Result]:
+    """Yield the results of items in their order; at most so many wait at once."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            while len(waiting) > most or (waiting and waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
