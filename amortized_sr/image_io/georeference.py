@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from amortized_sr.coords import Size
-from amortized_sr.image_io.image_file import GeoTags, Metadata, Pixels
+from amortized_sr.image_io.depths import WHITE
+from amortized_sr.image_io.image_file import GeoTags, Metadata, Pixels, depth_of
 
 NODATA = 42113
 _PIXEL_SIZE, _TIE_POINTS, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34735, 34736, 34737
 _RASTER_TYPE, _IS_POINT = 1025, 2
-_WHITE = {"uint8": 255, "uint16": 65535, "float32": 1.0}
 
 
 def read_geo(tags: Callable[[int], object], orientation: int, notices: list[str]) -> GeoTags:
@@ -59,12 +59,12 @@ def mask_nodata(pixels: Pixels, metadata: Metadata, notices: list[str]) -> tuple
     alpha = pixels.shape[2] in (2, 4)
     colours = pixels[..., :-1] if alpha else pixels
     absent = (np.isnan(colours) if math.isnan(value) else colours == value).all(axis=2, keepdims=True)
-    opacity = pixels[..., -1:] if alpha else np.full_like(pixels[..., :1], _WHITE[pixels.dtype.name])
+    opacity = pixels[..., -1:] if alpha else np.full_like(pixels[..., :1], WHITE[depth_of(pixels)])
     masked = np.where(absent, pixels.dtype.type(0), np.concatenate((colours, opacity), axis=2))
     return masked, without if alpha else metadata
 
 
 def unmask_nodata(pixels: Pixels, nodata: str) -> Pixels:
     """Return pixels without their alpha, and `nodata` where more than half of a pixel is transparent."""
-    absent = pixels[..., -1:] < _WHITE[pixels.dtype.name] / 2
+    absent = pixels[..., -1:] < WHITE[depth_of(pixels)] / 2
     return np.where(absent, pixels.dtype.type(float(nodata)), pixels[..., :-1])
