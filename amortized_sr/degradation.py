@@ -1,6 +1,6 @@
 """How low-resolution images are made from their targets, for training and for measuring."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ class Degraded(NamedTuple):
     """Low-resolution images and their conditions for an encoder.
 
     Attributes:
-        image: Multiples of 1/255 in [0, 1], unless `Degradation.rounded` is false.
+        image: Multiples of 1/255 in [0, 1], except where noise is not rounded; see `Degradation.rounded_share`.
         conditions: One number for each image and each of `Degradation.conditions`.
     """
 
@@ -76,7 +76,10 @@ class Degradation:
         lanczos_share: Share of the samples shrunk by the Lanczos kernel; the rest is bicubic.
         blur_share: Share of the samples that are blurred before they are shrunk.
         blur: Largest deviation of their Gaussian blur, in pixels of the result; uniform from 0.
-        rounded: Whether noisy images are clipped and rounded to 8 bits. Published measurements of denoising do neither.
+        rounded_share: Share of the samples with noise and no JPEG that are clipped and rounded to 8 bits, as in files.
+            Published measurements of denoising do neither, and clipping hides a part of strong noise.
+        same_size_clean_share: The clean share among samples that keep their size, whose clean ones are their own
+            targets; None is `clean_share`.
     """
 
     noise: tuple[float, float] = (0.0, 0.0)
@@ -95,7 +98,8 @@ class Degradation:
     lanczos_share: float = 0.0
     blur_share: float = 0.0
     blur: float = 0.7
-    rounded: bool = True
+    rounded_share: float = 1.0
+    same_size_clean_share: float | None = None
 
     def __post_init__(self) -> None:
         """Reject settings without a meaning."""
@@ -112,15 +116,16 @@ class Degradation:
             raise ValueError(
                 f"jpeg must satisfy 1 <= low <= high <= 100, or be 0 to 0 for no JPEG, got {worst} to {best}"
             )
-        check_bounds(self, dict.fromkeys(_SHARES, (0, 1)) | {"blur": (0, 10)})
+        same_size = {} if self.same_size_clean_share is None else {"same_size_clean_share": (0, 1)}
+        check_bounds(self, dict.fromkeys(_SHARES, (0, 1)) | {"blur": (0, 10)} | same_size)
+        if same_size and self.clean_share == 1:
+            raise ValueError("same_size_clean_share needs a clean_share below 1, got 1.0")
         for names in _PARTS:
             if sum(getattr(self, name) for name in names) > 1 + 1e-9:
                 values = ", ".join(f"{name} {getattr(self, name)}" for name in names)
                 raise ValueError(f"these must be shares of one whole, got {values}; lower one of them")
         if self.noise_only_share + self.jpeg_only_share > 0 and len(self.conditions) < 2:
             raise ValueError("noise_only_share and jpeg_only_share must be 0 unless noise and jpeg are both set")
-        if not self.rounded and self.jpeg[1]:
-            raise ValueError("rounded must be true where jpeg is set, because JPEG files hold 8 bits")
 
     @property
     def conditions(self) -> tuple[ConditionName, ...]:
@@ -146,6 +151,18 @@ class Degradation:
             torch.Size([1, 3, 4, 4])
         """
         return self.add_faults(self.shrink(target, size, seed, first), seed, first)
+
+    def at_same_size(self) -> "Degradation":
+        """Return the degradation of samples that keep their size; see `same_size_clean_share`."""
+        if self.same_size_clean_share is None:
+            return self
+        factor = (1 - self.same_size_clean_share) / (1 - self.clean_share)
+        return replace(
+            self,
+            clean_share=self.same_size_clean_share,
+            noise_only_share=self.noise_only_share * factor,
+            jpeg_only_share=self.jpeg_only_share * factor,
+        )
 
     def shrink(
         self, target: Float[Tensor, "batch channel height width"], size: Size, seed: int = 0, first: int = 0
@@ -174,16 +191,20 @@ class Degradation:
         numbers = range(first, first + len(image))
         if "noise" in self.conditions:
             samples = [self._noise(image[0].shape, seed, number) for number in numbers]
-            sigma = image.new_tensor([strength / 255 for strength, _ in samples])
-            noise = torch.from_numpy(np.stack([values for _, values in samples])).to(image)
-            image = image + sigma[:, None, None, None] * noise
-            image, strengths["noise"] = _round(image) if self.rounded else image, sigma
+            sigma = image.new_tensor([strength / 255 for strength, *_ in samples])
+            noise = torch.from_numpy(np.stack([values for _, values, _ in samples])).to(image)
+            noisy = image + sigma[:, None, None, None] * noise
+            rounded = torch.tensor([rounded for *_, rounded in samples], device=image.device)
+            image = torch.where(rounded[:, None, None, None], _round(noisy), noisy)
+            strengths["noise"] = sigma
         if "jpeg" in self.conditions:
-            levels = (image * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-            files = [self._jpeg(pixels, seed, number) for pixels, number in zip(levels, numbers, strict=True)]
-            decoded = torch.from_numpy(np.stack([pixels for pixels, _ in files])).permute(0, 3, 1, 2)
-            image = decoded.to(image) / 255
-            strengths["jpeg"] = image.new_tensor([strength for _, strength in files])
+            strengths["jpeg"] = image.new_zeros(len(image))
+            image = image.clone()
+            for index, number in enumerate(numbers):
+                if self._faults(seed, number)[1]:
+                    pixels = (image[index] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+                    decoded, strengths["jpeg"][index] = self._jpeg(pixels, seed, number)
+                    image[index] = torch.from_numpy(decoded.copy()).permute(2, 0, 1).to(image) / 255
         return Degraded(image, torch.stack([strengths[name] for name in self.conditions], dim=1))
 
     def _faults(self, seed: int, number: int) -> tuple[bool, bool]:
@@ -195,22 +216,23 @@ class Degradation:
             return kind < self.noise_only_share, kind >= self.noise_only_share
         return True, True
 
-    def _noise(self, shape: tuple[int, ...], seed: int, number: int) -> tuple[float, np.ndarray]:
-        """Return a sample's deviation of 255, and noise of deviation 1."""
-        if not self._faults(seed, number)[0]:
-            return 0.0, np.zeros(shape, np.float32)
+    def _noise(self, shape: tuple[int, ...], seed: int, number: int) -> tuple[float, np.ndarray, bool]:
+        """Return a sample's deviation of 255, noise of deviation 1, and whether both together are rounded."""
+        noisy, compressed = self._faults(seed, number)
+        if not noisy:
+            return 0.0, np.zeros(shape, np.float32), True
         random = np.random.default_rng((seed, _NOISE, number))
         _, place, (low, high), middle = random.random(), random.random(), self.noise, self.noise_mostly_below
         if middle:
             strength = float(np.interp(place, (0, _MOSTLY, 1), (low, middle, high)))
         else:
             strength = low + (high - low) * place
-        return strength, gaussian_noise(random, shape, self.grey_noise_share, self.correlated_noise_share)
+        noise = gaussian_noise(random, shape, self.grey_noise_share, self.correlated_noise_share)
+        in_file = compressed and "jpeg" in self.conditions
+        return strength, noise, in_file or random.random() < self.rounded_share
 
     def _jpeg(self, pixels: np.ndarray, seed: int, number: int) -> tuple[np.ndarray, float]:
         """Return a sample's pixels out of its last file, and that file's strength."""
-        if not self._faults(seed, number)[1]:
-            return pixels, 0.0
         random = np.random.default_rng((seed, _JPEG, number))
         step = 0.0
         for _ in range(2 if random.random() < self.second_jpeg_share else 1):
@@ -236,7 +258,8 @@ _PARTS = (
     ("grey_noise_share", "correlated_noise_share"),
     tuple(_KERNELS),
 )
-_SHARES = [*(name for names in _PARTS for name in names), "half_chroma_share", "second_jpeg_share", "blur_share"]
+_SHARES = [name for names in _PARTS for name in names]
+_SHARES += ["half_chroma_share", "second_jpeg_share", "blur_share", "rounded_share"]
 
 
 def changed_settings(degradation: Degradation) -> dict[str, object]:
@@ -249,6 +272,8 @@ def changed_settings(degradation: Degradation) -> dict[str, object]:
 
 
 def _shrunk(image: Tensor, size: Size, kernel: ShrinkingName) -> Tensor:
+    if image.shape[-2:] == size:
+        return _round(image)
     return _round(shrink_height(_round(shrink_width(image, size[1], kernel)), size[0], kernel))
 
 

@@ -1,6 +1,7 @@
 """Degradation: what both training pairs and the benchmark make their inputs with."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,11 +95,23 @@ def test_fixed_noise_is_todays_numbers():
 
 
 def test_unrounded_noise_is_not_clipped():
-    degradation = Degradation(noise=(50.0, 50.0), rounded=False)
+    degradation = Degradation(noise=(50.0, 50.0), rounded_share=0.0)
     image, conditions = degradation(torch.ones(2, 3, 96, 128), (96, 128))
     assert (conditions == 50 / 255).all()
     torch.testing.assert_close(image.std() * 255, torch.tensor(50.0), atol=0.5, rtol=0)
     torch.testing.assert_close(image.mean(), torch.tensor(1.0), atol=0.005, rtol=0)
+
+
+def test_a_share_of_the_noise_is_rounded_and_all_of_it_under_jpeg():
+    target = torch.rand(400, 3, 8, 8)
+    kinds = replace(EVERYTHING, rounded_share=0.4)(target, (8, 8))
+    whole = ((kinds.image * 255 - (kinds.image * 255).round()).abs() < 1e-3).flatten(1).all(dim=1)
+    noisy, compressed = (kinds.conditions > 0).unbind(dim=1)
+    assert whole[compressed | ~noisy].all()
+    assert whole[noisy & ~compressed].float().mean() == pytest.approx(0.4, abs=0.12)
+    assert kinds.image.min() < -0.1
+    # The noise itself is the same.
+    assert torch.equal(EVERYTHING(target, (8, 8)).image[whole], kinds.image[whole])
 
 
 def correlation(first, second):
@@ -115,7 +128,7 @@ def correlation(first, second):
     ids=["white", "grey", "correlated"],
 )
 def test_kinds_of_noise_have_the_deviation_that_is_told(kind, neighbours, channels):
-    degradation = Degradation(noise=(10.0, 40.0), rounded=False, **kind)
+    degradation = Degradation(noise=(10.0, 40.0), rounded_share=0.0, **kind)
     image, conditions = degradation(torch.full((12, 3, 96, 97), 0.5), (96, 97))
     noise = image - 128 / 255
     torch.testing.assert_close(noise.flatten(1).square().mean(dim=1).sqrt(), conditions[:, 0], atol=0, rtol=0.04)
@@ -129,7 +142,7 @@ def test_kinds_of_noise_have_the_deviation_that_is_told(kind, neighbours, channe
 
 
 def test_three_quarters_of_the_noise_is_below_a_strength():
-    degradation = Degradation(noise=(0.0, 55.0), noise_mostly_below=25.0, rounded=False)
+    degradation = Degradation(noise=(0.0, 55.0), noise_mostly_below=25.0, rounded_share=0.0)
     sigma = degradation(torch.zeros(2000, 1, 1, 1), (1, 1)).conditions[:, 0] * 255
     for strength, share in ((12.5, 0.375), (25, 0.75), (40, 0.875), (55.01, 1)):
         assert (sigma < strength).float().mean() == pytest.approx(share, abs=0.035)
@@ -202,6 +215,14 @@ def test_kinds_of_samples_have_their_shares_and_clean_ones_are_the_benchmarks():
     assert torch.equal(image[clean], Degradation()(target, (8, 8)).image[clean])
 
 
+def test_samples_that_keep_their_size_can_have_fewer_clean_ones():
+    kept = replace(EVERYTHING, same_size_clean_share=0.07).at_same_size()
+    noisy, compressed = (kept(torch.rand(800, 3, 8, 8), (8, 8)).conditions > 0).unbind(dim=1)
+    for (noise, jpeg), share in {(False, False): 0.07, (True, False): 0.45, (False, True): 0.33}.items():
+        assert ((noisy == noise) & (compressed == jpeg)).float().mean() == pytest.approx(share, abs=0.05)
+    assert EVERYTHING.at_same_size() == EVERYTHING
+
+
 @pytest.mark.parametrize("size", [(17, 24), (9, 13)])
 def test_everything_is_a_function_of_the_seed_and_the_sample_number(size):
     target = torch.rand(60, 3, 17, 24)
@@ -243,7 +264,9 @@ def test_kernels_and_blur_leave_images_that_keep_their_size():
         ({"clean_share": 0.5, "noise_only_share": 0.6}, "must be shares of one whole, got clean_share 0.5"),
         ({"box_share": 0.5, "lanczos_share": 0.6}, "must be shares of one whole"),
         ({"jpeg": (10, 50), "jpeg_only_share": 0.6}, "unless noise and jpeg are both set"),
-        ({"jpeg": (10, 50), "rounded": False}, "JPEG files hold 8 bits"),
+        ({"rounded_share": -0.5}, "rounded_share must be between 0 and 1, got -0.5"),
+        ({"same_size_clean_share": 2.0}, "same_size_clean_share must be between 0 and 1, got 2.0"),
+        ({"clean_share": 1.0, "same_size_clean_share": 0.0}, "needs a clean_share below 1"),
         ({"blur": -1.0}, "blur must be between 0 and 10"),
     ],
 )

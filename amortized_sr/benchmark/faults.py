@@ -44,9 +44,7 @@ class Faults:
     @property
     def degradation(self) -> Degradation:
         """What makes inputs of targets."""
-        return Degradation(
-            noise=(self.noise, self.noise), jpeg=(self.jpeg, self.jpeg), rounded=self.jpeg > 0 or not self.noise
-        )
+        return Degradation(noise=(self.noise, self.noise), jpeg=(self.jpeg, self.jpeg), rounded_share=0.0)
 
     @property
     def strength(self) -> Strength:

@@ -211,6 +211,8 @@ def cut_pair(
     `first` is the first one, decide all that is random.
     """
     exact = Degradation()(crops[..., : sides.region, : sides.region].float() / 255, (sides.target, sides.target)).image
+    if sides.image == sides.target:
+        degradation = degradation.at_same_size()
     image = degradation.shrink(exact, (sides.image, sides.image), seed, first)
     for index in range(len(crops)):
         if scenes is not None and scenes.replaces(first + index):

@@ -67,7 +67,7 @@ def test_the_network_is_told_the_strengths_of_its_validation_images(told_weights
 
     # The middle of the third batch's images, whose numbers begin at three times the largest batch.
     middle = target[:, :, 22:278] / 255
-    noisy = Degradation(noise=(25.0, 25.0), rounded=False)(middle, (128, 10), first=768)
+    noisy = Degradation(noise=(25.0, 25.0), rounded_share=0.0)(middle, (128, 10), first=768)
     compressed = Degradation(jpeg=(40, 40))(middle, (128, 10), first=768)
     conditions = {"noise25": (25 / 255, 0.0), "jpeg40": (0.0, condition_of_step(step_of_quality(40)))}
     for (name, told), image in zip(conditions.items(), (noisy.image, compressed.image), strict=True):
