@@ -107,7 +107,8 @@ class ImageModel(nn.Module, ABC):
         at all at 0, where the base image is the image itself, and half at 1/255, one step of 8 bits.
         """
         colours, conditions = self.split(planes)
-        codes, correction = codes.tensor_split((self.field.code_channels,), dim=1)
+        # Not slices, whose gradients would each be as large as all codes.
+        codes, correction = codes.split((self.field.code_channels, codes.shape[1] - self.field.code_channels), dim=1)
         size, channels = (planes.shape[-2], planes.shape[-1]), colours.shape[1]
         latent = Latent(codes, size, channels, self.items_per_image(channels))
         if correction.shape[1] > 0:

@@ -20,6 +20,9 @@ from torch import Tensor
 from amortized_sr.axes import Axis, num_neighbours, pixel_blocks
 from amortized_sr.compute import Bounds
 
+# Largest side in cells of grids that are drawn, for a gradient, by matrices without gaps.
+_WHOLE_CELLS = 64
+
 
 @runtime_checkable
 class Contributor(Protocol):
@@ -171,6 +174,8 @@ def render_separable(
     """
     # Colours are sums of many products: the half precision of a training loop would show as bands.
     with torch.autocast(layers[0][1].device.type, enabled=False):
+        if max(rows.cells, columns.cells) <= _WHOLE_CELLS and any(codes.requires_grad for _, codes in layers):
+            return _render_whole(layers, rows, columns)
         parts = [_Layer.of(kernel, codes, rows, columns) for kernel, codes in layers]
         batch, colours = parts[0].codes.shape[:2]
         numbers_per_block = batch * colours * columns.count * sum(part.down.matrix.shape[2] for part in parts)
@@ -178,6 +183,23 @@ def render_separable(
         bands = [_render_band(band, columns.count) for band in zip(*(part.split(size) for part in parts), strict=True)]
         result = bands[0] if len(bands) == 1 else torch.cat(bands, dim=1)
         return result[:, : rows.count].unflatten(0, (batch, colours))
+
+
+def _render_whole(layers: Sequence[tuple[Kernel, Tensor]], rows: Axis, columns: Axis) -> Tensor:
+    """Return the picture by two matrices that read all cells.
+
+    Most of their numbers are zero, but nothing is gathered: a training step's drawing and its gradient take half of the
+    time.
+    """
+    matrices, stretched = [], []
+    for kernel, codes in layers:
+        across, down = (_BandMatrix.of(kernel, axis, codes).whole(axis) for axis in (columns, rows))
+        functions = across.shape[2]
+        ordered = codes.unflatten(1, (-1, functions, functions)).permute(0, 1, 4, 2, 5, 3)
+        stretched.append((ordered.flatten(4) @ across.flatten(1).T).flatten(0, 1).flatten(1, 2))
+        matrices.append(down.flatten(1))
+    source, matrix = torch.cat(stretched, dim=1), torch.cat(matrices, dim=1)
+    return torch.bmm(matrix.expand(len(source), -1, -1), source).unflatten(0, (len(layers[0][1]), -1))
 
 
 def _render_band(layers: Sequence["_Layer"], count: int) -> Tensor:
@@ -216,6 +238,15 @@ class _BandMatrix:
         values = kernel(torch.from_numpy(parts.distinct), torch.tensor(axis.step, dtype=torch.float64))
         matrix = values.flatten(2).to(like).expand(len(parts.offset), -1, -1)
         return _BandMatrix(matrix, torch.from_numpy(parts.index))
+
+    def whole(self, axis: Axis) -> Float[Tensor, "pixels cells functions"]:
+        """Return the matrix with a column for every cell of the axis."""
+        values = self.matrix.unflatten(2, (self.index.shape[1], -1)).flatten(0, 1)[: axis.count]
+        cells = self.index.repeat_interleave(self.matrix.shape[1], dim=0)[: axis.count].to(values.device)
+        pixels = torch.arange(axis.count, device=values.device)[:, None].expand_as(cells)
+        # Edge cells come more than once.
+        empty = values.new_zeros(axis.count, axis.cells, values.shape[2])
+        return empty.index_put((pixels, cells), values, accumulate=True)
 
     def split(self, size: int) -> list["_BandMatrix"]:
         """Return parts of at most `size` blocks."""

@@ -5,7 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amortized_sr.fields.hyper import LocalFourier
+from amortized_sr.axes import axes
+from amortized_sr.compute import DEFAULT_BOUNDS
+from amortized_sr.coords import WHOLE
+from amortized_sr.fields.hyper import HyperField, LocalFourier
+from amortized_sr.sampling import render_points
 
 KINDS = [(footprint, neighbors) for footprint in ("point", "gauss", "box") for neighbors in (1, 4)]
 
@@ -81,3 +85,34 @@ def test_four_neighbours_blend_with_a_continuous_slope():
     offsets = torch.linspace(-1.3, 1.3, 2601, dtype=torch.float64)
     slopes = basis("point", 4)(offsets, number(0.0)).diff(dim=0) / offsets.diff()[:, None]
     assert slopes.diff(dim=0).abs().max() < 0.2  # a kink of the bilinear blend would be 1 at least
+
+
+@pytest.mark.parametrize(("footprint", "neighbors"), KINDS)
+@pytest.mark.parametrize(
+    ("grid", "size", "window"),
+    [
+        ((5, 7), (13, 29), WHOLE),
+        ((6, 4), (6, 4), WHOLE),
+        ((9, 8), (10, 31), (-0.7, -1.2, 0.4, 0.9)),
+        ((2, 70), (3, 90), WHOLE),
+    ],
+    ids=["enlarged", "same size", "window", "many cells"],
+)
+def test_a_grid_that_is_drawn_for_a_gradient_has_the_picture_and_the_gradients_of_its_points(
+    footprint, neighbors, grid, size, window
+):
+    field = HyperField(2, 2, neighbors, footprint, finest_cell=0.125).double()
+    codes = torch.randn(3, field.code_channels, *grid, dtype=torch.float64, requires_grad=True)
+    rows, columns = axes(size, grid, window)
+    weights = torch.randn(3, 2, *size, dtype=torch.float64)
+    drawn = field.render_grid(codes, rows, columns, DEFAULT_BOUNDS)
+    points = render_points(field, codes, rows, columns, DEFAULT_BOUNDS)
+    torch.testing.assert_close(drawn, points)
+    torch.testing.assert_close(drawn.detach(), field.render_grid(codes.detach(), rows, columns, DEFAULT_BOUNDS))
+    inputs = [codes, *field.parameters()]
+    for ours, theirs in zip(
+        torch.autograd.grad((drawn * weights).sum(), inputs),
+        torch.autograd.grad((points * weights).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
