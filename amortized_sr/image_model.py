@@ -108,12 +108,12 @@ class ImageModel(nn.Module, ABC):
         """
         colours, conditions = self.split(planes)
         # Not slices, whose gradients would each be as large as all codes.
-        codes, correction = codes.split((self.field.code_channels, codes.shape[1] - self.field.code_channels), dim=1)
+        codes, *correction = codes.split(self.field.code_channels, dim=1)
         size, channels = (planes.shape[-2], planes.shape[-1]), colours.shape[1]
         latent = Latent(codes, size, channels, self.items_per_image(channels))
-        if correction.shape[1] > 0:
+        if correction:
             strength = conditions.amax(dim=1, keepdim=True)
-            colours = colours + latent.as_colours(correction) * (strength / (strength + HALF_CORRECTED))
+            colours = colours + latent.as_colours(correction[0]) * (strength / (strength + HALF_CORRECTED))
         return self.function_of(latent if self.skip is None else replace(latent, image=colours), bounds)
 
     def check_planes(self, planes: Tensor) -> None:

@@ -10,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import Trainer, seed_everything
 from PIL import Image
 
 from amortized_sr import ModelConfig, save_weights
@@ -32,6 +32,7 @@ def cut_photograph(folder: Path) -> None:
 
 def train(folder: Path, steps: int, output: Path) -> None:
     """Train on a folder, print the quality at scale 2, and write the weights."""
+    seed_everything(0, verbose=False)
     config = ModelConfig(encoder_width=16, encoder_blocks=2)
     task = SuperResolutionTask(config, learning_rate=3e-3, warmup_steps=10, val_scales=(2,))
     data = SuperResolutionData("folder", folder, val_count=2, crop_size=48, batch_size=8, val_scales=(2,))

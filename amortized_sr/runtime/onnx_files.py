@@ -27,7 +27,7 @@ LAYOUT_VERSION = "1"
 # What torch's exporter makes of the encoders edsr, hybrid and span.
 _OPERATORS = {
     *("Add", "Concat", "Constant", "Conv", "ConvTranspose", "Div", "Expand", "Identity", "Mod", "Mul", "Pad"),
-    *("ReduceMax", "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Squeeze", "Sub", "Unsqueeze"),
+    *("ReduceMax", "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Split", "Squeeze", "Sub", "Unsqueeze"),
 }
 
 _LARGEST_FILE = 1 << 30
