@@ -2,7 +2,8 @@
 
 Protocol: code -> picture as a float tensor, batch 1, float32, one thread, one process; medians of runs in turn after
 three unmeasured ones, first of all that has 28 pixels a side, then of the large pictures. The film decoder has the same
-code size, a SIREN of 4 hidden layers of 64, and random weights, which take as long as trained ones.
+code size, a SIREN of 4 hidden layers of 64, and random weights, which take as long as trained ones. Freed memory is
+kept, as the command line does.
 
     python scripts/bench_autoencoder.py MODEL... [--runs 9] [--side 1024]
 """
@@ -17,6 +18,7 @@ from torch import Tensor
 from amortized_sr.autoencoder import Autoencoder
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.benchmark.machine import describe_machine, interleaved_medians
+from amortized_sr.cli.freed_memory import keep_freed_memory
 from amortized_sr.model_builder import build_autoencoder
 from amortized_sr.weights import load_weights
 
@@ -29,6 +31,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=1024, help="side in pixels of the large picture")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()
     print(__doc__.split("\n\n")[1].replace("\n", " ") if __doc__ else "")
     titles = ["encode 28", "decode 28", "film 28", f"decode {arguments.side}", f"film {arguments.side}"]
     print(f"\n{describe_machine()}, ms\n\n| model | {' | '.join(titles)} | times faster than film |")

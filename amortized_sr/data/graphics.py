@@ -28,15 +28,6 @@ def draw_scene(seed: int, number: int, side: int) -> Pixels:
     return scene.draw()
 
 
-def draw_tiles(random: np.random.Generator, side: int) -> Pixels:
-    """Return a picture `(side, side, 3)` that repeats a small tile of two colours: checks, dots, stripes."""
-    height, width = random.integers(1, 5, 2)
-    dots = random.random((height, width)) < random.uniform(0.1, 0.9)
-    colours = random.integers(0, 256, (2, 3)) if random.random() < 0.5 else np.array([[0] * 3, [255] * 3])
-    y, x = np.ogrid[:side, :side]
-    return colours.astype(np.uint8)[dots[y % height, x % width].astype(int)]
-
-
 @final
 class _Scene:
     """A square picture, its colours and its random numbers."""

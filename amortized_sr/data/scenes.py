@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from amortized_sr.data.cache import ImageStore, pack
-from amortized_sr.data.graphics import UNIT, draw_scene, draw_tiles
+from amortized_sr.data.graphics import UNIT, draw_scene
 from amortized_sr.data.images import Pixels
 from amortized_sr.resize import shrink_height, shrink_width
 
@@ -21,9 +21,6 @@ _CHOICE = 8
 # Part of the samples whose image takes single pixels of the scene, as programs without antialiasing draw.
 _NEAREST = 0.3
 
-# Part of the samples whose image is a pattern of single pixels. Their targets show each as a square: the tone stays.
-_TILES = 0.1
-
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class Scenes:
     """Scenes and the share of the samples that they replace; a seed and a sample's number decide all that is random.
 
     Targets are means over the scene's pixels. Images are means, or single pixels, of the same part of the scene, exact
-    at any scale; an image made of the target would not be. Some images are patterns of single pixels instead.
+    at any scale; an image made of the target would not be.
 
     Attributes:
         store: Square scenes of at least `UNIT` times the side of the largest target.
@@ -58,10 +55,7 @@ class Scenes:
         target = _in_8_bits(functional.avg_pool2d(fine, UNIT))
         if image_side == target_side:
             return target[0], target[0]
-        kind = random.random()
-        if kind > 1 - _TILES:
-            return _as_squares(draw_tiles(random, image_side)[..., : part.shape[2]], target_side)
-        if kind < _NEAREST:
+        if random.random() < _NEAREST:
             chosen = ((torch.arange(image_side) + 0.5) * (part.shape[0] / image_side)).long()
             return fine[0][:, chosen][:, :, chosen], target[0]
         means = shrink_height(shrink_width(fine, image_side, "box"), image_side, "box")
@@ -86,17 +80,6 @@ def draw_scenes(count: int, largest_target: int, channels: Literal[1, 3], share:
     if channels == 1:
         drawn = (np.asarray(Image.fromarray(scene).convert("L"))[..., None] for scene in drawn)
     return Scenes(pack(drawn), share, seed)
-
-
-def _as_squares(
-    pixels: Pixels, side: int
-) -> tuple[Float[Tensor, "channel image image"], Float[Tensor, "channel target target"]]:
-    """Return an image and its pixels drawn as squares, as means over the pixels of a target."""
-    image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-    small = image.shape[-1]
-    # How much of each pixel lies in each pixel of the target, along one axis.
-    shares = torch.eye(small).repeat_interleave(side, dim=0).unflatten(0, (side, small)).mean(dim=1)
-    return image, _in_8_bits(shares @ image @ shares.T)
 
 
 def _in_8_bits(image: Tensor) -> Tensor:
