@@ -13,7 +13,8 @@ from amortized_sr.weights_header import Config
 def reachable(config: Config, wanted: Config) -> Config:
     """Return the network nearest to the wanted one that a trained one can grow to.
 
-    An upscaler can read further conditions behind its own, and its `edsr` can become a `hybrid` with the same blocks.
+    An upscaler can read further conditions behind its own, its `edsr` can become a `hybrid` with the same blocks, and
+    both can get further blocks.
     """
     if not (isinstance(config, ModelConfig) and isinstance(wanted, ModelConfig)):
         return config
@@ -21,6 +22,10 @@ def reachable(config: Config, wanted: Config) -> Config:
         config = replace(config, conditions=wanted.conditions)
     if (config.encoder, wanted.encoder) == ("edsr", "hybrid"):
         config = replace(config, encoder="hybrid", half_width=wanted.half_width, half_blocks=wanted.half_blocks)
+    if config.encoder == wanted.encoder and config.encoder in ("edsr", "hybrid"):
+        config = replace(config, encoder_blocks=max(config.encoder_blocks, wanted.encoder_blocks))
+    if config.encoder == wanted.encoder == "hybrid":
+        config = replace(config, half_blocks=max(config.half_blocks, wanted.half_blocks))
     return config
 
 
@@ -38,6 +43,7 @@ def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Te
     if not (isinstance(config, ModelConfig) and isinstance(wanted, ModelConfig)):
         return model.state_dict()
     state = build_model(wanted).state_dict()
+    new = set(state)
     for name, tensor in model.state_dict().items():
         if wanted.encoder != config.encoder and name.startswith("encoder.blocks."):
             _, _, number, rest = name.split(".", 3)
@@ -48,6 +54,12 @@ def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Te
         if name == "encoder.first.weight":
             tensor = torch.cat((tensor, torch.zeros_like(state[name][:, tensor.shape[1] :])), dim=1)
         state[name] = tensor
+        new.discard(name)
+    # The last convolution of a further block; a new branch as a whole ends with its own.
+    branch = "encoder.blocks." if wanted.encoder != config.encoder else "no branch"
+    for name in new:
+        if ".second." in name and not name.startswith(branch):
+            state[name] = torch.zeros_like(state[name])
     if wanted.encoder != config.encoder:
         for name in ("encoder.up.weight", "encoder.up.bias"):
             state[name] = torch.zeros_like(state[name])

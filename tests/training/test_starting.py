@@ -80,6 +80,7 @@ def test_expanded_convolutions_compute_what_the_weights_do(told_weights, expansi
 
 
 EDSR = ModelConfig(encoder_width=8, encoder_blocks=3, head_width=8)
+HYBRID = replace(EDSR, encoder="hybrid", half_width=6, half_blocks=2)
 
 
 @pytest.mark.parametrize("expansion", [0, 1])
@@ -91,8 +92,20 @@ EDSR = ModelConfig(encoder_width=8, encoder_blocks=3, head_width=8)
         (EDSR, replace(EDSR, encoder="hybrid", conditions=("jpeg",))),
         (replace(EDSR, conditions=("noise",)), replace(EDSR, encoder="hybrid", conditions=("noise", "jpeg"))),
         (replace(EDSR, skip="none", head_width=0), replace(EDSR, skip="none", head_width=0, conditions=("noise",))),
+        (EDSR, replace(EDSR, encoder_blocks=5)),
+        (EDSR, replace(EDSR, encoder="hybrid", encoder_blocks=6, half_width=6, half_blocks=2)),
+        (HYBRID, replace(HYBRID, encoder_blocks=6, half_blocks=3)),
     ],
-    ids=["conditions", "hybrid", "both", "more conditions", "nothing below"],
+    ids=[
+        "conditions",
+        "hybrid",
+        "both",
+        "more conditions",
+        "nothing below",
+        "more blocks",
+        "hybrid with more blocks",
+        "more blocks of a hybrid",
+    ],
 )
 def test_a_larger_network_begins_with_what_the_weights_draw(tmp_path, config, wanted, expansion):
     trained = build(config)
