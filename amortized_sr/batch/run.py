@@ -6,20 +6,20 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from amortized_sr.batch.engines import Engines, UnusableError, name_of
 from amortized_sr.batch.inputs import STREAM
+from amortized_sr.batch.makers import Makers, Making
 from amortized_sr.batch.manifest import Manifest
 from amortized_sr.batch.options import BatchBounds, BatchOptions
 from amortized_sr.batch.plan import BatchPlan, Job
 from amortized_sr.batch.report import Report
 from amortized_sr.batch.work import write_output
-from amortized_sr.engine import Engine
 from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.image_file import ImageFile
 from amortized_sr.image_io.reading import read_image
@@ -48,7 +48,8 @@ def run(
     manifest = open_manifest(plan, options)
     engines = Engines(options, len(plan.jobs), report.detail, loading, limit_threads)
     with contextlib.closing(engines):
-        _Batch(options, report, bounds, manifest, engines).run(plan.jobs)
+        makers = Makers(engines, bounds.write_behind)
+        _Batch(options, report, bounds, manifest, engines, makers).run(plan.jobs)
 
 
 def open_manifest(plan: BatchPlan, options: BatchOptions) -> Manifest | None:
@@ -78,18 +79,6 @@ def reason_to_skip(job: Job, options: BatchOptions, manifest: Manifest | None) -
 
 
 @final
-@dataclass(frozen=True)
-class _Pending:
-    """An output that another thread makes; the future returns how many seconds it took."""
-
-    job: Job
-    conversion: Conversion
-    fallbacks: list[str]
-    engine: Engine
-    future: Future[float]
-
-
-@final
 @dataclass
 class _Batch:
     """One run, and what it holds while it lasts."""
@@ -99,28 +88,27 @@ class _Batch:
     bounds: BatchBounds
     manifest: Manifest | None
     engines: Engines
-    pending: deque[_Pending] = field(default_factory=deque)
+    makers: Makers
 
     def run(self, jobs: list[Job]) -> None:
-        reader, maker = ThreadPoolExecutor(1, "reader"), ThreadPoolExecutor(max(2, os.cpu_count() or 1), "maker")
+        reader = ThreadPoolExecutor(1, "reader")
         try:
             for job, reading in self._read_ahead(jobs, reader):
                 if isinstance(reading, ImageError):
-                    self._drain(0)  # Reports keep the order of the inputs.
+                    self._report(all_of_them=True)  # Reports keep the order of the inputs.
                     self.report.skipped(job.source.path, job.output_path, reading)
                 else:
-                    self._upscale(job, reading, maker)
-                    self._drain(max(self.bounds.write_behind, 2 * self.engines.side_by_side))
-            self._drain(0)
+                    self._upscale(job, reading)
+                    self._report()
+            self._report(all_of_them=True)
         except BaseException:
             # Work that has not started is cancelled; outputs that are being made are finished.
             reader.shutdown(wait=False, cancel_futures=True)
-            maker.shutdown(wait=True, cancel_futures=True)
-            self.pending = deque(pending for pending in self.pending if not pending.future.cancelled())
-            self._drain(0)
+            self.makers.cancel()
+            self._report(all_of_them=True)
             raise
         reader.shutdown()
-        maker.shutdown()
+        self.makers.close()
 
     def _read_ahead(
         self, jobs: list[Job], reader: ThreadPoolExecutor
@@ -142,7 +130,7 @@ class _Batch:
         # Not in a thread: one that waits for a pipe could not be interrupted.
         return lambda: read_image(Path("stdin"), _read_stream(self.bounds.pipe_bytes), *limits)
 
-    def _upscale(self, job: Job, read: Callable[[], ImageFile], maker: ThreadPoolExecutor) -> None:
+    def _upscale(self, job: Job, read: Callable[[], ImageFile]) -> None:
         start, fallbacks = time.perf_counter(), []
         name = Path("stdin") if job.source.path == STREAM else job.source.path
         try:
@@ -151,23 +139,20 @@ class _Batch:
             output_path = None if job.output_path == STREAM else job.output_path
             conversion = convert(name, image, self.options.pictures, output_path)
             engine = self.engines.of(conversion)
-            conversion = tell(conversion, engine)
+            making = Making(job, tell(conversion, engine), engine, fallbacks)
             side_by_side = self.engines.side_by_side
             if side_by_side > 1 and self._is_one_of_many(conversion):
-                future = maker.submit(self._make, job, conversion, fallbacks, engine)
+                self.makers.make(making)
             elif side_by_side == 1 and conversion.is_small(self.bounds.whole_bytes):
-                frames = draw_frames(conversion, engine, fallbacks.append, whole=True)
-                future = maker.submit(write_output, job.output_path, conversion, frames, start)
+                self.makers.write(making, draw_frames(making.conversion, engine, fallbacks.append, whole=True), start)
             else:
-                self._drain(0)
+                self._report(all_of_them=True)
                 with self.engines.all_threads():
-                    frames = draw_frames(conversion, engine, fallbacks.append, whole=False)
-                    seconds = write_output(job.output_path, conversion, frames, start)
-                self._report_done(job, conversion, fallbacks, seconds, engine)
-                return
-            self.pending.append(_Pending(job, conversion, fallbacks, engine, future))
+                    frames = draw_frames(making.conversion, engine, fallbacks.append, whole=False)
+                    seconds = write_output(job.output_path, making.conversion, frames, start)
+                self._report_done(making, seconds)
         except ImageError as error:
-            self._drain(0)
+            self._report(all_of_them=True)
             self.report.failed(job.source.path, error, fallbacks)
 
     def _is_one_of_many(self, conversion: Conversion) -> bool:
@@ -175,33 +160,24 @@ class _Batch:
         whole_bytes = self.bounds.whole_bytes // self.engines.side_by_side
         return len(conversion.image.frames) == 1 and conversion.is_small(whole_bytes)
 
-    def _make(self, job: Job, conversion: Conversion, fallbacks: list[str], engine: Engine) -> float:
-        """Draw and write a picture in this thread alone."""
-        start = time.perf_counter()
-        self.engines.begin_thread()
-        frames = draw_frames(conversion, engine, fallbacks.append, whole=True)
-        return write_output(job.output_path, conversion, frames, start)
-
-    def _drain(self, limit: int) -> None:
-        """Wait until at most `limit` outputs are being made, and report the others."""
-        while len(self.pending) > limit:
-            pending = self.pending[0]
+    def _report(self, all_of_them: bool = False) -> None:
+        """Report outputs that threads have made: all of them, or as many as keep few of them waiting."""
+        for making, outcome in self.makers.finished(all_of_them):
             try:
-                seconds = pending.future.result()
-                self._report_done(pending.job, pending.conversion, pending.fallbacks, seconds, pending.engine)
+                if isinstance(outcome, ImageError):
+                    raise outcome
+                self._report_done(making, outcome)
             except ImageError as error:
-                self.report.failed(pending.job.source.path, error, pending.fallbacks)
-            self.pending.popleft()
+                self.report.failed(making.job.source.path, error, making.fallbacks)
 
-    def _report_done(
-        self, job: Job, conversion: Conversion, fallbacks: list[str], seconds: float, engine: Engine
-    ) -> None:
+    def _report_done(self, making: Making, seconds: float) -> None:
+        job, conversion, engine = making.job, making.conversion, making.engine
         height, width = conversion.output.size
         if self.manifest is not None:
             with named_write_errors(job.output_path):
                 facts = {"width": width, "height": height, "engine": name_of(engine), "precision": engine.precision}
                 self.manifest.add(job.source.path, job.output_path, facts)
-        sizes, notices = (conversion.image.size, conversion.output.size), conversion.notices + fallbacks
+        sizes, notices = (conversion.image.size, conversion.output.size), conversion.notices + making.fallbacks
         self.report.done(job.source.path, job.output_path, *sizes, seconds, notices, conversion.drawing.strength.facts)
 
 

@@ -1,5 +1,6 @@
 """Work on a stream in other threads, while the next items are being made."""
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +12,14 @@ Result = TypeVar("Result")
 
 
 def in_background(work: Callable[[Item], Result], items: Iterable[Item], most: int) -> Iterator[Result]:
-    """Yield the results of items in their order; at most so many wait at once."""
-    waiting: deque[Future[Result]] = deque()
+    """Yield the results of items in their order; at most so many wait at once. A single item is done at once."""
+    items, waiting = iter(items), deque[Future[Result]]()
+    first = list(itertools.islice(items, 2))
+    if len(first) < 2:
+        yield from map(work, first)
+        return
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for item in items:
+        for item in itertools.chain(first, items):
             waiting.append(pool.submit(work, item))
             while len(waiting) > most or (waiting and waiting[0].done()):
                 yield waiting.popleft().result()

@@ -10,7 +10,7 @@ equal.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float32
@@ -38,38 +38,67 @@ def draw(
     notify: Notify = ignore,
 ) -> Iterator[Pixels]:
     """Draw a picture with `size` pixels, from the top to the bottom, in strips of rows of any height."""
-    white, gamma, background = WHITE[depth_of(pixels)], drawing.tone_gamma, drawing.background
-    depth = drawing.depth or depth_of(pixels)
-    alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else None
+    white, gamma = WHITE[depth_of(pixels)], drawing.tone_gamma
+    if pixels.shape[2] in (1, 3):
+        for (strip,) in draw_together(engine, [pixels], size, [drawing], notify):
+            yield strip
+        return
+    alpha = pixels[..., -1:]
     if drawing.neutral:
-        pixels = pixels[..., :1] if alpha is None else pixels[..., [0, 3]]
+        pixels = pixels[..., [0, 3]]
     rendering = Rendering(size, (pixels.shape[0], pixels.shape[1]))
-    # Of colour and alpha, the second has neither noise nor compression.
-    strengths = drawing.strength, Strength()
-    if alpha is None or is_constant(alpha):
-        colours = pixels if alpha is None else pixels[..., :-1]
-        constant = np.float32(1.0 if alpha is None else float(alpha.flat[0]) / white)
-
-        def read_opaque(first: int, stop: int) -> Rows:
-            return _power(_as_rows(colours[first:stop], white), gamma)
-
-        opaque = engine.draw_rows(read_opaque, rendering, strengths[:1], drawing.tta, notify)
+    if is_constant(alpha):
+        constant = np.float32(float(alpha.flat[0]) / white)
+        opaque = _draw_opaque(engine, [pixels[..., :-1]], rendering, [drawing], notify)
         drawn = ((strip, np.broadcast_to(constant, strip[:, :1].shape)) for strip in opaque)
     else:
         whole = Rendering(rendering.drawn, rendering.image_size)
+        # Of colour and alpha, the second has neither noise nor compression.
+        strengths = drawing.strength, Strength()
         both = engine.draw_rows(_rows_of_both(pixels, white, gamma), whole, strengths, drawing.tta, notify)
         drawn = _separated(engine, both, rendering)
+    background, depth = drawing.background, drawing.depth or depth_of(pixels)
     for colour, opacity in drawn:
-        shown = _power(colour, 1 / gamma)
-        if drawing.neutral:
-            shown = np.broadcast_to(shown, (1, 3, *shown.shape[2:]))
-        if alpha is not None and background is not None:
+        shown = _shown(colour, drawing)
+        if background is not None:
             behind = (np.array(background, np.float32) / 255)[None, :, None, None]
             behind = behind if shown.shape[1] == 3 else behind.mean(axis=1, keepdims=True)
             shown = shown * opacity + behind * (1 - opacity)
-        elif alpha is not None:
+        else:
             shown = np.concatenate((shown, opacity), axis=1)
         yield quantised(shown, depth)
+
+
+def draw_together(
+    engine: Engine, pictures: Sequence[Pixels], size: Size, drawings: Sequence[Drawing], notify: Notify = ignore
+) -> Iterator[list[Pixels]]:
+    """Draw pictures without transparency at once, in strips of each; their shapes, `neutral` and `tta` are equal."""
+    first, rendering = drawings[0], Rendering(size, (pictures[0].shape[0], pictures[0].shape[1]))
+    colours = [pixels[..., :1] if first.neutral else pixels for pixels in pictures]
+    stored = depth_of(pictures[0])
+    for strip in _draw_opaque(engine, colours, rendering, drawings, notify):
+        parts = zip(np.split(strip, len(drawings)), drawings, strict=True)
+        yield [quantised(_shown(part, drawing), drawing.depth or stored) for part, drawing in parts]
+
+
+def _draw_opaque(
+    engine: Engine, pictures: Sequence[Pixels], rendering: Rendering, drawings: Sequence[Drawing], notify: Notify
+) -> Iterator[Rows]:
+    def read_rows(first: int, stop: int) -> Rows:
+        return np.concatenate(
+            [
+                _power(_as_rows(pixels[first:stop], WHITE[depth_of(pixels)]), drawing.tone_gamma)
+                for pixels, drawing in zip(pictures, drawings, strict=True)
+            ]
+        )
+
+    return engine.draw_rows(read_rows, rendering, [one.strength for one in drawings], drawings[0].tta, notify)
+
+
+def _shown(colour: Rows, drawing: Drawing) -> Rows:
+    """Return the tones of a file, and three equal channels of a neutral picture."""
+    shown = _power(colour, 1 / drawing.tone_gamma)
+    return np.broadcast_to(shown, (1, 3, *shown.shape[2:])) if drawing.neutral else shown
 
 
 def measure_noise(pixels: Pixels, drawing: Drawing) -> float:

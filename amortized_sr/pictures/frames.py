@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -14,7 +14,7 @@ from amortized_sr.image_io import ImageError
 from amortized_sr.image_io.image_file import Pixels
 from amortized_sr.image_io.writing import with_first_ready, write_frames, write_strips
 from amortized_sr.pictures.conversion import Conversion
-from amortized_sr.pictures.drawing import draw, measure_noise
+from amortized_sr.pictures.drawing import draw, draw_together, measure_noise
 from amortized_sr.strength import strength_of
 
 
@@ -44,11 +44,31 @@ def draw_frames(conversion: Conversion, engine: Engine, notify: Notify, whole: b
     Raises:
         ImageError: If there is not enough memory.
     """
-    size, drawing = conversion.output.size, conversion.drawing
+    size = conversion.output.size
     with _named_memory_errors(conversion):
-        drawings = (draw(engine, frame, size, drawing, notify) for frame in conversion.image.frames)
+        drawings = (draw(engine, frame, size, conversion.drawing, notify) for frame in conversion.image.frames)
         # Drawing and compressing take turns: both use all cores, and side by side they took twice the time.
         return [list(strips) if whole else with_first_ready(strips) for strips in drawings]
+
+
+def alike(conversion: Conversion) -> tuple[Hashable, ...] | None:
+    """Return what pictures have in common that can be drawn together, or None for one that is drawn alone."""
+    pixels, drawing = conversion.image.frames[0], conversion.drawing
+    if len(conversion.image.frames) > 1 or pixels.shape[2] not in (1, 3):
+        return None
+    return pixels.shape, pixels.dtype, conversion.output.size, drawing.neutral, drawing.tta
+
+
+def draw_alike(conversions: list[Conversion], engine: Engine, notify: Notify) -> list[list[Iterable[Pixels]]]:
+    """Draw outputs that are `alike` as wholes, at once.
+
+    Raises:
+        ImageError: If there is not enough memory.
+    """
+    pictures, drawings = [one.image.frames[0] for one in conversions], [one.drawing for one in conversions]
+    with _named_memory_errors(conversions[0]):
+        strips = list(draw_together(engine, pictures, conversions[0].output.size, drawings, notify))
+    return [[list(picture)] for picture in zip(*strips, strict=True)]
 
 
 def write_picture(file: BinaryIO, conversion: Conversion, frames: list[Iterable[Pixels]]) -> None:
