@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from amortized_sr.coder import Coder as Coder
     from amortized_sr.compute import Compute as Compute
     from amortized_sr.continuous import ContinuousImage as ContinuousImage
+    from amortized_sr.freed_memory import keep_freed_memory as keep_freed_memory
     from amortized_sr.latent import Latent as Latent
     from amortized_sr.model import AmortizedSR as AmortizedSR
     from amortized_sr.model_builder import build_autoencoder as build_autoencoder
@@ -43,6 +44,7 @@ _HOMES = {
     "Upscaler": "upscaler",
     "build_autoencoder": "model_builder",
     "build_model": "model_builder",
+    "keep_freed_memory": "freed_memory",
     "load_weights": "weights",
     "save_weights": "weights",
     "upscale": "pictures.upscale",

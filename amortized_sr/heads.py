@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amortized_sr.layers import Conv3x3, begin_near_zero
+from amortized_sr.layers import Conv1x1, Conv3x3, begin_near_zero
 
 
 class Head(nn.Module, ABC):
@@ -45,11 +45,11 @@ class ConvolutionalHead(Head):
             last = Conv3x3(in_channels, code_channels)
             layers: list[nn.Module] = [last]
         else:
-            last = nn.Conv2d(hidden_channels, code_channels, 1)
+            last = Conv1x1(hidden_channels, code_channels)
             layers = [
                 Conv3x3(in_channels, hidden_channels),
                 nn.ReLU(inplace=True),
-                nn.Conv2d(hidden_channels, hidden_channels, 1),
+                Conv1x1(hidden_channels, hidden_channels),
                 nn.ReLU(inplace=True),
                 last,
             ]
@@ -91,7 +91,7 @@ class ModulationHead(Head):
 
     def __init__(self, in_channels: int, code_channels: int) -> None:
         super().__init__()
-        self.project = nn.Conv2d(in_channels, code_channels, 1)
+        self.project = Conv1x1(in_channels, code_channels)
         nn.init.zeros_(self.project.weight)
         assert self.project.bias is not None
         nn.init.zeros_(self.project.bias)

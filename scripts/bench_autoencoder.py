@@ -18,7 +18,7 @@ from torch import Tensor
 from amortized_sr.autoencoder import Autoencoder
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.benchmark.machine import describe_machine, interleaved_medians
-from amortized_sr.cli.freed_memory import keep_freed_memory
+from amortized_sr.freed_memory import keep_freed_memory
 from amortized_sr.model_builder import build_autoencoder
 from amortized_sr.weights import load_weights
 

@@ -16,7 +16,6 @@ from amortized_sr.cli.benchmark import benchmark
 from amortized_sr.cli.codes import decode, encode, morph, sample
 from amortized_sr.cli.compare import compare
 from amortized_sr.cli.fit import fit
-from amortized_sr.cli.freed_memory import keep_freed_memory
 from amortized_sr.cli.info import info
 from amortized_sr.cli.pack import pack
 from amortized_sr.cli.page import page
@@ -24,6 +23,7 @@ from amortized_sr.cli.render import render
 from amortized_sr.cli.serve import serve
 from amortized_sr.cli.train import export, train, validate
 from amortized_sr.cli.upscale import upscale
+from amortized_sr.freed_memory import keep_freed_memory
 
 
 def _show_version(show: bool) -> bool:

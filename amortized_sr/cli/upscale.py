@@ -12,9 +12,9 @@ import typer
 
 from amortized_sr.choices import DeviceName, EngineName, FormatName, Precision
 from amortized_sr.cli.exit_codes import Terminated, ended_at_once, ended_in_order, sentence
-from amortized_sr.cli.freed_memory import keep_freed_memory
 from amortized_sr.cli.sizes_in_bytes import parse_bytes
 from amortized_sr.cli.target import HeightOption, LongestOption, ScaleOption, SizeOption, WidthOption, parse_target
+from amortized_sr.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from amortized_sr.strength import Dial

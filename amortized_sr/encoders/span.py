@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amortized_sr.encoders.base import Encoder
-from amortized_sr.layers import Conv3x3
+from amortized_sr.layers import Conv1x1, Conv3x3
 
 
 @final
@@ -30,7 +30,7 @@ class SPAN(Encoder):
         self.first = Conv3x3(planes, width)
         self.blocks = nn.ModuleList(AttentionBlock(width) for _ in range(num_blocks))
         self.last = Conv3x3(width, width)
-        self.merge = nn.Conv2d(4 * width, width, 1)
+        self.merge = Conv1x1(4 * width, width)
 
     def forward(
         self, planes: Float[Tensor, "batch plane height width"]

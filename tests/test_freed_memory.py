@@ -1,4 +1,4 @@
-"""The command line keeps memory that torch frees."""
+"""A process that asks for it keeps memory that torch frees."""
 
 import platform
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import resource, sys, torch
-from amortized_sr.cli.freed_memory import keep_freed_memory
+from amortized_sr import keep_freed_memory
 
 if sys.argv[1] == "keep":
     keep_freed_memory()
