@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from amortized_sr.choices import ConditionName
-from amortized_sr.degradation import add_conditions
 from amortized_sr.noise_estimate import estimate_noise, significant_noise
+from amortized_sr.picture_tensor import add_conditions
 from amortized_sr.strength import Dial, Restoration, Strength, strength_of
 
 Dials = Dial | Float[Tensor, " strength"] | Int[Tensor, " strength"]

@@ -14,6 +14,7 @@ from amortized_sr.jpeg import PERIOD, compress
 from amortized_sr.jpeg_strength import condition_of_step
 from amortized_sr.model_config import check_bounds
 from amortized_sr.noise import gaussian_noise
+from amortized_sr.picture_tensor import add_conditions
 from amortized_sr.resize import blur, shrink_height, shrink_width
 
 # Streams of random numbers: (seed, stream, sample number). Training pairs use the streams 0 to 3.
@@ -38,14 +39,6 @@ class Degraded(NamedTuple):
     def planes(self) -> Float[Tensor, "batch plane rows columns"]:
         """The image's colours, then a constant plane for each condition."""
         return add_conditions(self.image, self.conditions)
-
-
-def add_conditions(
-    image: Float[Tensor, "batch colour height width"], conditions: Float[Tensor, "batch condition"]
-) -> Float[Tensor, "batch plane height width"]:
-    """Return colours followed by a constant plane for each condition."""
-    constant = conditions.to(image)[:, :, None, None].expand(-1, -1, *image.shape[-2:])
-    return torch.cat((image, constant), dim=1)
 
 
 # Not marked final: jsonargparse takes no final class for a default.

@@ -1,4 +1,4 @@
-"""Pillow pictures of 8 bits <-> image tensors `(1, channel, height, width)` in [0, 1]."""
+"""Pillow pictures of 8 bits <-> image tensors `(1, channel, height, width)` in [0, 1], and planes behind them."""
 
 import numpy as np
 import torch
@@ -51,3 +51,11 @@ def check_values(image: Tensor) -> None:
     largest = image.amax().item() if image.numel() else 0.0
     if largest > 3:
         raise ValueError(f"an image tensor must hold values in [0, 1], got up to {largest:g}; divide by 255")
+
+
+def add_conditions(
+    image: Float[Tensor, "batch colour height width"], conditions: Float[Tensor, "batch condition"]
+) -> Float[Tensor, "batch plane height width"]:
+    """Return colours followed by a constant plane for each condition."""
+    constant = conditions.to(image)[:, :, None, None].expand(-1, -1, *image.shape[-2:])
+    return torch.cat((image, constant), dim=1)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from amortized_sr.degradation import Degradation, add_conditions
+from amortized_sr.degradation import Degradation
 from amortized_sr.jpeg_strength import condition_of_step, step_of_quality
+from amortized_sr.picture_tensor import add_conditions
 
 
 def _pillow(image, size):

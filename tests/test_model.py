@@ -17,12 +17,12 @@ from windows import windows
 from amortized_sr.choices import FieldName, Footprint, InterpolationName, Neighbors
 from amortized_sr.compute import Bounds
 from amortized_sr.coords import pixel_cell, pixel_window
-from amortized_sr.degradation import add_conditions
 from amortized_sr.encoders.base import Encoder
 from amortized_sr.grids import pixel_grid
 from amortized_sr.latent import Latent, LatentError
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.picture_tensor import add_conditions
 from amortized_sr.symmetry import TURNS, Turn
 
 SMALL = ModelConfig(

@@ -4,12 +4,11 @@ from torch import nn
 
 from amortized_sr.autoencoder_config import AutoencoderConfig
 from amortized_sr.coords import WHOLE
-from amortized_sr.degradation import add_conditions
 from amortized_sr.image_io import read_picture
 from amortized_sr.metrics import lr_consistency, psnr
 from amortized_sr.model_builder import build_autoencoder, build_model
 from amortized_sr.model_config import ModelConfig
-from amortized_sr.picture_tensor import picture_to_tensor
+from amortized_sr.picture_tensor import add_conditions, picture_to_tensor
 from amortized_sr.refinement import RefineSettings, refine, refine_code
 from amortized_sr.weights import load_weights
 

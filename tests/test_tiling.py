@@ -16,10 +16,10 @@ from amortized_sr.amortized_image import AmortizedImage
 from amortized_sr.axes import Rendering
 from amortized_sr.choices import FieldName, Neighbors
 from amortized_sr.compute import DEFAULT_BOUNDS, DEFAULT_MEMORY, Bounds, Compute, ignore
-from amortized_sr.degradation import add_conditions
 from amortized_sr.devices import has_bfloat16
 from amortized_sr.model_builder import build_model
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.picture_tensor import add_conditions
 from amortized_sr.resize import shrink
 from amortized_sr.sizes import scaled_size
 from amortized_sr.strips import render_strips

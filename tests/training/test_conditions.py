@@ -5,10 +5,11 @@ import re
 import pytest
 import torch
 
-from amortized_sr.degradation import Degradation, add_conditions
+from amortized_sr.degradation import Degradation
 from amortized_sr.jpeg_strength import condition_of_step, step_of_quality
 from amortized_sr.metrics import psnr
 from amortized_sr.model_config import ModelConfig
+from amortized_sr.picture_tensor import add_conditions
 from amortized_sr.training.command import train, validate
 from amortized_sr.training.super_resolution import SuperResolutionTask
 from amortized_sr.weights import load_weights
