@@ -3,10 +3,10 @@
 Protocol: both versions run in turn, each time in a process of its own; the earlier one lies in a temporary worktree. In
 process: encode and render a random picture to a float tensor, median of 15 calls after five unmeasured ones, then the
 median over the runs. The earlier version computes in fp32; this one keeps freed memory, as its command line does.
-Processes: from start to exit with the precision of their choice, PNG files in and out. The folder holds parts of one
-photograph, shrunk by 2 to 6.
+Processes: from start to exit with the precision of their choice, PNG files in and out. The folder holds parts of
+photographs, shrunk by 2 to 6.
 
-    python scripts/bench_against.py REVISION [--model photo-tiny] [--runs 5] [--images 1000]
+    python scripts/bench_against.py REVISION [--model photo-tiny] [--runs 5] [--images 1000] [--photos FOLDER]
 """
 
 import argparse
@@ -50,6 +50,9 @@ def main() -> None:
     parser.add_argument("--model", default="photo-tiny")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument(
+        "--photos", type=Path, default=_ROOT / "examples", help="folder of JPEG files of 400 pixels or more"
+    )
     arguments = parser.parse_args()
     print(f"{describe_machine()}\n")
     print("| job | before, s | now, s | ratio |\n|---|---|---|---|")
@@ -72,15 +75,15 @@ def _measure(before: Path, folder: Path, arguments: argparse.Namespace) -> None:
             }
             times = _in_turn(commands, arguments.runs, lambda where, command: float(_run(where, command)))
             _print_row(f"{side} -> {size} in process, {precision}", times)
-    random, photograph = np.random.default_rng(0), Image.open(_ROOT / "examples" / "kitten_1024.jpg")
+    random, photographs = np.random.default_rng(0), sorted(arguments.photos.glob("*.jpg"))
     one, many = folder / "one.png", folder / "many"
-    _part_of_a_photograph(random, photograph).save(one)
+    _part_of_a_photograph(random, photographs).save(one)
     upscale = ["-m", "amortized_sr", "upscale", "-q", "--overwrite", "-n", arguments.model]
     command = [*upscale, str(one), "-s", "8", "-o", str(folder / "large.png")]
     _print_row("64 -> 512, a process", _in_turn(dict.fromkeys((before, _ROOT), command), arguments.runs, _timed))
     many.mkdir()
     for number in range(arguments.images):
-        _part_of_a_photograph(random, photograph).save(many / f"{number:05d}.png")
+        _part_of_a_photograph(random, photographs).save(many / f"{number:05d}.png")
     command = [*upscale, str(many), "-s", "4", "-o", str(folder / "outputs")]
     times = _in_turn(dict.fromkeys((before, _ROOT), command), min(arguments.runs, 3), _timed)
     _print_row(f"{arguments.images:,} pictures, 64 -> 256, a process", times)
@@ -110,9 +113,9 @@ def _timed(where: Path, command: list[str]) -> float:
     return time.perf_counter() - begin
 
 
-def _part_of_a_photograph(random: np.random.Generator, photograph: Image.Image) -> Image.Image:
+def _part_of_a_photograph(random: np.random.Generator, photographs: list[Path]) -> Image.Image:
     """Return a picture of 64x64 pixels."""
-    side = int(random.integers(128, 385))
+    photograph, side = Image.open(random.choice(photographs)), int(random.integers(128, 385))
     left, top = (int(random.integers(0, limit - side)) for limit in photograph.size)
     return photograph.crop((left, top, left + side, top + side)).resize((64, 64), Image.Resampling.LANCZOS)
 

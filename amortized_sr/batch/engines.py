@@ -20,9 +20,9 @@ from amortized_sr.weights_header import models_reading
 if TYPE_CHECKING:
     from amortized_sr.upscaler import Upscaler
 
-# How much `NumpyEngine.work` numpy may do for all pictures of a run: about 580x580. Whole processes on two cores
-# take as long with either engine at 590x590 and x4, in bf16 with torch, by `scripts/bench_engines.py`.
-_NUMPY_WORK = 56_000_000_000
+# How much `NumpyEngine.work` numpy may do for all pictures of a run: about 440x440. Whole processes on two cores
+# take as long with either engine at 450x450 and x4, in bf16 with torch, by `scripts/bench_engines.py`.
+_NUMPY_WORK = 32_000_000_000
 
 
 @final
@@ -88,7 +88,7 @@ class Engines:
             if self.options.engine == "numpy":
                 raise
             return self._load_torch()
-        work = engine.work(image.size) * len(image.frames) * self.num_jobs
+        work = engine.work(image.size, conversion.output.size) * len(image.frames) * self.num_jobs
         if self.options.engine == "auto" and work > _NUMPY_WORK:
             return self._load_torch()
         if not self._numpy_is_told:
