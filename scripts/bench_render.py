@@ -1,9 +1,9 @@
 """Time 32x32x3 -> 1024x1024 and 1000x1000 in process, as ratios to Pillow's bicubic resize of the same image.
 
 Protocol: encode + render to a float tensor, batch 1, float32, all threads of the machine; median of the runs after
-three unmeasured ones, and freed memory is kept; Pillow resizes the same 8-bit picture, in turn with the model, in the same process. The
-`concat` field has LIIF's size (3x3 unfolding of 64 features, 4 hidden layers of 256, 4 neighbours) on the same
-encoder as the default weights, and is timed on a band of the output, in proportion.
+three unmeasured ones; freed memory is kept, as by the command line. Pillow resizes the same 8-bit picture, in turn with
+the model, in the same process. The `concat` field has LIIF's size (3x3 unfolding of 64 features, 4 hidden layers of
+256, 4 neighbours) on the same encoder as the default weights, and is timed on a band of the output, in proportion.
 
     python scripts/bench_render.py [--model NAME] [--runs 30]
 """
