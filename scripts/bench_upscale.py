@@ -1,36 +1,41 @@
 """Time and memory of `amortized-sr upscale`: huge outputs, a folder of small images, and where the time goes.
 
-Protocol: bundled weights `photo-tiny`, CPU, fp32. Huge outputs are whole processes (start, weights, encoding, drawing,
-compressing, fsync), one run each; peak memory is the process' largest resident set. The folder is done in this process
-after one warm-up, once with decoding, drawing and writing overlapping, once one after another, and once by a loop that
-enlarges with Pillow's Lanczos filter and uses the same reader and writer. Stages are medians of seven runs.
+Protocol: bundled weights `photo-tiny`, CPU, by default in the precision that is chosen there. Huge outputs are whole
+processes (start, weights, encoding, drawing, compressing, fsync), one run each; peak memory is the process' largest
+resident set. The folder is done in this process after one warm-up, and by a loop that enlarges with Pillow's Lanczos
+filter and uses the same reader and writer; medians of three runs in turn. Stages are medians of seven runs. Freed memory
+is kept, as by the command line.
 
-    python scripts/bench_upscale.py [--sizes 4096 8192 16384] [--images 1000]
+    python scripts/bench_upscale.py [--sizes 4096 8192 16384] [--images 1000] [--precision auto]
 """
 
 import argparse
 import contextlib
 import io
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
 from PIL import Image
 
 from amortized_sr.batch.inputs import Input
-from amortized_sr.batch.options import BatchBounds, BatchOptions
+from amortized_sr.batch.options import BatchOptions
 from amortized_sr.batch.plan import BatchPlan, Job
 from amortized_sr.batch.report import Report
 from amortized_sr.batch.run import run
+from amortized_sr.benchmark.machine import describe_machine
+from amortized_sr.choices import Precision
 from amortized_sr.compute import Compute
+from amortized_sr.devices import choose_precision
+from amortized_sr.freed_memory import keep_freed_memory
 from amortized_sr.image_io.atomic import replacing
 from amortized_sr.image_io.depths import quantised
 from amortized_sr.image_io.formats import FORMATS
@@ -49,15 +54,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="*", default=[4096, 8192, 16384])
     parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     arguments = parser.parse_args()
-    print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads\n")
+    keep_freed_memory()
+    print(f"{describe_machine()}; precision {choose_precision(arguments.precision, torch.device('cpu'))}\n")
     with tempfile.TemporaryDirectory() as folder:
-        measure_huge(Path(folder), arguments.sizes)
-        measure_folder(Path(folder), arguments.images)
-        measure_stages(Path(folder))
+        measure_huge(Path(folder), arguments.sizes, arguments.precision)
+        measure_folder(Path(folder), arguments.images, arguments.precision)
+        measure_stages(Path(folder), arguments.precision)
 
 
-def measure_huge(folder: Path, sizes: list[int]) -> None:
+def measure_huge(folder: Path, sizes: list[int], precision: Precision) -> None:
     source = folder / "source.png"
     with Image.open(EXAMPLE) as kitten:
         kitten.convert("RGB").resize((512, 512)).save(source)
@@ -66,7 +73,7 @@ def measure_huge(folder: Path, sizes: list[int]) -> None:
         for suffix, name in (("tif", "BigTIFF" if 3 * size**2 > 3 * 2**30 else "TIFF"), ("png", "PNG")):
             place = folder / f"large.{suffix}"
             command = [sys.executable, "-m", "amortized_sr", "upscale", str(source), "--size", f"{size}x{size}"]
-            command += ["--precision", "fp32"]
+            command += ["--precision", precision]
             begin = time.perf_counter()
             memory = _peak([*command, "-o", str(place), "-q", "--device", "cpu"])
             seconds = time.perf_counter() - begin
@@ -94,7 +101,7 @@ def _peak(command: list[str]) -> float:
     return int(done.stdout) * 1024 / 1e6
 
 
-def measure_folder(folder: Path, count: int) -> None:
+def measure_folder(folder: Path, count: int, precision: Precision) -> None:
     with Image.open(EXAMPLE) as kitten:
         picture = kitten.convert("RGB").resize((512, 512))
     jobs = []
@@ -103,42 +110,39 @@ def measure_folder(folder: Path, count: int) -> None:
         left, top = number * 37 % 448, number * 91 % 448
         picture.crop((left, top, left + 64, top + 64)).save(path)
         jobs.append(Job(Input(path, Path(path.name)), folder / f"{number}_x4.png"))
-    options = BatchOptions(
-        PictureOptions(SizeRequest(scale=4)), "photo-tiny", Compute("cpu", precision="fp32"), overwrite=True
-    )
+    compute = Compute("cpu", precision=precision)
+    options = BatchOptions(PictureOptions(SizeRequest(scale=4)), "photo-tiny", compute, overwrite=True)
     plan = BatchPlan(jobs, manifest_folder=None, failures=[], notes=[])
 
-    def upscale(read_ahead: int, write_behind: int) -> float:
+    def upscale() -> None:
         report = Report(as_json=False, quiet=True, verbose=False)
-        begin = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
-            run(plan, options, report, BatchBounds(read_ahead, write_behind), limit_threads=True)
-        return time.perf_counter() - begin
+            run(plan, options, report, limit_threads=True)
 
-    def lanczos() -> float:
-        begin = time.perf_counter()
+    def lanczos() -> None:
         for job in jobs:
             pixels = read_image(job.source.path).frames[0]
             large = np.array(Image.fromarray(pixels).resize((256, 256), Image.Resampling.LANCZOS))
             with replacing(job.output_path) as file:
                 write_strips(file, Output(PNG, (256, 256), 3, "uint8", Metadata()), iter([large]))
-        return time.perf_counter() - begin
 
-    upscale(3, 4)
+    upscale()
     print(f"| {count} images of 64x64 to 256x256, PNG | seconds | images/s |\n|---|---|---|")
-    cases = {
-        "overlapping": lambda: upscale(3, 4),
-        "one after another": lambda: upscale(0, 0),
-        "loop with Pillow's Lanczos filter": lanczos,
-    }
-    for name, case in cases.items():
-        seconds = case()
-        print(f"| {name} | {seconds:.1f} | {count / seconds:.1f} |", flush=True)
+    cases: dict[str, Callable[[], None]] = {"`upscale`": upscale, "loop with Pillow's Lanczos filter": lanczos}
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(3):
+        for name, case in cases.items():
+            begin = time.perf_counter()
+            case()
+            times[name].append(time.perf_counter() - begin)
+    for name, seconds in times.items():
+        median = statistics.median(seconds)
+        print(f"| {name} | {median:.1f} | {count / median:.0f} |")
     print()
 
 
-def measure_stages(folder: Path) -> None:
-    upscaler = Upscaler.from_pretrained("photo-tiny", "cpu", precision="fp32")
+def measure_stages(folder: Path, precision: Precision) -> None:
+    upscaler = Upscaler.from_pretrained("photo-tiny", "cpu", precision=precision)
     print("| milliseconds | decode | encode (network) | render | quantise | write PNG |\n|---|---|---|---|---|---|")
     for small in (32, 256):
         source, place = folder / "small.png", folder / "drawn.png"
