@@ -3,8 +3,8 @@
 Protocol: bundled weights `photo-tiny`, CPU, by default in the precision that is chosen there. Huge outputs are whole
 processes (start, weights, encoding, drawing, compressing, fsync), one run each; peak memory is the process' largest
 resident set. The folder is done in this process after one warm-up, and by a loop that enlarges with Pillow's Lanczos
-filter and uses the same reader and writer; medians of three runs in turn. Stages are medians of seven runs. Freed memory
-is kept, as by the command line.
+filter and uses the same reader and writer; medians of three runs in turn. Stages are medians of seven runs. Freed
+memory is kept, as by the command line.
 
     python scripts/bench_upscale.py [--sizes 4096 8192 16384] [--images 1000] [--precision auto]
 """
