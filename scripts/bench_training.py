@@ -73,7 +73,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
     share = data.get("graphics_share", 0)
     scenes = draw_scenes(20, side, network.channels, share, seed=0) if share else None
     model = SuperResolutionTask(network, expansion=settings["model"].get("expansion", 0)).model
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
     bfloat16 = has_bfloat16(torch.device("cpu"))
     loading = total = 0.0
     pixels = 0

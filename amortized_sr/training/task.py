@@ -9,6 +9,8 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+from torch.optim import Optimizer
 
 from amortized_sr.weights_header import Config
 
@@ -70,8 +72,10 @@ class TrainingTask(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimiser and its schedule."""
-        # All tensors in one call. Lightning clips no gradients of the fused one.
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, betas=(0.9, 0.99), foreach=True)
+        # One pass over all tensors. Scaled gradients, as in fp16, it would unscale itself, after they were clipped.
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        options = {"lr": self.learning_rate, "betas": (0.9, 0.99), "foreach": scaled, "fused": not scaled}
+        optimizer = torch.optim.Adam(self.parameters(), **options)
         total = int(self.trainer.estimated_stepping_batches)
         if total < self.warmup_steps:
             rank_zero_info(
@@ -85,6 +89,17 @@ class TrainingTask(LightningModule, ABC):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip gradients as Lightning does, but also those of a fused optimiser, which it refuses."""
+        if gradient_clip_val:
+            clip = clip_grad_value_ if gradient_clip_algorithm == "value" else clip_grad_norm_
+            clip(self.parameters(), gradient_clip_val)
 
     def log_ratios(self, batch_size: int, *groups: dict[str, Tensor]) -> None:
         """Log the PSNR in dB of each kind of input, and `val/psnr`, which chooses the best checkpoint.

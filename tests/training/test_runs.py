@@ -1,16 +1,20 @@
 """Short runs, lines of progress, the learning curve, and held-out images."""
 
 import csv
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
+from amortized_sr.model_config import ModelConfig
 from amortized_sr.training.command import train
 from amortized_sr.training.run_folder import draw_curve, read_curve
+from amortized_sr.training.super_resolution import SuperResolutionTask
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -125,3 +129,34 @@ def test_columns_of_sample_pictures_have_captions(arguments, tmp_path, monkeypat
     monkeypatch.setattr(ImageDraw.ImageDraw, "text", recorded)
     assert train(arguments) == 0
     assert texts[:4] == ["input", "bicubic", "model", "target"]
+
+
+def norm(task, order):
+    return float(torch.nn.utils.get_total_norm([p.grad for p in task.parameters() if p.grad is not None], order))
+
+
+@pytest.mark.parametrize(("algorithm", "order"), [("norm", 2), ("value", math.inf)])
+def test_gradients_are_clipped(algorithm, order):
+    task = SuperResolutionTask(ModelConfig(encoder_width=4, encoder_blocks=1, head_width=4))
+    task.model(torch.rand(1, 3, 6, 6), (12, 12)).square().sum().mul(1e4).backward()
+    before = norm(task, order)
+    optimizer = torch.optim.Adam(task.parameters(), fused=True)
+    task.configure_gradient_clipping(optimizer)
+    assert norm(task, order) == before > 0.5
+    task.configure_gradient_clipping(optimizer, 0.5, algorithm)
+    assert 0.499 < norm(task, order) < 0.501
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_run_clips_gradients_and_takes_its_steps_in_one_pass(arguments, monkeypatch, precision):
+    norms = []
+
+    def before_the_next_gradients(task, optimizer):
+        assert optimizer.defaults["fused"]
+        norms.append(norm(task, 2))
+
+    monkeypatch.setattr(SuperResolutionTask, "on_before_zero_grad", before_the_next_gradients)
+    assert train([*arguments, "--trainer.gradient_clip_val", "1e-3", "--trainer.precision", precision]) == 0
+    assert len(norms) > 2
+    assert 0 < max(norms) < 1.01e-3
