@@ -182,8 +182,9 @@ def _is_plausible(codes: Tensor, planes: Tensor) -> bool:
     # A sum is finite only if all of its terms are, and takes a tenth of the time of a mask.
     if not (codes.sum(dtype=torch.float32).isfinite() or codes.isfinite().all()):
         return False
-    images = planes.repeat_interleave(len(codes) // len(planes), dim=0)
-    return codes.shape[-2:] == (1, 1) or bool((~_are_constant(codes) | _are_constant(images)).all())
+    # A grey model makes an item of each colour; one colour may be constant where the others are not.
+    of_images = codes.unflatten(0, (len(planes), -1)).flatten(1, 2)
+    return codes.shape[-2:] == (1, 1) or bool((~_are_constant(of_images) | _are_constant(planes)).all())
 
 
 def _are_constant(values: Float[Tensor, "batch _ height width"]) -> Bool[Tensor, " batch"]:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from amortized_sr.layers import Conv3x3, SineLayer
+from amortized_sr.layers import Conv1x1, Conv3x3, SineLayer
 
 
 @pytest.mark.parametrize("omega", [1.0, 30.0])
@@ -41,3 +41,13 @@ def test_convolution_under_autocast_equals_torch_padding():
         output.float().square().sum().backward()
     torch.testing.assert_close(image.grad, twin.grad, rtol=0.02, atol=0.02)
     assert torch.equal(layer(image), plain(image))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_convolution_of_single_pixels_equals_a_matrix_at_each(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    layer, features = Conv1x1(5, 7), torch.rand(2, 5, 4, 3)
+    expected = torch.einsum("oi,bihw->bohw", layer.weight[:, :, 0, 0], features) + layer.bias[:, None, None]
+    torch.testing.assert_close(layer(features), expected)
+    torch.set_num_threads(before)

@@ -88,7 +88,8 @@ class Engines:
             if self.options.engine == "numpy":
                 raise
             return self._load_torch()
-        work = engine.work(image.size, conversion.output.size) * len(image.frames) * self.num_jobs
+        drawn_alone = conversion.output.size if self.num_jobs == 1 else (0, 0)
+        work = engine.work(image.size, drawn_alone) * len(image.frames) * self.num_jobs
         if self.options.engine == "auto" and work > _NUMPY_WORK:
             return self._load_torch()
         if not self._numpy_is_told:

@@ -25,8 +25,8 @@ def listed_outputs(folder: Path) -> list[Path]:
 class Manifest:
     """The record of a folder of outputs; a source that is a text is an address in a remote store.
 
-    A line is appended after its output has been written, so that a killed process leaves at most a whole output without
-    a line, and never a line without an output.
+    A line is appended after its output has been written, so that a killed process leaves whole outputs without a line,
+    and never a line without an output.
 
     Args:
         folder: Folder of the outputs.

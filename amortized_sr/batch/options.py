@@ -61,7 +61,7 @@ class BatchBounds:
 
     Attributes:
         read_ahead: How many inputs are decoded before their turn.
-        write_behind: How many outputs may wait to be written.
+        write_behind: How many outputs, or groups of small ones, may be drawn and written meanwhile.
         whole_bytes: Size up to which outputs are drawn as a whole, and written by another thread.
         pipe_bytes: Most bytes that are read from standard input.
     """

@@ -52,7 +52,7 @@ class Conversion:
         drawing: How they are drawn.
         output: What is to be written.
         notices: Sentences about what could not be kept.
-        restoration: What is asked for; `pictures.upscale.tell` makes the drawing's strength of it.
+        restoration: What is asked for; `pictures.frames.tell` makes the drawing's strength of it.
     """
 
     source: Path

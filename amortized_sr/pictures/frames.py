@@ -51,8 +51,8 @@ def draw_frames(conversion: Conversion, engine: Engine, notify: Notify, whole: b
         return [list(strips) if whole else with_first_ready(strips) for strips in drawings]
 
 
-def alike(conversion: Conversion) -> tuple[Hashable, ...] | None:
-    """Return what pictures have in common that can be drawn together, or None for one that is drawn alone."""
+def group_of(conversion: Conversion) -> tuple[Hashable, ...] | None:
+    """Return what the pictures have in common that one can be drawn with, or None if it is drawn alone."""
     pixels, drawing = conversion.image.frames[0], conversion.drawing
     if len(conversion.image.frames) > 1 or pixels.shape[2] not in (1, 3):
         return None
@@ -60,7 +60,7 @@ def alike(conversion: Conversion) -> tuple[Hashable, ...] | None:
 
 
 def draw_alike(conversions: list[Conversion], engine: Engine, notify: Notify) -> list[list[Iterable[Pixels]]]:
-    """Draw outputs that are `alike` as wholes, at once.
+    """Draw outputs of one group as wholes, at once.
 
     Raises:
         ImageError: If there is not enough memory.

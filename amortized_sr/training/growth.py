@@ -56,9 +56,9 @@ def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Te
         state[name] = tensor
         new.discard(name)
     # The last convolution of a further block; a new branch as a whole ends with its own.
-    branch = "encoder.blocks." if wanted.encoder != config.encoder else "no branch"
+    branches = ("encoder.blocks.",) if wanted.encoder != config.encoder else ()
     for name in new:
-        if ".second." in name and not name.startswith(branch):
+        if ".second." in name and not name.startswith(branches):
             state[name] = torch.zeros_like(state[name])
     if wanted.encoder != config.encoder:
         for name in ("encoder.up.weight", "encoder.up.bias"):

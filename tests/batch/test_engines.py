@@ -30,7 +30,7 @@ def chosen(engine: str, side: int, scale: float = 4, num_jobs: int = 1, **option
     ("side", "scale", "num_jobs", "expected"),
     [
         (16, 4, 1, "numpy"), (400, 4, 1, "numpy"), (512, 4, 1, "torch"), (1024, 1, 1, "torch"),
-        (512, 32, 1, "numpy"), (64, 4, 10, "numpy"), (64, 4, 1000, "torch"),
+        (512, 32, 1, "numpy"), (64, 4, 10, "numpy"), (64, 4, 1000, "torch"), (16, 64, 10000, "torch"),
     ],
 )  # fmt: skip
 def test_numpy_is_taken_for_pictures_that_take_less_time_than_loading_torch(side, scale, num_jobs, expected):

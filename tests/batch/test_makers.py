@@ -1,5 +1,6 @@
 """Small pictures that are alike are drawn at once; each file is that of its picture alone."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +87,8 @@ def test_pictures_that_are_alike_are_drawn_at_once_and_equal_those_drawn_alone(
     mixed_pictures(40)
 
     assert upscale(weights, "side by side") == 0
-    order = [
-        line.split('"output": "')[1].split('"')[0] for line in capfd.readouterr().out.splitlines() if "output" in line
-    ]
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    order = [line["output"] for line in told if "output" in line]
     assert upscale(weights, "alone", alone=True) == 0
 
     assert max(together) == 8
@@ -154,6 +154,56 @@ def test_a_picture_that_needs_a_fallback_is_the_only_one_that_gets_it(
     lines = [line for line in capfd.readouterr().out.splitlines() if "fp32" in line]
     assert len(lines) == 1
     assert "02.png" in lines[0]
+
+
+def test_what_changes_for_all_that_follows_is_told_once(two_threads, together, small_weights, monkeypatch, capfd):
+    for number in range(8):
+        picture(f"in/{number:02d}.png", 9, 14, seed=number)
+    encode_tile, failed = tiling.TiledEncoder._encode_tile, []
+
+    def short_of_memory(*arguments):
+        if not failed:
+            failed.append(True)
+            raise MemoryError
+        return encode_tile(*arguments)
+
+    monkeypatch.setattr(tiling.TiledEncoder, "_encode_tile", short_of_memory)
+
+    assert upscale(small_weights, "out") == 0
+
+    lines = [line for line in capfd.readouterr().out.splitlines() if "tiles of half the side" in line]
+    assert len(lines) == 1
+
+
+def test_a_mistake_of_ours_ends_the_batch_after_a_report_of_all_that_was_made(
+    two_threads, together, small_weights, monkeypatch, capfd
+):
+    for number in range(24):
+        picture(f"in/{number:02d}.png", 9, 14, seed=number)
+    write_output = makers.write_output
+
+    def write(path, *arguments):
+        if path.name == "11_x2.png":
+            raise ZeroDivisionError
+        return write_output(path, *arguments)
+
+    monkeypatch.setattr(makers, "write_output", write)
+    with pytest.raises(ZeroDivisionError):
+        upscale(small_weights, "out")
+
+    made = {path.name for path in Path("out").glob("*.png")}
+    assert len(made) >= 15
+    listed = [json.loads(line)["output"] for line in Path("out/_amortized_sr.jsonl").read_text().splitlines()]
+    assert set(listed) == made
+
+
+def test_of_a_colour_picture_one_constant_channel_is_no_fault_of_half_precision(two_threads, capfd):
+    Path("in").mkdir()
+    values = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    values[..., 2] = 0
+    Image.fromarray(values).save("in/a.png")
+    assert upscale("mnist", "out") == 0
+    assert "fp32" not in capfd.readouterr().out
 
 
 def test_a_picture_that_half_precision_spoils_is_noticed_among_others():
