@@ -115,7 +115,8 @@ def _timed(where: Path, command: list[str]) -> float:
 
 def _part_of_a_photograph(random: np.random.Generator, photographs: list[Path]) -> Image.Image:
     """Return a picture of 64x64 pixels."""
-    photograph, side = Image.open(photographs[random.integers(len(photographs))]), int(random.integers(128, 385))
+    photograph = Image.open(photographs[random.integers(len(photographs))])
+    side = int(random.integers(128, min(384, *photograph.size)))
     left, top = (int(random.integers(0, limit - side)) for limit in photograph.size)
     return photograph.crop((left, top, left + side, top + side)).resize((64, 64), Image.Resampling.LANCZOS)
 
