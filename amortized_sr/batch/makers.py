@@ -26,9 +26,8 @@ _GROUP_PIXELS = _LARGEST_GROUP * 64 * 64, 1 << 21
 # After how many more pictures a group is made, full or not.
 _PATIENCE = 2 * _LARGEST_GROUP
 
-
 Outcome = float | Exception
-"""How many seconds an output took, or why there is none."""
+"""The seconds that an output took, or the error that stopped it."""
 
 
 @final
@@ -56,9 +55,9 @@ class _Group:
 
     Attributes:
         most: How many they can be.
-        begun: How many outputs came before the first.
+        begun: Number of its first output, counted over the whole batch.
         members: The outputs.
-        future: Returns the seconds of each, or why it failed; None as long as others may come.
+        future: Returns the outcome of each; None while more outputs may join.
     """
 
     most: int = 1
@@ -105,7 +104,7 @@ class Makers:
             self._start(one)
 
     def finished(self, all_of_them: bool = False) -> Iterator[tuple[Making, float | ImageError]]:
-        """Yield outputs with their seconds, or with why they failed, until few are left or none."""
+        """Yield outputs with their seconds or their error, until few are left or none."""
         if all_of_them:
             for group in list(self._open.values()):
                 self._start(group)
