@@ -1,5 +1,6 @@
 """Draws captioned pictures in rows, and comparisons so: a row per image, a column per method."""
 
+import math
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageOps
@@ -35,7 +36,7 @@ def captioned(pictures: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Im
         # Small pictures are enlarged by whole factors, so that captions fit.
         factor = max(1, -(-_LEAST_WIDTH // row[0][1].width))
         rows.append([(name, ImageOps.scale(one, factor, Image.Resampling.NEAREST)) for name, one in row])
-    widths = [sum(picture.width + _GAP for _, picture in row) for row in rows]
+    widths = [sum(_width(name, picture) + _GAP for name, picture in row) for row in rows]
     heights = [row[0][1].height + _CAPTION + _GAP for row in rows]
     canvas = Image.new("RGB", (max(widths) + _GAP, sum(heights) + _GAP), "white")
     pen = ImageDraw.Draw(canvas)
@@ -45,6 +46,12 @@ def captioned(pictures: Sequence[Sequence[tuple[str, Image.Image]]]) -> Image.Im
         for name, picture in row:
             pen.text((left, top), name, fill="black", font_size=_FONT_SIZE)
             canvas.paste(picture.convert("RGB"), (left, top + _CAPTION))
-            left += picture.width + _GAP
+            left += _width(name, picture) + _GAP
         top += height
     return canvas
+
+
+def _width(name: str, picture: Image.Image) -> int:
+    """Return the width of a picture, or of its caption if that is longer."""
+    caption = ImageDraw.Draw(picture).textlength(name, font_size=_FONT_SIZE)
+    return max(picture.width, math.ceil(caption))

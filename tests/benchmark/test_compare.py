@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps
 
 from amortized_sr.baselines.fitting import FitSettings
 from amortized_sr.benchmark.comparison import compare
 from amortized_sr.benchmark.faults import CLEAN, Faults
-from amortized_sr.benchmark.grid import grid
+from amortized_sr.benchmark.grid import captioned, grid
 from amortized_sr.benchmark.methods import Method, MethodSettings, method
 from amortized_sr.benchmark.protocol import Quality
 from amortized_sr.benchmark.report import COMPARISON_FILES, table, write_comparison
@@ -159,3 +159,12 @@ def test_every_image_is_compared_clean_and_degraded():
     lines = table(result).splitlines()
     assert lines[0].split()[:2] == ["method", "input"]
     assert lines[4].split()[:3] == ["bicubic", "noise", "50"]
+
+
+def test_a_long_caption_ends_before_the_next_one_begins():
+    black, name = Image.new("RGB", (112, 60)), "autoencoder:mnist-morph"
+    sheets = [captioned([[(name, black), (other, black)]]) for other in ("", "pca:64")]
+    alone, beside = (sheet.crop((0, 0, sheet.width, 18)) for sheet in sheets)
+    first, second = ImageOps.invert(alone).getbbox(), ImageChops.difference(alone, beside).getbbox()
+    assert first[2] > 4 + black.width
+    assert second[0] >= first[2]
