@@ -35,11 +35,15 @@ class ConvolutionalHead(Head):
         in_channels: Number of features.
         hidden_channels: Width of the two hidden layers; 0 for a single convolution.
         code_channels: Number of weights that a cell's code holds.
+        silent_every: Every so many of them, from the first on, are 0 for ever; None if none are.
     """
 
     radius = 1
+    heard: Tensor
 
-    def __init__(self, in_channels: int, hidden_channels: int, code_channels: int) -> None:
+    def __init__(
+        self, in_channels: int, hidden_channels: int, code_channels: int, silent_every: int | None = None
+    ) -> None:
         super().__init__()
         if hidden_channels == 0:
             last = Conv3x3(in_channels, code_channels)
@@ -54,6 +58,13 @@ class ConvolutionalHead(Head):
                 last,
             ]
         begin_near_zero(last)
+        heard = torch.ones(code_channels, 1, 1)
+        if silent_every is not None:
+            heard[::silent_every] = 0
+            with torch.no_grad():
+                last.weight.mul_(heard[..., None])
+        self.silences = silent_every is not None
+        self.register_buffer("heard", heard, persistent=False)
         for number, layer in enumerate(layers):
             self.add_module(str(number), layer)
 
@@ -63,7 +74,8 @@ class ConvolutionalHead(Head):
         """Return a code for every cell."""
         for layer in self.children():
             features = layer(features)
-        return features
+        # Their weights are 0 already; this keeps gradients from them.
+        return features * self.heard.to(features) if self.training and self.silences else features
 
 
 @final

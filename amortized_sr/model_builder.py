@@ -75,8 +75,11 @@ def _build_field(config: ModelConfig, features: int) -> tuple[Head, Field]:
     channels, width, depth, neighbors = config.channels, config.field_width, config.field_depth, config.neighbors
     match config.field:
         case "hyper":
-            hyper = HyperField(channels, config.frequencies, neighbors, config.footprint, config.finest_cell)
-            return ConvolutionalHead(features, config.head_width, hyper.code_channels), hyper
+            hyper = HyperField(
+                channels, config.frequencies, neighbors, config.footprint, config.finest_cell, config.keeps_tone
+            )
+            silent = hyper.basis.num_functions**2 if config.keeps_tone else None
+            return ConvolutionalHead(features, config.head_width, hyper.code_channels, silent), hyper
         case "learned":
             learned = LearnedField(channels, config.functions, width, depth, neighbors)
             return ConvolutionalHead(features, config.head_width, learned.code_channels), learned

@@ -29,6 +29,8 @@ class ModelConfig:
             interpolated image below is averaged over the pixel as well when this is `box`.
         finest_cell: `gauss`: pixels smaller than this part of an image pixel blur like this one, because training shows
             no smaller ones: 1 / the largest trained scale.
+        keeps_tone: `hyper`: whether the field leaves the mean tone of every neighbourhood to the base image, at every
+            scale: no function but the first has a mean, and the first, in x and y, has the codes 0.
         functions: `learned`: functions of the basis; a code holds as many numbers per colour.
         field_width: `concat`, `film` and `learned`: hidden width.
         field_depth: `concat`, `film` and `learned`: hidden layers.
@@ -50,6 +52,7 @@ class ModelConfig:
     frequencies: int = 2
     footprint: Footprint = "gauss"
     finest_cell: float = 0.25
+    keeps_tone: bool = False
     functions: int = 32
     field_width: int = 256
     field_depth: int = 4
@@ -89,6 +92,11 @@ class ModelConfig:
         )
         if len(set(self.conditions)) < len(self.conditions):
             raise ValueError(f"conditions must differ from each other, got {self.conditions}")
+        if self.keeps_tone and (self.field != "hyper" or self.head_width == 0):
+            raise ValueError(
+                f"keeps_tone needs the field hyper and a head_width of at least 1, got {self.field} and "
+                f"{self.head_width}; set it to false"
+            )
 
 
 def check_bounds(settings: object, bounds: Mapping[str, tuple[int | float, int | float]]) -> None:

@@ -102,7 +102,7 @@ def drawing_difference(trained: TrainedModel, latent: Latent, folder: Path, scal
     assert isinstance(field, HyperField)
     basis = field.basis
     blur = None if basis.blur is None else float(basis.blur)
-    kernel = sinusoids(basis.frequency.numpy(), blur, basis.finest_cell, basis.neighbors)
+    kernel = sinusoids(basis.frequency.numpy(), blur, basis.finest_cell, basis.neighbors, basis.keeps_tone)
     kernels = {"field": (kernel, latent.codes)}
     if latent.image is not None and isinstance(trained.config, ModelConfig) and trained.config.skip != "none":
         inputs["base"] = latent.image

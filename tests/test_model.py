@@ -44,13 +44,18 @@ TOLD = [
     dataclasses.replace(SMALL, conditions=("noise",), field="film"),
     dataclasses.replace(SMALL, conditions=("jpeg",), skip="none"),
 ]
-ALL = [*HYPER, *OTHERS, SPAN, HYBRID, *TOLD]
+TONE = [
+    dataclasses.replace(SMALL, keeps_tone=True, footprint=footprint, neighbors=neighbors)
+    for footprint, neighbors in (("gauss", 4), ("box", 4), ("box", 1))
+]
+ALL = [*HYPER, *OTHERS, SPAN, HYBRID, *TOLD, *TONE]
 BOX = [config for config in HYPER if config.footprint == "box"]
 
 
 def name(config):
     conditions = "".join(f"-{condition}" for condition in config.conditions)
-    return f"{config.encoder}-{config.field}-{config.footprint}-{config.neighbors}-{config.skip}{conditions}"
+    tone = "-tone" * config.keeps_tone
+    return f"{config.encoder}-{config.field}-{config.footprint}-{config.neighbors}-{config.skip}{conditions}{tone}"
 
 
 def make(config, seed=0):

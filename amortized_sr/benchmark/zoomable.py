@@ -92,6 +92,7 @@ def zoomable(function: ContinuousImage, number: int, size: Size) -> Zoomable | s
         "footprint": basis.footprint,
         "neighbors": round((2 * basis.radius) ** 2),
         "finest_cell": basis.finest_cell,
+        "keeps_tone": basis.keeps_tone,
         "skip": "none" if skip is None or latent.image is None else _name(skip),
     }
     tensors = {"field.basis.frequency": basis.frequency.tolist()}

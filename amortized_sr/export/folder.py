@@ -70,6 +70,7 @@ def _description(trained: TrainedModel) -> dict[str, Any]:
         "frequency": [float(value) for value in basis.frequency],
         "blur": 0.0 if basis.blur is None else float(basis.blur),
         "finest_cell": basis.finest_cell,
+        "means": basis.means().tolist() if basis.keeps_tone else [0.0] * len(basis.frequency),
     }
 
 

@@ -25,7 +25,9 @@ def field(offset, step):
     frequency = math.pi * np.array([0.0, *MODEL["frequency"]])
     window = window[..., None] * np.exp(-0.5 * (blur * frequency) ** 2)
     angle = offset[..., None] * frequency
-    return np.concatenate((window * np.cos(angle), window[..., 1:] * np.sin(angle[..., 1:])), -1)
+    return np.concatenate(
+        (window * (np.cos(angle) - np.array([0.0, *MODEL["means"]])), window[..., 1:] * np.sin(angle[..., 1:])), -1
+    )
 
 
 def base(offset, step):

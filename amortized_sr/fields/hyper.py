@@ -10,6 +10,7 @@ from typing import assert_never, final
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from amortized_sr.axes import Axis
 from amortized_sr.choices import Footprint, Neighbors
@@ -41,9 +42,10 @@ class HyperField(SymmetricField):
         neighbors: Neighbors,
         footprint: Footprint,
         finest_cell: float,
+        keeps_tone: bool = False,
     ) -> None:
         super().__init__()
-        self.basis = LocalFourier(num_frequencies, neighbors, footprint, finest_cell)
+        self.basis = LocalFourier(num_frequencies, neighbors, footprint, finest_cell, keeps_tone)
         self.code_channels = channels * self.basis.num_functions**2
 
     def with_footprint(self, footprint: Footprint) -> "HyperField":
@@ -55,7 +57,7 @@ class HyperField(SymmetricField):
         basis = self.basis.with_footprint(footprint)
         functions = basis.num_functions
         channels = self.code_channels // functions**2
-        result = HyperField(channels, functions // 2, basis.neighbors, footprint, basis.finest_cell)
+        result = HyperField(channels, functions // 2, basis.neighbors, footprint, basis.finest_cell, basis.keeps_tone)
         result.basis = basis
         return result.train(self.training)
 
@@ -108,6 +110,8 @@ class LocalFourier(nn.Module):
         neighbors: Cells that contribute to a point.
         footprint: Region that the functions are evaluated over.
         finest_cell: `gauss`: smaller footprints are damped like this one.
+        keeps_tone: Whether each cosine is lowered by its mean under the window, so that only the constant has one, and
+            no footprint changes what a cell adds in all.
 
     Attributes:
         num_functions: 1 + 2 * the number of frequencies.
@@ -117,11 +121,17 @@ class LocalFourier(nn.Module):
     window_share: Tensor
 
     def __init__(
-        self, num_frequencies: int, neighbors: Neighbors, footprint: Footprint, finest_cell: float = 0.0
+        self,
+        num_frequencies: int,
+        neighbors: Neighbors,
+        footprint: Footprint,
+        finest_cell: float = 0.0,
+        keeps_tone: bool = False,
     ) -> None:
         super().__init__()
         self.num_functions = 1 + 2 * num_frequencies
         self.finest_cell = finest_cell
+        self.keeps_tone = keeps_tone
         self.footprint: Footprint = footprint
         self.neighbors: Neighbors = neighbors
         self.radius = blend_radius(neighbors)
@@ -142,7 +152,7 @@ class LocalFourier(nn.Module):
                 f"the weights were trained with the footprint {self.footprint} and have no width for gauss; "
                 "ask for point or box"
             )
-        result = LocalFourier(self.num_functions // 2, self.neighbors, footprint, self.finest_cell)
+        result = LocalFourier(self.num_functions // 2, self.neighbors, footprint, self.finest_cell, self.keeps_tone)
         result.frequency = self.frequency
         result.window_shift, result.window_share = self.window_shift, self.window_share
         if footprint == "gauss":
@@ -162,15 +172,12 @@ class LocalFourier(nn.Module):
             offset: In cells of the latent grid.
             cell: Extent of the footprint, in cells of the latent grid.
         """
-        frequency = math.pi * torch.cat((self.frequency.new_zeros(1), self.frequency))
+        frequency = math.pi * functional.pad(self.frequency, (1, 0))
         offset, cell = offset.to(frequency), cell.to(frequency).expand_as(offset)
         match self.footprint:
             case "point" | "gauss":
                 window = (self.window_share * torch.cos(math.pi * offset[..., None] * self.window_shift)).sum(-1)
                 height = (window * self._inside(offset))[..., None]
-                if self.blur is not None:
-                    width = self.blur * cell.clamp(min=self.finest_cell)[..., None]
-                    height = height * torch.exp(-0.5 * (width * frequency) ** 2)
                 angle = offset[..., None] * frequency
                 cosine, sine = height * torch.cos(angle), height * torch.sin(angle)
             case "box":
@@ -183,7 +190,24 @@ class LocalFourier(nn.Module):
                 cosine, sine = self._waves(frequency, (low + high) / 2, high - low, share)
             case _:
                 assert_never(self.footprint)
+        if self.keeps_tone:
+            cosine = cosine - cosine[..., :1] * functional.pad(self.means(), (1, 0))
+        if self.blur is not None:
+            damping = self.damping(cell)
+            cosine, sine = damping * cosine, damping * sine
         return torch.cat((cosine, sine[..., 1:]), dim=-1)
+
+    def damping(self, cell: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape cosines"]:
+        """Return how much a footprint of `cell` leaves of the constant, which is all, and of each frequency."""
+        if self.blur is None:
+            return cell.new_ones(*cell.shape, len(self.frequency) + 1)
+        width = self.blur * cell.clamp(min=self.finest_cell)[..., None]
+        return torch.exp(-0.5 * (width * math.pi * functional.pad(self.frequency, (1, 0))) ** 2)
+
+    def means(self) -> Float[Tensor, " frequency"]:
+        """Return what each cosine under the window adds in all, measured in what the window alone adds."""
+        shifted = self.frequency[:, None] + self.window_shift
+        return 2 * self.radius * (self.window_share * _sinc(self.radius * shifted)).sum(-1)
 
     def _inside(self, offset: Tensor) -> Tensor:
         return ((offset >= -self.radius) & (offset < self.radius)).to(offset.dtype)

@@ -46,7 +46,11 @@ class NumpyEngine:
         self._network = Network(self._config, tensors)
         blur = float(tensors["field.basis.blur"]) if self._config.footprint == "gauss" else None
         self._field = sinusoids(
-            tensors["field.basis.frequency"], blur, self._config.finest_cell, self._config.neighbors
+            tensors["field.basis.frequency"],
+            blur,
+            self._config.finest_cell,
+            self._config.neighbors,
+            self._config.keeps_tone,
         )
         self._skip = None if self._config.skip == "none" else interpolation(self._config.skip)
 

@@ -34,11 +34,17 @@ class Kernel:
 
 
 def sinusoids(
-    frequency: Float32[np.ndarray, " number"], blur: float | None, finest_cell: float, neighbors: Neighbors
+    frequency: Float32[np.ndarray, " number"],
+    blur: float | None,
+    finest_cell: float,
+    neighbors: Neighbors,
+    keeps_tone: bool,
 ) -> Kernel:
     """Return the functions of `fields.hyper.LocalFourier`, without blur for the footprint `point`."""
     radius = neighbors**0.5 / 2
     omega = math.pi * np.concatenate(([0.0], frequency.astype(np.float64)))
+    means = cosine_means(frequency, neighbors) if keeps_tone else np.zeros(len(frequency))
+    lowered = np.concatenate(([0.0], means))
 
     def functions(offset: Float64[np.ndarray, "*shape"], cell: int | float) -> Float64[np.ndarray, "*shape functions"]:
         window = ((offset >= -radius) & (offset < radius)).astype(np.float64)
@@ -47,9 +53,17 @@ def sinusoids(
         width = 0.0 if blur is None else blur * max(cell, finest_cell)
         damped = window[..., None] * np.exp(-0.5 * (width * omega) ** 2)
         angle = offset[..., None] * omega
-        return np.concatenate((damped * np.cos(angle), damped[..., 1:] * np.sin(angle[..., 1:])), axis=-1)
+        return np.concatenate((damped * (np.cos(angle) - lowered), damped[..., 1:] * np.sin(angle[..., 1:])), axis=-1)
 
     return Kernel(radius, functions)
+
+
+def cosine_means(frequency: Float32[np.ndarray, " number"], neighbors: Neighbors) -> Float64[np.ndarray, " number"]:
+    """Return `fields.hyper.LocalFourier.means`."""
+    window = [(0.0, 1.0)] if neighbors == 1 else [(-1.0, 0.25), (0.0, 0.5), (1.0, 0.25)]
+    radius = neighbors**0.5 / 2
+    parts = [share * np.sinc(radius * (frequency.astype(np.float64) + shift)) for shift, share in window]
+    return 2 * radius * np.sum(parts, axis=0)
 
 
 def interpolation(name: InterpolationName) -> Kernel:

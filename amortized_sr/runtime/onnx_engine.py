@@ -57,7 +57,9 @@ class OnnxEngine:
         tensors = read_tensors(folder / WEIGHTS_NAME, files.header, config)
         blur = float(tensors["field.basis.blur"]) if config.footprint == "gauss" else None
         self._kernels: dict[str, Kernel] = {
-            "field": sinusoids(tensors["field.basis.frequency"], blur, config.finest_cell, config.neighbors)
+            "field": sinusoids(
+                tensors["field.basis.frequency"], blur, config.finest_cell, config.neighbors, config.keeps_tone
+            )
         }
         if config.skip != "none":
             self._kernels["base"] = interpolation(config.skip)

@@ -18,7 +18,7 @@ from amortized_sr.metrics import psnr
 from amortized_sr.model_builder import build_autoencoder
 from amortized_sr.resize import enlarge, middle, shrink
 from amortized_sr.training.data import SuperResolutionData
-from amortized_sr.training.losses import ShownLossName, mean_error, shown_error
+from amortized_sr.training.losses import ShownLossName, incoherence, mean_error, shown_error, variation
 from amortized_sr.training.task import TrainingTask
 from amortized_sr.weights_header import Config
 
@@ -39,6 +39,9 @@ class AutoencoderTask(TrainingTask):
         agreement: Weight of the difference between the drawing of twice the frame's side, shrunk, and that of the
             frame's side, both as they are shown; it adds to the error of the latter.
         margin: How far below black the aim lies where the target is black, see `shown_error`.
+        variation: Weight of the `variation` of the drawing of twice the frame's side, which faint lines beside strokes
+            add to; it adds to the error too.
+        coherence: Weight of its `incoherence`, which beads on strokes add to.
         val_sides: Sides in pixels of the inputs that validation images are shrunk to.
     """
 
@@ -51,19 +54,29 @@ class AutoencoderTask(TrainingTask):
         between: float = 0.3,
         agreement: float = 4.0,
         margin: float = 0.05,
+        variation: float = 0.0,
+        coherence: float = 0.0,
         val_sides: tuple[int, ...] = (28, 14, 7),
         final_loss: ShownLossName = "log_mse",
         final_share: float = 0.0,
     ) -> None:
         super().__init__(learning_rate, warmup_steps, final_share)
-        for name, weight in {"between": between, "agreement": agreement, "margin": margin}.items():
+        weights = {
+            "between": between,
+            "agreement": agreement,
+            "margin": margin,
+            "variation": variation,
+            "coherence": coherence,
+        }
+        for name, weight in weights.items():
             if not 0 <= weight < math.inf:
                 raise ValueError(f"{name} must be a number from 0, got {weight}")
         if not val_sides or not 1 <= min(val_sides) <= max(val_sides) <= network.frame:
             raise ValueError(
                 f"val_sides must be numbers of pixels from 1 to the frame's {network.frame}, got {val_sides}"
             )
-        supervised = network.frame * (2 if between or agreement else 1)
+        self.draws_between = any((between, agreement, variation, coherence))
+        supervised = network.frame * (2 if self.draws_between else 1)
         if network.finest_cell < network.cells / supervised:
             raise ValueError(
                 f"finest_cell must be at least {network.cells / supervised:g}, {network.cells} cells over "
@@ -75,6 +88,8 @@ class AutoencoderTask(TrainingTask):
         self.between = between
         self.agreement = agreement
         self.margin = margin
+        self.variation = variation
+        self.coherence = coherence
         self.val_sides = val_sides
         # Convolutions train twice as fast with the channels together.
         self.model = build_autoencoder(network).to(memory_format=torch.channels_last)
@@ -102,13 +117,16 @@ class AutoencoderTask(TrainingTask):
         name = self.final_loss if self.is_final() else self.loss
         drawn = function.render(self.model.frame)
         error = shown_error(drawn, batch.target, self.margin)
-        if not self.between and not self.agreement:
+        if not self.draws_between:
             loss = mean_error(name, error)
         else:
             size = 2 * self.network.frame, 2 * self.network.frame
             fine = function.render(size)
-            shrunk = shrink(fine.clamp(0, 1), self.model.frame)
-            error = error + self.agreement * (shrunk - drawn.clamp(0, 1)).square().flatten(1).mean(dim=1)
+            shown = fine.clamp(0, 1)
+            error = error + self.agreement * (
+                (shrink(shown, self.model.frame) - drawn.clamp(0, 1)).square().flatten(1).mean(dim=1)
+            )
+            error = error + self.variation * variation(shown) + self.coherence * incoherence(shown)
             between = mean_error(name, shown_error(fine, enlarge(batch.target, size), self.margin))
             loss = mean_error(name, error) + self.between * between
         self.log("train/loss", loss, prog_bar=True)
@@ -151,6 +169,8 @@ class AutoencoderTask(TrainingTask):
             "between": self.between,
             "agreement": self.agreement,
             "margin": self.margin,
+            "variation": self.variation,
+            "coherence": self.coherence,
             "learning_rate": self.learning_rate,
             **final,
         }

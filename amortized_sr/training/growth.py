@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from amortized_sr.fields.hyper import HyperField
 from amortized_sr.model_builder import AnyModel, build_model
 from amortized_sr.model_config import ModelConfig
 from amortized_sr.weights_header import Config
@@ -13,8 +14,8 @@ from amortized_sr.weights_header import Config
 def reachable(config: Config, wanted: Config) -> Config:
     """Return the network nearest to the wanted one that a trained one can grow to.
 
-    An upscaler can read further conditions behind its own, its `edsr` can become a `hybrid` with the same blocks, and
-    both can get further blocks.
+    An upscaler can read further conditions behind its own, its `edsr` can become a `hybrid` with the same blocks, both
+    can get further blocks, and its field can begin to keep the tone.
     """
     if not (isinstance(config, ModelConfig) and isinstance(wanted, ModelConfig)):
         return config
@@ -26,6 +27,8 @@ def reachable(config: Config, wanted: Config) -> Config:
         config = replace(config, encoder_blocks=max(config.encoder_blocks, wanted.encoder_blocks))
     if config.encoder == wanted.encoder == "hybrid":
         config = replace(config, half_blocks=max(config.half_blocks, wanted.half_blocks))
+    if config.field == wanted.field == "hyper":
+        config = replace(config, keeps_tone=config.keeps_tone or wanted.keeps_tone)
     return config
 
 
@@ -33,7 +36,7 @@ def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Te
     """Return the weights of a larger network that draws what a model draws, whatever further conditions say.
 
     New convolutions are random, except those through which they reach the rest: these are zero. A new correction of the
-    image is zero too.
+    image is zero too. A field that begins to keep the tone keeps the picture at the finest cell, less the tone.
 
     Args:
         model: The trained model.
@@ -63,4 +66,23 @@ def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Te
     if wanted.encoder != config.encoder:
         for name in ("encoder.up.weight", "encoder.up.bias"):
             state[name] = torch.zeros_like(state[name])
+    if wanted.keeps_tone and not config.keeps_tone:
+        _keep_tone(state, model, wanted)
     return state
+
+
+@torch.no_grad()
+def _keep_tone(state: dict[str, Tensor], model: AnyModel, wanted: ModelConfig) -> None:
+    """Turn the codes' layer into that of functions without a mean: what they lose goes to the codes of the first."""
+    assert isinstance(model.field, HyperField)
+    basis = model.field.basis
+    change = torch.eye(basis.num_functions)
+    damping = basis.damping(torch.tensor(basis.finest_cell))[1:]
+    change[1 : 1 + len(damping), 0] = damping * basis.means()
+    change = torch.kron(change, change)
+    layer = f"head{'.codes' if wanted.corrects else ''}.{0 if wanted.head_width == 0 else 4}"
+    for name in (f"{layer}.weight", f"{layer}.bias"):
+        codes = state[name].unflatten(0, (wanted.channels, -1))
+        changed = torch.einsum("ab,ca...->cb...", change, codes)
+        changed[:, 0] = 0
+        state[name] = changed.flatten(0, 1)

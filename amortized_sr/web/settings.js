@@ -23,6 +23,7 @@ const UPSCALER = {
   frequencies: whole(0, 32, 2),
   footprint: choice('gauss', 'point', 'box'),
   finest_cell: any(0, 1, 0.25),
+  keeps_tone: choice(false, true),
   functions: whole(1, 1024, 32),
   field_width: whole(1, 4096, 256),
   field_depth: whole(1, 64, 4),

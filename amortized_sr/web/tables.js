@@ -33,30 +33,36 @@ const clamp = (value, limit) => Math.min(Math.max(value, -limit), limit);
 export function basis({ config, tensors }) {
   const radius = Math.sqrt(config.neighbors) / 2, box = config.footprint === 'box';
   const frequencies = [0, ...tensors['field.basis.frequency']].map((frequency) => Math.PI * frequency);
+  const window = config.neighbors === 1 ? [[0, 1]] : [[-1, 0.25], [0, 0.5], [1, 0.25]];
+  const lowered = frequencies.map((_, j) => (config.keeps_tone && j ? mean(frequencies[j] / Math.PI, radius, window) : 0));
   const blur = config.footprint === 'gauss' ? tensors['field.basis.blur'][0] : 0;
   return {
     functions: 2 * frequencies.length - 1,
     reach: (cell) => (box ? radius + cell / 2 : radius),
     over(cell) {
-      if (box) return meanOver(cell, radius, frequencies, config.neighbors);
+      if (box) return meanOver(cell, radius, frequencies, window, lowered);
       const width = blur * Math.max(cell, config.finest_cell);
       const damping = frequencies.map((frequency) => Math.exp(-0.5 * (width * frequency) ** 2));
       return (offset, out, at) => {
         const inside = offset >= -radius && offset < radius ? 1 : 0;
-        const window = config.neighbors === 1 ? inside : (inside * (1 + Math.cos(Math.PI * offset))) / 2;
-        out[at] = window * damping[0];
+        const height = config.neighbors === 1 ? inside : (inside * (1 + Math.cos(Math.PI * offset))) / 2;
+        out[at] = height;
         for (let j = 1; j < frequencies.length; j++) {
-          out[at + j] = window * damping[j] * Math.cos(frequencies[j] * offset);
-          out[at + frequencies.length - 1 + j] = window * damping[j] * Math.sin(frequencies[j] * offset);
+          out[at + j] = height * damping[j] * (Math.cos(frequencies[j] * offset) - lowered[j]);
+          out[at + frequencies.length - 1 + j] = height * damping[j] * Math.sin(frequencies[j] * offset);
         }
       };
     },
   };
 }
 
+// What a cosine under the window adds in all, measured in what the window alone adds.
+function mean(frequency, radius, window) {
+  return window.reduce((sum, [shift, part]) => sum + 2 * radius * part * sinc(radius * (frequency + shift)), 0);
+}
+
 // The exact means over pixels: the window's cosines turn each frequency into a sum of shifted ones.
-function meanOver(cell, radius, frequencies, neighbors) {
-  const window = neighbors === 1 ? [[0, 1]] : [[-1, 0.25], [0, 0.5], [1, 0.25]];
+function meanOver(cell, radius, frequencies, window, lowered) {
   return (offset, out, at) => {
     const low = clamp(offset - cell / 2, radius), high = clamp(offset + cell / 2, radius);
     const centre = (low + high) / 2, extent = high - low;
@@ -67,7 +73,7 @@ function meanOver(cell, radius, frequencies, neighbors) {
         cosine += weight * Math.cos(centre * angle);
         sine += weight * Math.sin(centre * angle);
       }
-      out[at + j] = cosine;
+      out[at + j] = cosine - lowered[j] * (j ? out[at] : 0);
       if (j) out[at + frequencies.length - 1 + j] = sine;
     });
   };

@@ -31,7 +31,7 @@ from amortized_sr.runtime.onnx_engine import OnnxEngine  # noqa: E402
 
 TINY = ModelConfig(
     conditions=("noise", "jpeg"), encoder="hybrid", encoder_width=8, encoder_blocks=2, half_width=8, half_blocks=1,
-    head_width=8,
+    head_width=8, keeps_tone=True,
 )  # fmt: skip
 
 
@@ -123,7 +123,9 @@ def matrices(name, kernel, axis):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("settings", [{}, {"neighbors": 1, "skip": "none", "footprint": "point"}, {"skip": "bilinear"}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"neighbors": 1, "skip": "none", "footprint": "point"}, {"skip": "bilinear"}, {"keeps_tone": True}]
+)
 @pytest.mark.parametrize("window", [(-1.0, -1.0, 1.0, 1.0), (-0.3, 0.1, 0.55, 0.4)])
 def test_one_graph_draws_any_size_and_window(settings, window, tmp_path):
     model = randomised(ModelConfig(encoder_width=8, encoder_blocks=1, head_width=8, **settings))
@@ -131,7 +133,7 @@ def test_one_graph_draws_any_size_and_window(settings, window, tmp_path):
     graph = session(tmp_path / "field.onnx")
     basis = model.field.basis
     blur = None if basis.blur is None else float(basis.blur)
-    kernel = sinusoids(basis.frequency.numpy(), blur, basis.finest_cell, basis.neighbors)
+    kernel = sinusoids(basis.frequency.numpy(), blur, basis.finest_cell, basis.neighbors, basis.keeps_tone)
     for size, grid in (
         ((17, 10), (11, 7)),
         ((22, 14), (11, 7)),

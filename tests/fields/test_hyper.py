@@ -14,8 +14,8 @@ from amortized_sr.sampling import render_points
 KINDS = [(footprint, neighbors) for footprint in ("point", "gauss", "box") for neighbors in (1, 4)]
 
 
-def basis(footprint, neighbors, frequencies=3):
-    functions = LocalFourier(frequencies, neighbors, footprint).double()
+def basis(footprint, neighbors, frequencies=3, keeps_tone=False):
+    functions = LocalFourier(frequencies, neighbors, footprint, keeps_tone=keeps_tone).double()
     with torch.no_grad():
         functions.frequency.copy_(torch.linspace(0.7, 3.4, frequencies))  # not at special places
     return functions
@@ -45,6 +45,38 @@ def test_the_mean_over_a_box_is_the_mean_of_the_points_in_it(neighbors, offset, 
     exact = basis("box", neighbors)(number([offset]), number(cell))[0]
     sampled = basis("point", neighbors)(points, number(0.0)).mean(dim=0)
     torch.testing.assert_close(exact, sampled, atol=2e-3 if neighbors == 1 else 1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("footprint", "neighbors"), KINDS)
+@given(cell=st.floats(0.01, 3))
+def test_only_the_constant_adds_light_where_the_tone_is_kept(footprint, neighbors, cell):
+    functions = basis(footprint, neighbors, keeps_tone=True)
+    count, reach = 40_000, functions.reach(cell)
+    points = reach * (2 * (torch.arange(count, dtype=torch.float64) + 0.5) / count - 1)
+    sums = functions(points, number(cell)).mean(dim=0) * 2 * reach
+    expected = torch.zeros_like(sums)
+    expected[0] = 1
+    torch.testing.assert_close(sums, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("wave", [(1.0, 1.0), (0.5, 1.0), (0.5, 0.5), (0.0, 0.5)])
+def test_the_other_functions_give_what_the_constant_would_except_tones(wave):
+    # Codes that form a wave over the cells; 1 is the highest frequency that a grid of cells has.
+    functions = LocalFourier(2, 4, "point", keeps_tone=True).double()
+    with torch.no_grad():
+        functions.frequency.copy_(torch.tensor([0.76, 1.5]))
+    places = (torch.arange(8, dtype=torch.float64) + 0.5) / 8 - 0.5
+
+    def drawn(frequency):
+        cells = torch.arange(-1, 2, dtype=torch.float64)
+        values = functions(places - cells[:, None], number(0.0))
+        return (torch.exp(1j * math.pi * frequency * cells)[:, None, None] * values).sum(dim=0).T
+
+    pictures = torch.einsum("jy,kx->jkyx", drawn(wave[0]), drawn(wave[1])).flatten(0, 1).flatten(1)
+    constant, others = pictures[0], pictures[1:].T
+    codes = torch.linalg.lstsq(others, constant[:, None], rcond=1e-3, driver="gelsd").solution
+    assert (others @ codes - constant[:, None]).norm() < 0.015 * constant.norm()
+    assert codes.norm() < 6
 
 
 @pytest.mark.parametrize("footprint", ["gauss", "box"])

@@ -35,6 +35,8 @@ CONFIGS = {
     "no blocks, one layer in the head": dataclasses.replace(SMALL, encoder_blocks=0, head_width=0),
     "points, one neighbour": dataclasses.replace(SMALL, footprint="point", neighbors=1, skip="none"),
     "grey, bilinear": dataclasses.replace(SMALL, channels=1, skip="bilinear", frequencies=3),
+    "kept tone": dataclasses.replace(SMALL, keeps_tone=True),
+    "kept tone, points": dataclasses.replace(SMALL, keeps_tone=True, footprint="point", neighbors=1),
     "no sinusoids": dataclasses.replace(SMALL, frequencies=0),
 }
 TOLD = {

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from amortized_sr.training.losses import mean_error, pixel_loss, shown_error
+from amortized_sr.training.losses import incoherence, mean_error, pixel_loss, shown_error, variation
 
 
 def test_losses_have_their_known_values():
@@ -63,3 +63,38 @@ def test_the_logarithmic_loss_is_the_mean_of_the_images_logarithms():
     errors = shown_error(prediction, target)
     assert mean_error("log_mse", errors).item() == pytest.approx((math.log(0.01) + math.log(0.25)) / 2, rel=1e-4)
     assert mean_error("log_mse", shown_error(target, target)).isfinite()
+
+
+def stroke(bead=0.0, slope=0.4, side=56):
+    """A slanted stroke, four pixels wide, whose brightness may change along it."""
+    y, x = torch.meshgrid(torch.arange(side) - side / 2, torch.arange(side) - side / 2, indexing="ij")
+    across = (x + slope * y) / math.hypot(1, slope)
+    along = (y - slope * x) / math.hypot(1, slope)
+    return (torch.sigmoid(2 * (2 - across.abs())) * (1 - bead * (1 + torch.sin(along)) / 2))[None, None]
+
+
+def test_a_step_varies_by_its_height_and_its_length():
+    picture = torch.zeros(2, 1, 9, 11)
+    picture[0, :, :, 5:] = 1
+    picture[1, :, 4:, :] = 0.5
+    assert variation(picture).tolist() == pytest.approx([8 / 80, 0.5 * 10 / 80], rel=1e-2)
+
+
+@pytest.mark.parametrize("slope", [0, 0.4, 1, 2.5])
+def test_beads_on_a_stroke_are_incoherent_and_the_stroke_itself_is_not(slope):
+    smooth, beads = (incoherence(stroke(bead, slope)[..., 8:-8, 8:-8]).item() for bead in (0, 0.3))
+    assert 0 <= smooth < 0.05 * beads
+
+
+def test_incoherence_is_the_same_for_turned_pictures_and_those_of_each_colour():
+    picture = torch.rand(3, 1, 20, 20)
+    expected = incoherence(picture)
+    torch.testing.assert_close(incoherence(picture.mT), expected)
+    torch.testing.assert_close(incoherence(picture.flip(-1)), expected)
+    torch.testing.assert_close(incoherence(picture.expand(-1, 3, -1, -1)), 3 * expected, rtol=1e-3, atol=2e-4)
+
+
+def test_a_flat_picture_has_finite_gradients():
+    picture = torch.full((1, 1, 8, 8), 0.5, requires_grad=True)
+    (variation(picture) + incoherence(picture)).sum().backward()
+    assert picture.grad.isfinite().all()

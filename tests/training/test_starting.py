@@ -129,6 +129,47 @@ def test_a_larger_network_begins_with_what_the_weights_draw(tmp_path, config, wa
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in task.model.parameters())
 
 
+def test_a_field_that_begins_to_keep_the_tone_keeps_the_picture(tmp_path):
+    # At the finest cell only the mean of the code's first function is lost, and here it has none.
+    config = replace(EDSR, conditions=("noise",), finest_cell=0.5)
+    trained = build(config)
+    for parameter in trained.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    layer = trained.get_submodule("head.codes.4")
+    functions = trained.field.basis
+    with torch.no_grad():
+        functions.frequency.copy_(torch.tensor([1.5, 2.5]))
+        means = functions.damping(torch.tensor(0.5))[1:] * functions.means()
+        whole = torch.cat((torch.ones(1), means, torch.zeros(2)))
+        # The codes times what their functions add in all, in x and y; the first one takes the rest.
+        added = (whole[:, None] * whole).flatten()
+        for tensor in (layer.weight, layer.bias):
+            codes = tensor.unflatten(0, (3, 25))
+            codes[:, 0] -= torch.einsum("a,ca...->c...", added, codes)
+    save_weights(tmp_path / "small.safetensors", trained.state_dict(), config, {})
+    task = SuperResolutionTask(replace(config, keeps_tone=True))
+    start_from(str(tmp_path / "small.safetensors"), task)
+
+    planes = torch.rand(2, 4, 9, 7)
+    torch.testing.assert_close(task.model(planes, (20, 15)), trained(planes, (20, 15)), atol=1e-5, rtol=1e-5)
+
+
+def test_training_leaves_the_tone_kept(tmp_path):
+    config = replace(EDSR, keeps_tone=True)
+    task = SuperResolutionTask(config, expansion=1)
+    optimizer = torch.optim.Adam(task.parameters(), 1e-2)
+    image = torch.rand(2, 3, 9, 7)
+    for _ in range(5):
+        optimizer.zero_grad()
+        (task.model(image, (18, 14)) - torch.rand(2, 3, 18, 14)).square().mean().backward()
+        optimizer.step()
+    model = build(config)
+    model.load_state_dict(task.plain_state(task.model.state_dict()))
+    codes = model.eval().encode(image).latent.codes.unflatten(1, (3, 25))
+    assert codes[:, :, 0].abs().max() == 0
+    assert (codes[:, :, 1:].abs().amax(dim=(0, 3, 4)) > 1e-3).all()
+
+
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
