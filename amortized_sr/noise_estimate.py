@@ -2,7 +2,8 @@
 
 A second difference along both axes removes what is even, sloped or an edge along an axis, and keeps white noise. A
 clean photograph has blocks where nothing else is left almost everywhere, in skies and out of focus. Fine texture
-everywhere looks like noise, so that small estimates mean nothing: below the *dead zone* an image counts as clean.
+everywhere looks like noise, so that small estimates mean nothing: below the *dead zone* an image counts as clean. So
+do blocks of a few values only: they are drawn or dithered.
 `scripts/measure_noise_estimate.py` measures the numbers of this file.
 
 References:
@@ -16,6 +17,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
 _BLOCK = 8
+
+# So many different values at most are no noise: of a standard deviation of 5, of 255, a block has 15 and more.
+_FEW = 8
 
 # The flattest tenth of the blocks of white noise has less of it than all: its RMS is 1 / 1.36 of theirs.
 _SHARE = 0.1
@@ -75,9 +79,18 @@ def significant_noise(estimate: float, pixels: int) -> float:
 
 
 def _energies(rows: Float32[np.ndarray, "rows width colour"]) -> Float32[np.ndarray, "block colour"]:
-    """Return the mean square of each block of second differences, which have two rows and columns less."""
+    """Return the mean square of each block of second differences, which have two rows and columns less.
+
+    It is 0 for blocks of few values.
+    """
     along_y = rows[:-2] - 2 * rows[1:-1] + rows[2:]
     both = (along_y[:, :-2] - 2 * along_y[:, 1:-1] + along_y[:, 2:]) / 6
-    height, width, colours = both.shape
-    blocks = both.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, colours)
-    return np.square(blocks).mean(axis=(1, 3)).reshape(-1, colours)
+    values = np.sort(_blocks(rows[1:-1, 1:-1]))
+    many = np.count_nonzero(np.diff(values), axis=-1) >= _FEW
+    return np.square(_blocks(both)).mean(axis=-1) * many
+
+
+def _blocks(rows: Float32[np.ndarray, "rows width colour"]) -> Float32[np.ndarray, "block colour pixel"]:
+    height, width, colours = rows.shape
+    blocks = rows.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, colours)
+    return blocks.transpose(0, 2, 4, 1, 3).reshape(-1, colours, _BLOCK * _BLOCK)

@@ -123,6 +123,21 @@ def test_what_is_even_sloped_invisible_or_too_small_has_no_noise():
     assert estimate(noise, np.zeros((64, 64), bool)) == 0
 
 
+@pytest.mark.parametrize("levels", [2, 4, 8])
+def test_a_dithered_picture_has_no_noise_and_a_noisy_one_of_many_values_has(levels):
+    # Random dithering, so that not the pattern but the few values say that it was drawn.
+    random, ramp = np.random.default_rng(0), np.linspace(0.2, 0.8, 96)[None, :, None]
+    dithered = np.floor(ramp * (levels - 1) + random.random((96, 96, 3))) / (levels - 1)
+    assert estimate_noise(dithered.astype(np.float32), lambda rows: rows) == 0
+    noisy = (255 * ramp + random.normal(0, 5, (96, 96, 3))).round() / 255
+    assert 255 * estimate_noise(noisy.astype(np.float32), lambda rows: rows) == pytest.approx(5, rel=0.1)
+
+
+def test_noise_in_the_dark_is_found_although_half_of_it_is_clipped():
+    noisy = np.random.default_rng(0).normal(0, 20, (96, 96, 1)).round().clip(0, 255) / 255
+    assert 255 * estimate_noise(noisy.astype(np.float32), lambda rows: rows) > 8
+
+
 @pytest.mark.parametrize(("side", "dead"), [(64, 10), (128, 6), (129, 5)])
 def test_the_smaller_the_picture_the_more_counts_as_texture(side, dead):
     assert significant_noise((dead - 0.1) / 255, side**2) == 0
