@@ -35,14 +35,14 @@ class ConvolutionalHead(Head):
         in_channels: Number of features.
         hidden_channels: Width of the two hidden layers; 0 for a single convolution.
         code_channels: Number of weights that a cell's code holds.
-        silent_every: Every so many of them, from the first on, are 0 for ever; None if none are.
+        zero_every: The first of every so many of them is always 0; None if none is.
     """
 
     radius = 1
-    heard: Tensor
+    mask: Tensor
 
     def __init__(
-        self, in_channels: int, hidden_channels: int, code_channels: int, silent_every: int | None = None
+        self, in_channels: int, hidden_channels: int, code_channels: int, zero_every: int | None = None
     ) -> None:
         super().__init__()
         if hidden_channels == 0:
@@ -58,13 +58,13 @@ class ConvolutionalHead(Head):
                 last,
             ]
         begin_near_zero(last)
-        heard = torch.ones(code_channels, 1, 1)
-        if silent_every is not None:
-            heard[::silent_every] = 0
+        mask = torch.ones(code_channels, 1, 1)
+        if zero_every is not None:
+            mask[::zero_every] = 0
             with torch.no_grad():
-                last.weight.mul_(heard[..., None])
-        self.silences = silent_every is not None
-        self.register_buffer("heard", heard, persistent=False)
+                last.weight.mul_(mask[..., None])
+        self.has_zeros = zero_every is not None
+        self.register_buffer("mask", mask, persistent=False)
         for number, layer in enumerate(layers):
             self.add_module(str(number), layer)
 
@@ -74,8 +74,8 @@ class ConvolutionalHead(Head):
         """Return a code for every cell."""
         for layer in self.children():
             features = layer(features)
-        # Their weights are 0 already; this keeps gradients from them.
-        return features * self.heard.to(features) if self.training and self.silences else features
+        # The weights of codes that are always 0 are 0 already; the mask keeps gradients from them.
+        return features * self.mask.to(features) if self.training and self.has_zeros else features
 
 
 @final

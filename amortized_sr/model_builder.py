@@ -78,8 +78,8 @@ def _build_field(config: ModelConfig, features: int) -> tuple[Head, Field]:
             hyper = HyperField(
                 channels, config.frequencies, neighbors, config.footprint, config.finest_cell, config.keeps_tone
             )
-            silent = hyper.basis.num_functions**2 if config.keeps_tone else None
-            return ConvolutionalHead(features, config.head_width, hyper.code_channels, silent), hyper
+            each_colour = hyper.basis.num_functions**2 if config.keeps_tone else None
+            return ConvolutionalHead(features, config.head_width, hyper.code_channels, each_colour), hyper
         case "learned":
             learned = LearnedField(channels, config.functions, width, depth, neighbors)
             return ConvolutionalHead(features, config.head_width, learned.code_channels), learned

@@ -29,8 +29,9 @@ class ModelConfig:
             interpolated image below is averaged over the pixel as well when this is `box`.
         finest_cell: `gauss`: pixels smaller than this part of an image pixel blur like this one, because training shows
             no smaller ones: 1 / the largest trained scale.
-        keeps_tone: `hyper`: whether the field leaves the mean tone of every neighbourhood to the base image, at every
-            scale: no function but the first has a mean, and the first, in x and y, has the codes 0.
+        keeps_tone: `hyper`: whether the field leaves the mean tone of every neighbourhood to the base image, whatever
+            the scale above 1: no function but the constant has a mean, and where it is the constant in x and in y, its
+            codes are 0.
         functions: `learned`: functions of the basis; a code holds as many numbers per colour.
         field_width: `concat`, `film` and `learned`: hidden width.
         field_depth: `concat`, `film` and `learned`: hidden layers.
@@ -92,11 +93,13 @@ class ModelConfig:
         )
         if len(set(self.conditions)) < len(self.conditions):
             raise ValueError(f"conditions must differ from each other, got {self.conditions}")
-        if self.keeps_tone and (self.field != "hyper" or self.head_width == 0):
+        if self.keeps_tone and not (self.field == "hyper" and self.head_width and self.frequencies):
             raise ValueError(
-                f"keeps_tone needs the field hyper and a head_width of at least 1, got {self.field} and "
-                f"{self.head_width}; set it to false"
+                "keeps_tone needs the field hyper, and head_width and frequencies of at least 1, got "
+                f"{self.field}, {self.head_width} and {self.frequencies}; set it to false"
             )
+        if self.keeps_tone and self.skip == "none":
+            raise ValueError("keeps_tone leaves the tone to the interpolated image; set skip to bicubic or bilinear")
 
 
 def check_bounds(settings: object, bounds: Mapping[str, tuple[int | float, int | float]]) -> None:

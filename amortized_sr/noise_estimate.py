@@ -4,7 +4,7 @@ A second difference along both axes removes what is even, sloped or an edge alon
 clean photograph has blocks where nothing else is left almost everywhere, in skies and out of focus. Fine texture
 everywhere looks like noise, so that small estimates mean nothing: below the *dead zone* an image counts as clean. So
 do blocks of a few values only: they are drawn or dithered.
-`scripts/measure_noise_estimate.py` measures the numbers of this file.
+`scripts/measure_noise_estimate.py` measures the numbers of this file, but for that of few values.
 
 References:
     Immerkaer, "Fast Noise Variance Estimation", Computer Vision and Image Understanding 64 (2), 1996 (the operator).
@@ -18,7 +18,8 @@ from jaxtyping import Bool, Float32, Shaped
 
 _BLOCK = 8
 
-# So many different values at most are no noise: of a standard deviation of 5, of 255, a block has 15 and more.
+# So many different values at most are no noise. With a standard deviation of 5, of 255, a block of noise has at least
+# 13, among 20,000 of them.
 _FEW = 8
 
 # The flattest tenth of the blocks of white noise has less of it than all: its RMS is 1 / 1.36 of theirs.

@@ -114,6 +114,8 @@ def _optimised(
     """Return codes with smaller errors, reached by Adam; `errors` returns the mean squared error of each image."""
     start = start.detach().clone()
     spread = start.flatten(1).std(dim=1).clamp(min=1e-6).view(-1, *[1] * (start.ndim - 1))
+    # Those of a field that keeps the tone are 0 for its sake.
+    spread = spread * (start != 0)
     # In units of the codes' spread, so that one learning rate fits every model.
     change = torch.zeros_like(start, requires_grad=True)
     optimizer = torch.optim.Adam([change], lr=settings.learning_rate)

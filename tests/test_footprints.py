@@ -116,6 +116,29 @@ def test_windows_equal_crops_for_every_footprint_that_is_asked_for(footprint):
     torch.testing.assert_close(part, whole[..., 5:12, 11:31], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("scale", [1.5, 2, 3, 3.7, 4, 8])
+@pytest.mark.parametrize("footprint", ["gauss", "box"])
+def test_a_field_that_keeps_the_tone_moves_no_mean_at_any_scale(footprint, scale):
+    # All codes of a plain image are equal, so what one of them adds is what the picture's mean moves by.
+    size = round(12 * scale), round(16 * scale)
+
+    def moved(keeps_tone):
+        torch.manual_seed(0)
+        model = build_model(dataclasses.replace(CONFIG, footprint=footprint, keeps_tone=keeps_tone)).double()
+        with torch.no_grad():
+            for parameter in model.head.parameters():
+                nn.init.normal_(parameter, std=0.5)
+            last = model.head.get_submodule("4")
+            last.bias.mul_(model.head.mask.flatten())
+            last.weight.mul_(model.head.mask[..., None])
+            model.field.basis.frequency.copy_(torch.tensor([0.76, 1.5]))
+            drawn = model.encode(torch.full((1, 3, *SIZE), 0.6, dtype=torch.float64)).render(size)
+        return ((drawn.mean(dim=(2, 3)) - 0.6).abs().max() / (drawn - 0.6).square().mean().sqrt()).item()
+
+    assert moved(True) < (1e-6 if footprint == "box" else 0.03)  # Pixels of `gauss` are samples.
+    assert moved(False) > 0.3
+
+
 @pytest.mark.parametrize("trained", get_args(Footprint))
 def test_the_footprint_of_the_training_changes_nothing_and_parameters_are_shared(trained):
     function = loud(dataclasses.replace(CONFIG, footprint=trained))

@@ -23,6 +23,20 @@ def test_values_that_no_model_can_have_are_refused_with_their_bounds(name, value
         ModelConfig(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"field": "film"}, "keeps_tone needs the field hyper, .* got film, 48 and 2; set it to false"),
+        ({"head_width": 0}, "got hyper, 0 and 2"),
+        ({"frequencies": 0}, "got hyper, 48 and 0"),
+        ({"skip": "none"}, "leaves the tone to the interpolated image; set skip to bicubic or bilinear"),
+    ],
+)
+def test_only_a_field_that_adds_to_an_image_can_keep_its_tone(settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ModelConfig(keeps_tone=True, **settings)
+
+
 def test_a_configuration_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         ModelConfig().channels = 1

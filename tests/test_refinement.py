@@ -44,6 +44,14 @@ def test_refinement_changes_the_latent_only_and_leaves_what_it_was_given(model, 
     assert refined.field is function.field
 
 
+def test_refinement_leaves_the_tone_to_the_base_image(owl):
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(encoder_width=8, encoder_blocks=1, head_width=8, keeps_tone=True)).eval()
+    codes = refine(model.encode(owl), RefineSettings(steps=3)).latent.codes.unflatten(1, (3, 25))
+    assert codes[:, :, 0].abs().max() == 0
+    assert codes[:, :, 1:].abs().min() > 0
+
+
 def test_images_refined_together_equal_images_refined_alone(model, owl):
     images = torch.cat((owl, owl.flip(-1)))
     together = refine(model.encode(images), RefineSettings(steps=3)).render((40, 40))

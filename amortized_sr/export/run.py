@@ -23,11 +23,9 @@ def field(offset, step):
     window = np.where((offset >= -radius) & (offset < radius), blend, 0.0)
     blur = MODEL["blur"] * max(step, MODEL["finest_cell"])
     frequency = math.pi * np.array([0.0, *MODEL["frequency"]])
-    window = window[..., None] * np.exp(-0.5 * (blur * frequency) ** 2)
-    angle = offset[..., None] * frequency
-    return np.concatenate(
-        (window * (np.cos(angle) - np.array([0.0, *MODEL["means"]])), window[..., 1:] * np.sin(angle[..., 1:])), -1
-    )
+    window, angle = window[..., None] * np.exp(-0.5 * (blur * frequency) ** 2), offset[..., None] * frequency
+    cosine = np.cos(angle) - np.array([0.0, *MODEL["means"]])
+    return np.concatenate((window * cosine, window[..., 1:] * np.sin(angle[..., 1:])), -1)
 
 
 def base(offset, step):

@@ -111,7 +111,7 @@ class LocalFourier(nn.Module):
         footprint: Region that the functions are evaluated over.
         finest_cell: `gauss`: smaller footprints are damped like this one.
         keeps_tone: Whether each cosine is lowered by its mean under the window, so that only the constant has one, and
-            no footprint changes what a cell adds in all.
+            no footprint changes a function's integral.
 
     Attributes:
         num_functions: 1 + 2 * the number of frequencies.
@@ -198,7 +198,7 @@ class LocalFourier(nn.Module):
         return torch.cat((cosine, sine[..., 1:]), dim=-1)
 
     def damping(self, cell: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape cosines"]:
-        """Return how much a footprint of `cell` leaves of the constant, which is all, and of each frequency."""
+        """Return how much the learned blur of `cell` leaves of the constant, which is all, and of each frequency."""
         if self.blur is None:
             return cell.new_ones(*cell.shape, len(self.frequency) + 1)
         width = self.blur * cell.clamp(min=self.finest_cell)[..., None]

@@ -41,7 +41,7 @@ class AutoencoderTask(TrainingTask):
         margin: How far below black the aim lies where the target is black, see `shown_error`.
         variation: Weight of the `variation` of the drawing of twice the frame's side, which faint lines beside strokes
             add to; it adds to the error too.
-        coherence: Weight of its `incoherence`, which beads on strokes add to.
+        incoherence: Weight of its `incoherence`, which beads on strokes add to.
         val_sides: Sides in pixels of the inputs that validation images are shrunk to.
     """
 
@@ -55,7 +55,7 @@ class AutoencoderTask(TrainingTask):
         agreement: float = 4.0,
         margin: float = 0.05,
         variation: float = 0.0,
-        coherence: float = 0.0,
+        incoherence: float = 0.0,
         val_sides: tuple[int, ...] = (28, 14, 7),
         final_loss: ShownLossName = "log_mse",
         final_share: float = 0.0,
@@ -66,7 +66,7 @@ class AutoencoderTask(TrainingTask):
             "agreement": agreement,
             "margin": margin,
             "variation": variation,
-            "coherence": coherence,
+            "incoherence": incoherence,
         }
         for name, weight in weights.items():
             if not 0 <= weight < math.inf:
@@ -75,7 +75,7 @@ class AutoencoderTask(TrainingTask):
             raise ValueError(
                 f"val_sides must be numbers of pixels from 1 to the frame's {network.frame}, got {val_sides}"
             )
-        self.draws_between = any((between, agreement, variation, coherence))
+        self.draws_between = any((between, agreement, variation, incoherence))
         supervised = network.frame * (2 if self.draws_between else 1)
         if network.finest_cell < network.cells / supervised:
             raise ValueError(
@@ -89,7 +89,7 @@ class AutoencoderTask(TrainingTask):
         self.agreement = agreement
         self.margin = margin
         self.variation = variation
-        self.coherence = coherence
+        self.incoherence = incoherence
         self.val_sides = val_sides
         # Convolutions train twice as fast with the channels together.
         self.model = build_autoencoder(network).to(memory_format=torch.channels_last)
@@ -126,7 +126,7 @@ class AutoencoderTask(TrainingTask):
             error = error + self.agreement * (
                 (shrink(shown, self.model.frame) - drawn.clamp(0, 1)).square().flatten(1).mean(dim=1)
             )
-            error = error + self.variation * variation(shown) + self.coherence * incoherence(shown)
+            error = error + self.variation * variation(shown) + self.incoherence * incoherence(shown)
             between = mean_error(name, shown_error(fine, enlarge(batch.target, size), self.margin))
             loss = mean_error(name, error) + self.between * between
         self.log("train/loss", loss, prog_bar=True)
@@ -170,7 +170,7 @@ class AutoencoderTask(TrainingTask):
             "agreement": self.agreement,
             "margin": self.margin,
             "variation": self.variation,
-            "coherence": self.coherence,
+            "incoherence": self.incoherence,
             "learning_rate": self.learning_rate,
             **final,
         }

@@ -124,7 +124,8 @@ def check_network(path: Path, checkpoint: dict[str, Any], task: TrainingTask) ->
     wanted, kind = task.settings(), checkpoint.get("kind", "upscaler")
     if kind != kind_of(task.config):
         raise ValueError(f"{path}: holds an {kind}; resume with the config.yaml of its run folder, or train a new run")
-    differences = _differences(checkpoint.get("network", wanted), wanted)
+    # What an older version did not know has its default there.
+    differences = _differences(asdict(CONFIGS[kind]()) | checkpoint.get("network", wanted), wanted)
     if differences:
         raise ValueError(
             f"{path}: was trained with {differences}; resume with the config.yaml of its run folder, or train a new run"

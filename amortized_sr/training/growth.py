@@ -27,8 +27,8 @@ def reachable(config: Config, wanted: Config) -> Config:
         config = replace(config, encoder_blocks=max(config.encoder_blocks, wanted.encoder_blocks))
     if config.encoder == wanted.encoder == "hybrid":
         config = replace(config, half_blocks=max(config.half_blocks, wanted.half_blocks))
-    if config.field == wanted.field == "hyper":
-        config = replace(config, keeps_tone=config.keeps_tone or wanted.keeps_tone)
+    if wanted.keeps_tone and config.field == "hyper" and config.head_width and config.frequencies:
+        config = replace(config, keeps_tone=config.skip != "none")
     return config
 
 
@@ -36,7 +36,8 @@ def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Te
     """Return the weights of a larger network that draws what a model draws, whatever further conditions say.
 
     New convolutions are random, except those through which they reach the rest: these are zero. A new correction of the
-    image is zero too. A field that begins to keep the tone keeps the picture at the finest cell, less the tone.
+    image is zero too. Only a field that begins to keep the tone draws something else: at the finest cell less the tone,
+    elsewhere also what damping took from the tone.
 
     Args:
         model: The trained model.
@@ -73,14 +74,14 @@ def grown_state(model: AnyModel, config: Config, wanted: Config) -> dict[str, Te
 
 @torch.no_grad()
 def _keep_tone(state: dict[str, Tensor], model: AnyModel, wanted: ModelConfig) -> None:
-    """Turn the codes' layer into that of functions without a mean: what they lose goes to the codes of the first."""
+    """Turn the codes' layer into that of functions without a mean: what they lose goes to the constant's codes."""
     assert isinstance(model.field, HyperField)
     basis = model.field.basis
     change = torch.eye(basis.num_functions)
     damping = basis.damping(torch.tensor(basis.finest_cell))[1:]
     change[1 : 1 + len(damping), 0] = damping * basis.means()
     change = torch.kron(change, change)
-    layer = f"head{'.codes' if wanted.corrects else ''}.{0 if wanted.head_width == 0 else 4}"
+    layer = f"head{'.codes' if wanted.corrects else ''}.4"
     for name in (f"{layer}.weight", f"{layer}.bias"):
         codes = state[name].unflatten(0, (wanted.channels, -1))
         changed = torch.einsum("ab,ca...->cb...", change, codes)

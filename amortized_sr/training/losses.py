@@ -94,19 +94,18 @@ def variation(picture: Float[Tensor, "batch channel rows columns"]) -> Float[Ten
 def incoherence(picture: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, " batch"]:
     """Return each picture's mean change along its strokes: beads, knots and stairs add to it, straight edges do not.
 
-    It is the smaller eigenvalue of the structure tensor, the products of the gradient averaged over five pixels: where
-    all edges nearby have one direction, nothing changes across it.
+    It is the smaller eigenvalue of the structure tensor, products of the gradient's parts averaged over five pixels:
+    0 where all gradients nearby have one direction.
 
     References:
         Weickert, "Coherence-Enhancing Diffusion Filtering", IJCV 1999.
     """
     down, right = _slope(picture), _slope(picture.mT).mT
-    products = torch.stack((down * down, right * right, down * right), dim=1).sum(dim=2)
+    products = torch.stack((down * down, right * right, down * right), dim=1).mean(dim=2)
     for _ in range(2):
         products = functional.avg_pool2d(products, 3, 1, 1)
-    along, across, mixed = products.unbind(dim=1)
-    between = _length((along - across).square() + 4 * mixed.square(), 1e-8)
-    return ((along + across - between) / 2).flatten(1).mean(dim=1)
+    yy, xx, xy = products.unbind(dim=1)
+    return ((yy + xx - _length((yy - xx).square() + 4 * xy.square(), 1e-8)) / 2).flatten(1).mean(dim=1)
 
 
 def _slope(picture: Tensor) -> Tensor:

@@ -87,6 +87,9 @@ def test_networks_are_compared_by_what_both_sides_know(tmp_path):
     check_network(tmp_path, {}, SuperResolutionTask(ModelConfig()))  # A checkpoint of an earlier version.
     with pytest.raises(ValueError, match="encoder_width 32, not 16"):
         check_network(tmp_path, known, SuperResolutionTask(ModelConfig(encoder_width=16)))
+    # What the earlier version did not know was as it is by default.
+    with pytest.raises(ValueError, match="keeps_tone False, not True"):
+        check_network(tmp_path, known, SuperResolutionTask(ModelConfig(keeps_tone=True)))
     with pytest.raises(ValueError, match=r"holds an upscaler; resume with the config\.yaml"):
         check_network(tmp_path, known, AutoencoderTask(AutoencoderConfig(code=4, encoder_width=4, hidden=4)))
 

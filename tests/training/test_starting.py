@@ -154,7 +154,7 @@ def test_a_field_that_begins_to_keep_the_tone_keeps_the_picture(tmp_path):
     torch.testing.assert_close(task.model(planes, (20, 15)), trained(planes, (20, 15)), atol=1e-5, rtol=1e-5)
 
 
-def test_training_leaves_the_tone_kept(tmp_path):
+def test_training_leaves_the_tone_kept():
     config = replace(EDSR, keeps_tone=True)
     task = SuperResolutionTask(config, expansion=1)
     optimizer = torch.optim.Adam(task.parameters(), 1e-2)
