@@ -31,49 +31,48 @@ const clamp = (value, limit) => Math.min(Math.max(value, -limit), limit);
 // The basis of a field: windowed sinusoids over the footprint of a pixel, as in fields/hyper.py. `over(cell)` returns
 // the function that writes their values at an offset.
 export function basis({ config, tensors }) {
-  const radius = Math.sqrt(config.neighbors) / 2, box = config.footprint === 'box';
-  const frequencies = [0, ...tensors['field.basis.frequency']].map((frequency) => Math.PI * frequency);
-  const window = config.neighbors === 1 ? [[0, 1]] : [[-1, 0.25], [0, 0.5], [1, 0.25]];
-  const lowered = frequencies.map((_, j) => (config.keeps_tone && j ? mean(frequencies[j] / Math.PI, radius, window) : 0));
-  const blur = config.footprint === 'gauss' ? tensors['field.basis.blur'][0] : 0;
+  const alone = config.neighbors === 1, radius = alone ? 0.5 : 1, box = config.footprint === 'box';
+  // In units of pi radians per cell.
+  const frequencies = [0, ...tensors['field.basis.frequency']];
+  const window = alone ? [[0, 1]] : [[-1, 0.25], [0, 0.5], [1, 0.25]];
+  // What a cosine under the window adds in all, measured in what the window alone adds.
+  const mean = (frequency) =>
+    window.reduce((sum, [shift, part]) => sum + 2 * radius * part * sinc(radius * (frequency + shift)), 0);
+  const lowered = frequencies.map((frequency, j) => (j && config.keeps_tone ? mean(frequency) : 0));
+  const blur = tensors['field.basis.blur']?.[0] ?? 0, sines = frequencies.length - 1;
   return {
-    functions: 2 * frequencies.length - 1,
+    functions: 2 * sines + 1,
     reach: (cell) => (box ? radius + cell / 2 : radius),
     over(cell) {
       if (box) return meanOver(cell, radius, frequencies, window, lowered);
-      const width = blur * Math.max(cell, config.finest_cell);
+      const width = Math.PI * blur * Math.max(cell, config.finest_cell);
       const damping = frequencies.map((frequency) => Math.exp(-0.5 * (width * frequency) ** 2));
       return (offset, out, at) => {
-        const inside = offset >= -radius && offset < radius ? 1 : 0;
-        const height = config.neighbors === 1 ? inside : (inside * (1 + Math.cos(Math.PI * offset))) / 2;
-        out[at] = height;
-        for (let j = 1; j < frequencies.length; j++) {
-          out[at + j] = height * damping[j] * (Math.cos(frequencies[j] * offset) - lowered[j]);
-          out[at + frequencies.length - 1 + j] = height * damping[j] * Math.sin(frequencies[j] * offset);
+        const inside = offset >= -radius && offset < radius ? 1 : 0, turn = Math.PI * offset;
+        const height = (out[at] = alone ? inside : (inside * (1 + Math.cos(turn))) / 2);
+        for (let j = 1; j <= sines; j++) {
+          const damped = height * damping[j], angle = turn * frequencies[j];
+          out[at + j] = damped * (Math.cos(angle) - lowered[j]);
+          out[at + sines + j] = damped * Math.sin(angle);
         }
       };
     },
   };
 }
 
-// What a cosine under the window adds in all, measured in what the window alone adds.
-function mean(frequency, radius, window) {
-  return window.reduce((sum, [shift, part]) => sum + 2 * radius * part * sinc(radius * (frequency + shift)), 0);
-}
-
 // The exact means over pixels: the window's cosines turn each frequency into a sum of shifted ones.
 function meanOver(cell, radius, frequencies, window, lowered) {
   return (offset, out, at) => {
     const low = clamp(offset - cell / 2, radius), high = clamp(offset + cell / 2, radius);
-    const centre = (low + high) / 2, extent = high - low;
+    const turn = (Math.PI * (low + high)) / 2, extent = high - low;
     frequencies.forEach((frequency, j) => {
       let cosine = 0, sine = 0;
       for (const [shift, part] of window) {
-        const angle = frequency + Math.PI * shift, weight = (part * sinc((extent * angle) / 2 / Math.PI) * extent) / cell;
-        cosine += weight * Math.cos(centre * angle);
-        sine += weight * Math.sin(centre * angle);
+        const shifted = frequency + shift, weight = (part * sinc((extent * shifted) / 2) * extent) / cell;
+        cosine += weight * Math.cos(turn * shifted);
+        sine += weight * Math.sin(turn * shifted);
       }
-      out[at + j] = cosine - lowered[j] * (j ? out[at] : 0);
+      out[at + j] = cosine - lowered[j] * out[at];
       if (j) out[at + frequencies.length - 1 + j] = sine;
     });
   };
