@@ -39,7 +39,7 @@ class ConvolutionalHead(Head):
     """
 
     radius = 1
-    mask: Tensor
+    mask: Tensor | None
 
     def __init__(
         self, in_channels: int, hidden_channels: int, code_channels: int, zero_every: int | None = None
@@ -58,12 +58,12 @@ class ConvolutionalHead(Head):
                 last,
             ]
         begin_near_zero(last)
-        mask = torch.ones(code_channels, 1, 1)
+        mask = None
         if zero_every is not None:
+            mask = torch.ones(code_channels, 1, 1)
             mask[::zero_every] = 0
             with torch.no_grad():
                 last.weight.mul_(mask[..., None])
-        self.has_zeros = zero_every is not None
         self.register_buffer("mask", mask, persistent=False)
         for number, layer in enumerate(layers):
             self.add_module(str(number), layer)
@@ -75,7 +75,7 @@ class ConvolutionalHead(Head):
         for layer in self.children():
             features = layer(features)
         # The weights of codes that are always 0 are 0 already; the mask keeps gradients from them.
-        return features * self.mask.to(features) if self.training and self.has_zeros else features
+        return features if self.mask is None or not self.training else features * self.mask.to(features)
 
 
 @final

@@ -118,7 +118,7 @@ def test_windows_equal_crops_for_every_footprint_that_is_asked_for(footprint):
 
 @pytest.mark.parametrize("scale", [1.5, 2, 3, 3.7, 4, 8])
 @pytest.mark.parametrize("footprint", ["gauss", "box"])
-def test_a_field_that_keeps_the_tone_moves_no_mean_at_any_scale(footprint, scale):
+def test_a_field_that_keeps_the_tone_moves_hardly_any_mean_above_scale_1(footprint, scale):
     # All codes of a plain image are equal, so what one of them adds is what the picture's mean moves by.
     size = round(12 * scale), round(16 * scale)
 
@@ -129,8 +129,9 @@ def test_a_field_that_keeps_the_tone_moves_no_mean_at_any_scale(footprint, scale
             for parameter in model.head.parameters():
                 nn.init.normal_(parameter, std=0.5)
             last = model.head.get_submodule("4")
-            last.bias.mul_(model.head.mask.flatten())
-            last.weight.mul_(model.head.mask[..., None])
+            if keeps_tone:
+                last.bias.mul_(model.head.mask.flatten())
+                last.weight.mul_(model.head.mask[..., None])
             model.field.basis.frequency.copy_(torch.tensor([0.76, 1.5]))
             drawn = model.encode(torch.full((1, 3, *SIZE), 0.6, dtype=torch.float64)).render(size)
         return ((drawn.mean(dim=(2, 3)) - 0.6).abs().max() / (drawn - 0.6).square().mean().sqrt()).item()

@@ -192,10 +192,8 @@ class LocalFourier(nn.Module):
                 assert_never(self.footprint)
         if self.keeps_tone:
             cosine = cosine - cosine[..., :1] * functional.pad(self.means(), (1, 0))
-        if self.blur is not None:
-            damping = self.damping(cell)
-            cosine, sine = damping * cosine, damping * sine
-        return torch.cat((cosine, sine[..., 1:]), dim=-1)
+        damping = self.damping(cell)
+        return torch.cat((damping * cosine, (damping * sine)[..., 1:]), dim=-1)
 
     def damping(self, cell: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape cosines"]:
         """Return how much the learned blur of `cell` leaves of the constant, which is all, and of each frequency."""

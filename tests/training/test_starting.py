@@ -1,12 +1,13 @@
 """Training that starts from weights: `--init`."""
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image, ImageDraw
 
 from amortized_sr.model_builder import build
@@ -199,6 +200,10 @@ def test_a_validation_starts_from_nothing(arguments, capsys):
 
 @pytest.mark.parametrize("name", sorted(bundled_models()))
 def test_every_bundled_model_has_the_network_of_its_configuration(name, tmp_path, capsys):
+    # Not only one that the weights can grow to.
+    network = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())["model"]["network"]
+    config = asdict(load_weights(name).config)
+    assert network == {key: list(config[key]) if isinstance(config[key], tuple) else config[key] for key in network}
     # The configuration fits the weights, so that the missing folder is what stops the run.
     command = ["--config", str(ROOT / "configs" / f"{name}.yaml"), "--init", name, "--run_dir", str(tmp_path / "run")]
     missing = ["--data.source", "folder", "--data.root", str(tmp_path / "nowhere"), "--trainer.accelerator", "cpu"]
